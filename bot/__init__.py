@@ -1,0 +1,1 @@
+"""Reef: a guard for leveraged crypto positions."""

@@ -1,0 +1,56 @@
+"""What the guard asks of an exchange. Everything that reads or trades goes through this."""
+
+from datetime import datetime
+from typing import Protocol
+
+from bot.model import Answer, Candle, Fill, NotFound, OrderReport, Position, Request, Snapshot, Transfer
+
+
+class Gateway(Protocol):
+    """One account at one venue.
+
+    Reading methods raise `GatewayError` when the venue does not answer, or answers with something that
+    is not its own envelope; they never return an empty result for a failure.
+    """
+
+    @property
+    def account(self) -> str:
+        """Name of the account, as the config gives it."""
+        ...
+
+    @property
+    def venue(self) -> str:
+        """Name of the venue, as ccxt spells it."""
+        ...
+
+    async def snapshot(self) -> Snapshot:
+        """Read positions (all pages), balance, orders, conditional orders and marks at once."""
+        ...
+
+    async def positions(self, symbol: str) -> tuple[Position, ...]:
+        """Read the positions of one symbol again, for use just before an order is sent."""
+        ...
+
+    async def submit(self, request: Request) -> Answer:
+        """Send one request, once. Whatever happens comes back as a classified answer, never as an error."""
+        ...
+
+    async def find_order(self, symbol: str, client_order_id: str) -> OrderReport | NotFound:
+        """Look an order up by client order id among open, past and executed orders."""
+        ...
+
+    async def fills(self, symbol: str, since: datetime) -> tuple[Fill, ...]:
+        """Read this account's executions of one symbol since a moment, oldest first."""
+        ...
+
+    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
+        """Read deposits and withdrawals after a moment, oldest first."""
+        ...
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
+        """Read candles, oldest first."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...

@@ -1,0 +1,187 @@
+"""One account at one moment: positions, balance, orders, marks, each with the venue's time."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from bot.model.markets import Mark, Market, Tier
+from bot.model.unknown import Figure
+
+
+class Side(StrEnum):
+    """Side of a position."""
+
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def sign(self) -> int:
+        """+1 for long, -1 for short."""
+        return 1 if self is Side.LONG else -1
+
+
+class OrderSide(StrEnum):
+    """Side of an order."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class MarginMode(StrEnum):
+    """How margin is shared between positions."""
+
+    CROSS = "cross"
+    ISOLATED = "isolated"
+
+
+class PositionMode(StrEnum):
+    """One position a symbol, or a long and a short leg beside each other."""
+
+    ONE_WAY = "one_way"
+    HEDGE = "hedge"
+
+
+class Position(Struct, frozen=True):
+    """An open position. `contracts` is positive; the side says the direction."""
+
+    symbol: str
+    side: Side
+    contracts: Decimal
+    contract_size: Decimal
+    entry_price: Figure
+    mark_price: Figure
+    margin_mode: MarginMode
+    leverage: Figure
+    position_index: int
+    """The venue's leg number: 0 one-way, 1 long leg, 2 short leg."""
+    isolated_margin: Figure | None
+    """Wallet balance set apart for an isolated position, without unrealised PnL; None in cross margin."""
+    unrealised_pnl: Figure
+    maintenance_margin: Figure
+    """The venue's own figure."""
+    liquidation_price: Figure
+    """The venue's own figure."""
+    stop_price: Figure | None
+    """Trigger of the stop attached to the position, None where there is none."""
+    updated_at: datetime
+
+    @property
+    def key(self) -> str:
+        """Identity of the position inside its account, for example BTC/USDT:USDT#long."""
+        return position_key(self.symbol, self.side)
+
+    @property
+    def size(self) -> Decimal:
+        """Size in coins."""
+        return self.contracts * self.contract_size
+
+
+def position_key(symbol: str, side: Side) -> str:
+    """Join symbol and side to the identity of a position inside its account."""
+    return f"{symbol}#{side.value}"
+
+
+class Balance(Struct, frozen=True):
+    """Account figures in the account's margin currency (USD value), as the venue states them."""
+
+    equity: Figure
+    margin_balance: Figure
+    """What stands against maintenance margin, with unrealised PnL."""
+    maintenance_margin: Figure
+    initial_margin: Figure
+    wallet: Figure
+    """Wallet balance, without unrealised PnL."""
+    available: Figure
+
+
+class OrderKind(StrEnum):
+    """What an order waits for."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+    STOP = "stop"
+
+
+class Order(Struct, frozen=True):
+    """A resting order, plain or conditional."""
+
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    kind: OrderKind
+    price: Decimal | None
+    trigger_price: Decimal | None
+    trigger_by: str
+    """mark, index, last, or '' for a plain order."""
+    contracts: Decimal
+    filled: Decimal
+    reduce_only: bool
+    attached: bool
+    """Whether it is the position's own stop, whose size follows the position."""
+    position_index: int
+    created_at: datetime
+
+    @property
+    def remaining(self) -> Decimal:
+        """Contracts that may still be filled."""
+        return self.contracts - self.filled
+
+
+class Transfer(Struct, frozen=True):
+    """Money moved into (positive) or out of (negative) the account, in USD value."""
+
+    transfer_id: str
+    at: datetime
+    amount: Decimal
+
+
+class PartTimes(Struct, frozen=True):
+    """The venue's time of each part of a snapshot."""
+
+    positions: datetime
+    balance: datetime
+    orders: datetime
+    stops: datetime
+    marks: datetime
+
+    @property
+    def oldest(self) -> datetime:
+        """Time of the oldest part."""
+        return min(self.positions, self.balance, self.orders, self.stops, self.marks)
+
+    @property
+    def newest(self) -> datetime:
+        """Time of the newest part."""
+        return max(self.positions, self.balance, self.orders, self.stops, self.marks)
+
+
+class Snapshot(Struct, frozen=True):
+    """Everything that one account showed at one moment. It is complete, or it does not exist."""
+
+    account: str
+    venue: str
+    network: str
+    taken_at: datetime
+    """The guard's clock when the last answer had arrived."""
+    times: PartTimes
+    positions: tuple[Position, ...]
+    balance: Balance
+    orders: tuple[Order, ...]
+    stops: tuple[Order, ...]
+    """Conditional orders, the positions' own stops included."""
+    marks: dict[str, Mark]
+    markets: dict[str, Market]
+    """Markets of every symbol that a position or order names."""
+    tiers: dict[str, tuple[Tier, ...]]
+    position_mode: PositionMode | None
+    """None where no position and no answer of the venue tells."""
+
+    def position(self, key: str) -> Position | None:
+        """Find a position by its key."""
+        for position in self.positions:
+            if position.key == key:
+                return position
+        return None

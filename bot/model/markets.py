@@ -1,0 +1,93 @@
+"""Markets: what may be traded, in which steps, and what the venue asks to hold it."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from bot.model.unknown import Figure
+
+
+class Tier(Struct, frozen=True):
+    """One bracket of a venue's risk limits; notionals in the settle currency."""
+
+    floor: Decimal
+    cap: Decimal | None
+    maintenance_rate: Decimal
+    deduction: Decimal
+    """MM(v) = v * maintenance_rate - deduction inside the bracket."""
+
+
+class Market(Struct, frozen=True):
+    """A perpetual contract. Amounts are in contracts, prices in the quote currency."""
+
+    symbol: str
+    """Unified symbol, for example BTC/USDT:USDT."""
+    venue_symbol: str
+    base: str
+    quote: str
+    settle: str
+    linear: bool
+    contract_size: Decimal
+    """Coins in one contract."""
+    amount_step: Decimal
+    amount_min: Decimal
+    amount_max: Decimal | None
+    """Largest limit order."""
+    market_amount_max: Decimal | None
+    price_step: Decimal
+    notional_min: Decimal
+    """Smallest order value in the quote currency; 0 where the venue has none."""
+    taker_fee: Decimal
+    maker_fee: Decimal
+    active: bool
+
+
+class Mark(Struct, frozen=True):
+    """Prices of one symbol at one moment of the venue's clock."""
+
+    symbol: str
+    mark: Figure
+    index: Figure
+    last: Figure
+    bid: Figure
+    ask: Figure
+    funding_rate: Figure
+    at: datetime
+
+
+class Candle(Struct, frozen=True):
+    """One bar; `at` is its opening time."""
+
+    at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+class Beta(Struct, frozen=True):
+    """How a symbol moves with the reference market.
+
+    `residual` is the adverse part of a move that the reference does not explain, as a share of
+    the reference's move. `source` says whether it was measured from candles or is a fallback.
+    """
+
+    beta: float
+    residual: float
+    source: str
+
+
+class MarketStats(Struct, frozen=True):
+    """Slow statistics of markets, refreshed from candles.
+
+    `atr` is ATR(14) on hourly candles and `daily_sigma` the standard deviation of daily moves,
+    both as fractions of price, keyed by unified symbol.
+    """
+
+    reference: str
+    betas: dict[str, Beta]
+    atr: dict[str, float]
+    daily_sigma: dict[str, float]
+    at: datetime

@@ -1,0 +1,128 @@
+"""Orders that leave the guard, and what the venue says became of them."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from bot.model.account import OrderSide, Side
+
+
+class Style(StrEnum):
+    """How an order meets the book."""
+
+    IOC = "ioc"
+    MARKET = "market"
+
+
+class OrderRequest(Struct, frozen=True, tag="order"):
+    """A reduce-only order. Contracts and price already fit the market's steps."""
+
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    position_side: Side
+    position_index: int
+    contracts: Decimal
+    style: Style
+    price: Decimal | None
+
+
+class StopRequest(Struct, frozen=True, tag="stop"):
+    """The position's own reduce-only stop, triggered by mark price, for its whole size."""
+
+    client_order_id: str
+    """Names the intent in the journal; venues with a position stop have no client id for it."""
+    symbol: str
+    position_side: Side
+    position_index: int
+    trigger_price: Decimal
+
+
+class CancelRequest(Struct, frozen=True, tag="cancel"):
+    """Cancel one resting order that the guard did not place, by the venue's id."""
+
+    client_order_id: str
+    """Names the intent in the journal."""
+    symbol: str
+    order_id: str
+    conditional: bool
+
+
+Request = OrderRequest | StopRequest | CancelRequest
+
+
+class Verdict(StrEnum):
+    """What an answer of the venue proves."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    """Certainly not executed."""
+    DUPLICATE = "duplicate"
+    """This client order id was accepted before."""
+    NOTHING_TO_DO = "nothing_to_do"
+    """The venue already is as asked: position gone, stop unchanged, order no longer there."""
+    THROTTLED = "throttled"
+    AUTH = "auth"
+    MAINTENANCE = "maintenance"
+    UNKNOWN = "unknown"
+    """Nothing is proven: look it up."""
+
+
+class Answer(Struct, frozen=True):
+    """The venue's answer to one request, classified."""
+
+    verdict: Verdict
+    order_id: str
+    code: str
+    """The venue's code, or the kind of failure; '' on success."""
+    message: str
+    at: datetime
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands at the venue."""
+
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+class OrderReport(Struct, frozen=True):
+    """Evidence about one order, from the venue's own lists."""
+
+    order_id: str
+    client_order_id: str
+    symbol: str
+    status: OrderStatus
+    contracts: Decimal
+    filled: Decimal
+    average_price: Decimal | None
+    fee: Decimal
+    reason: str
+    at: datetime
+
+
+class NotFound(Struct, frozen=True):
+    """The venue's lists of open, past and executed orders do not hold the order (yet)."""
+
+    client_order_id: str
+    at: datetime
+    """The venue's time of the look-up."""
+
+
+class Fill(Struct, frozen=True):
+    """One execution."""
+
+    fill_id: str
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    contracts: Decimal
+    price: Decimal
+    fee: Decimal
+    liquidation: bool
+    at: datetime

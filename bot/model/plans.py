@@ -1,0 +1,106 @@
+"""Plans: the steps that bring firing rules back to their targets, with their proof, or refusals."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from bot.model.orders import Request
+from bot.model.unknown import Number
+
+
+class StepKind(StrEnum):
+    """What a step does."""
+
+    CANCEL = "cancel"
+    TRIM = "trim"
+    CLOSE = "close"
+    PROTECT = "protect"
+
+
+class Step(Struct, frozen=True):
+    """One request with its reason. Steps are carried out in their order."""
+
+    kind: StepKind
+    rule: str
+    episode: str
+    number: int
+    """Number of the step inside its episode: it makes the client order id unique."""
+    request: Request
+    notional: float
+    """USD that the step takes off the market."""
+    cost: float
+    """Estimated cost in USD: half spread, fee and impact."""
+    reason: str
+
+
+class Refusal(Struct, frozen=True):
+    """Something that was wanted and is not done, with the reason."""
+
+    rule: str
+    item: str
+    code: str
+    """A stable word: trimming_cannot_help, cap_actions, cap_notional, cap_loss, stale_data, ..."""
+    reason: str
+
+
+class LimitProof(Struct, frozen=True):
+    """One limit before and after the plan, by the independent recomputation."""
+
+    rule: str
+    metric: str
+    target: str
+    sense: str
+    before: Number
+    limit: float
+    goal: float
+    after: Number
+    met: bool
+    """Whether `after` is at or inside the goal."""
+
+
+class Plan(Struct, frozen=True):
+    """What should be done now. An empty plan with refusals is an answer too."""
+
+    account: str
+    at: datetime
+    steps: tuple[Step, ...]
+    refusals: tuple[Refusal, ...]
+    proofs: tuple[LimitProof, ...]
+    halt: str
+    """Why the account must be halted after this plan; '' where it must not."""
+
+
+class Caps(Struct, frozen=True):
+    """Bounds on what the guard may do, whatever the rules say."""
+
+    actions_per_hour: int = 60
+    notional_per_day: Decimal | None = None
+    """USD; None is no bound."""
+    loss_per_day: Decimal | None = None
+    """USD of realised loss and cost of the guard's own orders; None is no bound."""
+    max_slippage: Decimal = Decimal("0.02")
+    """No rule may ask for more, as a fraction of mark and of index."""
+    max_share: Decimal = Decimal(1)
+    """Largest share of one position in one cycle, over all rules."""
+
+
+class Usage(Struct, frozen=True):
+    """What has been used of the caps."""
+
+    actions_last_hour: int
+    notional_today: Decimal
+    loss_today: Decimal
+
+
+class ProtectionTerms(Struct, frozen=True):
+    """Where protective stops rest."""
+
+    enabled: bool = True
+    distance_share: float = 0.6
+    """Share of the way from mark to liquidation at which the stop rests (1 would be liquidation itself)."""
+    slippage: float = 0.02
+    """Loss allowed for between trigger and fill, as a fraction."""
+    tolerance: float = 0.01
+    """A resting stop is moved when it is further than this from where it should be, as a fraction of mark."""
