@@ -1,0 +1,254 @@
+"""Public market data: /v5/market/*."""
+
+from typing import Any
+
+from bot.sandbox.bybit import words
+from bot.sandbox.bybit.envelope import BybitError, bad_params
+from bot.sandbox.bybit.formats import number, places, ratio
+from bot.sandbox.bybit.pages import page
+from bot.sandbox.bybit.params import Params
+from bot.sandbox.engine.exchange import Engine
+from bot.sandbox.engine.instruments import Instrument
+from bot.sandbox.engine.types import BookDepth, BookLevel, Candle, CandleKind, Ticker
+
+SYMBOLS_A_PAGE_OF_TIERS = 15
+
+
+def server_time(engine: Engine, _params: Params) -> dict[str, Any]:
+    """/v5/market/time."""
+    now = engine.clock.server_ms()
+    return {"timeSecond": str(now // 1000), "timeNano": str(now * 1_000_000)}
+
+
+def system_status(_engine: Engine, _params: Params) -> dict[str, Any]:
+    """/v5/system/status: no maintenance is announced."""
+    return {"list": []}
+
+
+def instruments_info(engine: Engine, params: Params) -> dict[str, Any]:
+    """/v5/market/instruments-info."""
+    category = params.category()
+    limit = params.limit(500, 1000)
+    chosen: list[Instrument] = []
+    if category == "linear" and params.text("status", "Trading") == "Trading":
+        chosen = _chosen(engine, params)
+    shown, cursor = page(chosen, _symbol_of, params.text("cursor"), limit)
+    return {
+        "category": category,
+        "list": [_instrument_row(instrument) for instrument in shown],
+        "nextPageCursor": cursor,
+    }
+
+
+def tickers(engine: Engine, params: Params) -> dict[str, Any]:
+    """/v5/market/tickers."""
+    category = params.category()
+    chosen = _chosen(engine, params) if category == "linear" else []
+    return {"category": category, "list": [ticker_row(engine, engine.ticker(one.symbol)) for one in chosen]}
+
+
+def orderbook(engine: Engine, params: Params) -> dict[str, Any]:
+    """/v5/market/orderbook."""
+    symbol = _linear_symbol(engine, params)
+    depth = engine.depth(symbol, params.limit(25, 500))
+    return {**book_data(depth), "ts": engine.clock.server_ms(), "cts": engine.clock.server_ms()}
+
+
+def kline(engine: Engine, params: Params, kind: CandleKind) -> dict[str, Any]:
+    """/v5/market/kline, mark-price-kline and index-price-kline; newest first."""
+    if not params.has("category"):
+        params = Params({**params.values, "category": "linear"})
+    symbol = _linear_symbol(engine, params)
+    interval_ms = interval(params.required("interval"))
+    limit = params.limit(200, 1000)
+    start, end = params.integer("start"), params.integer("end")
+    if start is not None and end is None:
+        end = start + limit * interval_ms - 1
+    candles = engine.candles(symbol, interval_ms, kind, start_ms=start, end_ms=end, limit=limit)
+    rows = [_candle_row(candle, with_volume=kind is CandleKind.LAST) for candle in reversed(candles)]
+    return {"symbol": symbol, "category": "linear", "list": rows}
+
+
+def last_kline(engine: Engine, params: Params) -> dict[str, Any]:
+    """/v5/market/kline."""
+    return kline(engine, params, CandleKind.LAST)
+
+
+def mark_kline(engine: Engine, params: Params) -> dict[str, Any]:
+    """/v5/market/mark-price-kline."""
+    return kline(engine, params, CandleKind.MARK)
+
+
+def index_kline(engine: Engine, params: Params) -> dict[str, Any]:
+    """/v5/market/index-price-kline."""
+    return kline(engine, params, CandleKind.INDEX)
+
+
+def funding_history(engine: Engine, params: Params) -> dict[str, Any]:
+    """/v5/market/funding/history; newest first."""
+    symbol = _linear_symbol(engine, params)
+    start, end = params.integer("startTime"), params.integer("endTime")
+    if start is not None and end is None:
+        raise bad_params("Request parameter error: endTime is required with startTime.")
+    rates = engine.funding_history(symbol, start_ms=start, end_ms=end, limit=params.limit(200, 200))
+    rows = [
+        {"symbol": symbol, "fundingRate": number(rate.rate), "fundingRateTimestamp": str(rate.time_ms)}
+        for rate in reversed(rates)
+    ]
+    return {"category": "linear", "list": rows}
+
+
+def risk_limit(engine: Engine, params: Params) -> dict[str, Any]:
+    """/v5/market/risk-limit: the margin tiers, some symbols a page."""
+    category = params.category()
+    chosen = _chosen(engine, params) if category == "linear" else []
+    shown, cursor = page(chosen, _symbol_of, params.text("cursor"), SYMBOLS_A_PAGE_OF_TIERS)
+    rows = [row for instrument in shown for row in _tier_rows(instrument)]
+    return {"category": category, "list": rows, "nextPageCursor": cursor}
+
+
+def interval(text: str) -> int:
+    """Milliseconds of a kline interval. Raises BybitError 10001 for one that is not offered."""
+    if text not in words.INTERVALS_MS:
+        raise BybitError(10001, "Invalid period!")
+    return words.INTERVALS_MS[text]
+
+
+def ticker_row(engine: Engine, ticker: Ticker) -> dict[str, Any]:
+    """A row of /v5/market/tickers, and the data of the ticker stream."""
+    change = ratio(ticker.last_price - ticker.previous_price_24h, ticker.previous_price_24h)
+    hours = engine.instrument(ticker.symbol).funding_interval_min // 60
+    return {
+        "symbol": ticker.symbol,
+        "lastPrice": number(ticker.last_price),
+        "indexPrice": number(ticker.index_price),
+        "markPrice": number(ticker.mark_price),
+        "prevPrice24h": number(ticker.previous_price_24h),
+        "price24hPcnt": number(round(change, 6)),
+        "highPrice24h": number(ticker.high_24h),
+        "lowPrice24h": number(ticker.low_24h),
+        "prevPrice1h": number(ticker.previous_price_1h),
+        "openInterest": number(ticker.open_interest),
+        "openInterestValue": number(ticker.open_interest * ticker.mark_price),
+        "turnover24h": number(ticker.turnover_24h),
+        "volume24h": number(ticker.volume_24h),
+        "fundingRate": number(ticker.funding_rate),
+        "nextFundingTime": str(ticker.next_funding_ms),
+        "fundingIntervalHour": str(hours),
+        "predictedDeliveryPrice": "",
+        "basisRate": "",
+        "deliveryFeeRate": "",
+        "deliveryTime": "0",
+        "bid1Price": number(ticker.bid_price),
+        "bid1Size": number(ticker.bid_qty),
+        "ask1Price": number(ticker.ask_price),
+        "ask1Size": number(ticker.ask_qty),
+        "basis": "",
+        "preOpenPrice": "",
+        "preQty": "",
+        "curPreListingPhase": "",
+    }
+
+
+def book_data(depth: BookDepth) -> dict[str, Any]:
+    """A book as REST and the stream's snapshots show it."""
+    return {
+        "s": depth.symbol,
+        "b": [_level(level) for level in depth.bids],
+        "a": [_level(level) for level in depth.asks],
+        "u": depth.update_id,
+        "seq": depth.update_id,
+    }
+
+
+def _level(level: BookLevel) -> list[str]:
+    return [number(level.price), number(level.qty)]
+
+
+def _symbol_of(instrument: Instrument) -> str:
+    return instrument.symbol
+
+
+def _chosen(engine: Engine, params: Params) -> list[Instrument]:
+    """The instruments that `symbol` or `baseCoin` ask for (all without either)."""
+    symbol, base = params.text("symbol"), params.text("baseCoin")
+    if symbol:
+        return [engine.instrument(symbol)]
+    return [one for one in engine.instruments.values() if base in ("", one.base)]
+
+
+def _linear_symbol(engine: Engine, params: Params) -> str:
+    category = params.category()
+    symbol = params.required("symbol")
+    if category != "linear":
+        raise BybitError(10001, f"params error: symbol invalid {symbol}")
+    return engine.instrument(symbol).symbol
+
+
+def _candle_row(candle: Candle, *, with_volume: bool) -> list[str]:
+    row = [
+        str(candle.start_ms),
+        number(candle.open),
+        number(candle.high),
+        number(candle.low),
+        number(candle.close),
+    ]
+    return [*row, number(candle.volume), number(candle.turnover)] if with_volume else row
+
+
+def _instrument_row(instrument: Instrument) -> dict[str, Any]:
+    return {
+        "symbol": instrument.symbol,
+        "contractType": "LinearPerpetual",
+        "status": "Trading",
+        "baseCoin": instrument.base,
+        "quoteCoin": instrument.quote,
+        "settleCoin": instrument.settle,
+        "symbolType": "",
+        "launchTime": str(instrument.launched_ms),
+        "deliveryTime": "0",
+        "deliveryFeeRate": "",
+        "priceScale": str(places(instrument.tick)),
+        "leverageFilter": {
+            "minLeverage": "1",
+            "maxLeverage": number(instrument.max_leverage),
+            "leverageStep": "0.01",
+        },
+        "priceFilter": {
+            "minPrice": number(instrument.tick),
+            "maxPrice": "1999999.8",
+            "tickSize": number(instrument.tick),
+        },
+        "lotSizeFilter": {
+            "maxOrderQty": number(instrument.max_qty),
+            "minOrderQty": number(instrument.min_qty),
+            "qtyStep": number(instrument.qty_step),
+            "postOnlyMaxOrderQty": number(instrument.max_qty),
+            "maxMktOrderQty": number(instrument.max_market_qty),
+            "minNotionalValue": number(instrument.min_notional),
+        },
+        "unifiedMarginTrade": True,
+        "fundingInterval": instrument.funding_interval_min,
+        "copyTrading": "none",
+        "upperFundingRate": "0.00375",
+        "lowerFundingRate": "-0.00375",
+        "isPreListing": False,
+        "preListingInfo": None,
+        "displayName": "",
+    }
+
+
+def _tier_rows(instrument: Instrument) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": tier.tier_id,
+            "symbol": instrument.symbol,
+            "riskLimitValue": number(tier.cap),
+            "maintenanceMargin": number(tier.maintenance_rate),
+            "initialMargin": number(tier.initial_rate),
+            "isLowestRisk": int(index == 0),
+            "maxLeverage": number(tier.max_leverage),
+            "mmDeduction": number(tier.deduction),
+        }
+        for index, tier in enumerate(instrument.tiers)
+    ]

@@ -1,0 +1,232 @@
+"""Orders and executions: /v5/order/*, /v5/execution/list."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from bot.sandbox.bybit import words
+from bot.sandbox.bybit.envelope import BybitError, bad_params
+from bot.sandbox.bybit.pages import page
+from bot.sandbox.bybit.params import Params
+from bot.sandbox.bybit.positions import leg, linear_symbol
+from bot.sandbox.bybit.views import execution_row, order_row
+from bot.sandbox.engine.exchange import Engine
+from bot.sandbox.engine.types import (
+    AccountInfo,
+    Execution,
+    Order,
+    OrderKind,
+    OrderRequest,
+    OrderStatus,
+    TimeInForce,
+    TriggerBy,
+)
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_\-]{1,36}")
+RECENTLY_CLOSED = 500
+
+
+def create(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
+    """/v5/order/create."""
+    request = read_order(engine, account, params)
+    return _ids(engine.place(account.account_id, request))
+
+
+def amend(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
+    """/v5/order/amend: quantity, price and trigger price."""
+    symbol = linear_symbol(engine, params)
+    order_id, client_id = _either_id(params)
+    trigger_by = params.choice("triggerBy", words.TRIGGERS)
+    present = engine.find_order(account.account_id, order_id=order_id, client_id=client_id)
+    if present is not None and trigger_by not in (None, present.trigger_by):
+        raise bad_params("params error: triggerBy of an order cannot be amended here.")
+    if any(params.has(name) for name in ("stopLoss", "takeProfit")):
+        raise bad_params("params error: stopLoss and takeProfit are set with trading-stop here.")
+    changes = {
+        "qty": params.decimal("qty"),
+        "price": params.decimal("price"),
+        "trigger_price": params.decimal("triggerPrice"),
+    }
+    if all(value is None for value in changes.values()):
+        raise bad_params("Request parameter error: qty, price or triggerPrice is required.")
+    return _ids(
+        engine.amend(account.account_id, order_id=order_id, client_id=client_id, symbol=symbol, **changes)
+    )
+
+
+def cancel(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
+    """/v5/order/cancel."""
+    symbol = linear_symbol(engine, params)
+    order_id, client_id = _either_id(params)
+    return _ids(engine.cancel(account.account_id, order_id=order_id, client_id=client_id, symbol=symbol))
+
+
+def cancel_all(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
+    """/v5/order/cancel-all: by symbol, base coin or settle coin; `orderFilter` narrows it."""
+    category = params.category()
+    if category != "linear":
+        return {"list": [], "success": "1"}
+    conditional = params.choice("orderFilter", {"Order": False, "StopOrder": True, "tpslOrder": True})
+    cancelled: list[Order] = []
+    for symbol in _symbols(engine, params):
+        cancelled += engine.cancel_all(account.account_id, symbol=symbol, conditional=conditional)
+    return {"list": [_ids(order) for order in cancelled], "success": "1"}
+
+
+def realtime(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
+    """/v5/order/realtime: open orders; by id, or with `openOnly=1`, also those that ended lately."""
+    category = params.category()
+    limit = params.limit(20, 50)
+    by_id = params.has("orderId") or params.has("orderLinkId")
+    found: list[Order] = []
+    if category == "linear":
+        symbols = None if by_id and not params.has("symbol") else _symbols(engine, params)
+        found = engine.open_orders(account.account_id)
+        if by_id or params.integer("openOnly", 0):
+            found = found + engine.order_history(account.account_id)[-RECENTLY_CLOSED:]
+        found = _filtered(found, params, symbols)
+    shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
+    return {"category": category, "list": [order_row(order) for order in shown], "nextPageCursor": cursor}
+
+
+def history(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
+    """/v5/order/history: orders that ended; newest first."""
+    category = params.category()
+    limit = params.limit(20, 50)
+    found: list[Order] = []
+    if category == "linear":
+        narrow = params.has("symbol") or params.has("baseCoin") or params.has("settleCoin")
+        symbols = _symbols(engine, params) if narrow else None
+        found = _filtered(engine.order_history(account.account_id), params, symbols)
+        found = [order for order in found if _within(order.created_ms, params)]
+    shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
+    return {"category": category, "list": [order_row(order) for order in shown], "nextPageCursor": cursor}
+
+
+def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
+    """/v5/execution/list; newest first."""
+    category = params.category()
+    limit = params.limit(50, 100)
+    found: list[Execution] = []
+    if category == "linear":
+        kind = params.choice("execType", words.EXECUTIONS)
+        symbol, order_id = params.text("symbol") or None, params.text("orderId") or None
+        client_id = params.text("orderLinkId")
+        found = [
+            execution
+            for execution in engine.executions(account.account_id, symbol, order_id)
+            if kind in (None, execution.kind)
+            and client_id in ("", execution.client_id)
+            and _within(execution.time_ms, params)
+        ]
+    shown, cursor = page(found, _execution_key, params.text("cursor"), limit, descending=True)
+    rows = [execution_row(execution) for execution in shown]
+    return {"category": category, "list": rows, "nextPageCursor": cursor}
+
+
+def read_order(engine: Engine, account: AccountInfo, params: Params) -> OrderRequest:
+    """The order that the parameters of /v5/order/create describe. Raises BybitError."""
+    symbol = linear_symbol(engine, params)
+    kind = params.required_choice("orderType", words.ORDER_KINDS)
+    price = params.decimal("price")
+    if kind is OrderKind.LIMIT and price is None:
+        raise bad_params("Request parameter error: price is required for a limit order.")
+    _refuse_unoffered(params)
+    client_id = params.text("orderLinkId")
+    if client_id and not _CLIENT_ID.fullmatch(client_id):
+        raise bad_params("params error: OrderLinkedID invalid: at most 36 of letters, digits, - and _.")
+    return OrderRequest(
+        symbol=symbol,
+        side=params.required_choice("side", words.SIDES),
+        qty=_quantity(engine, account, params, symbol),
+        kind=kind,
+        price=price if kind is OrderKind.LIMIT else None,
+        time_in_force=params.choice("timeInForce", words.TIMES_IN_FORCE) or TimeInForce.GTC,
+        reduce_only=params.flag("reduceOnly"),
+        close_on_trigger=params.flag("closeOnTrigger"),
+        leg=leg(params),
+        client_id=client_id,
+        trigger_price=params.decimal("triggerPrice") or None,
+        trigger_direction=params.choice("triggerDirection", {**words.DIRECTIONS, "0": None}),
+        trigger_by=params.choice("triggerBy", words.TRIGGERS) or TriggerBy.LAST,
+        stop_loss=params.decimal("stopLoss") or None,
+        stop_loss_trigger_by=params.choice("slTriggerBy", words.TRIGGERS) or TriggerBy.LAST,
+        take_profit=params.decimal("takeProfit") or None,
+        take_profit_trigger_by=params.choice("tpTriggerBy", words.TRIGGERS) or TriggerBy.LAST,
+    )
+
+
+def _quantity(engine: Engine, account: AccountInfo, params: Params, symbol: str) -> Decimal:
+    """`qty`; 0 with reduceOnly and closeOnTrigger stands for the whole position."""
+    qty = params.required_decimal("qty")
+    if qty == 0 and params.flag("reduceOnly") and params.flag("closeOnTrigger"):
+        qty = engine.position(account.account_id, symbol, leg(params)).size
+        if qty == 0:
+            raise BybitError(110017, "current position is zero, cannot fix reduce-only order qty")
+    return qty
+
+
+def _refuse_unoffered(params: Params) -> None:
+    limited = [name for name in ("tpLimitPrice", "slLimitPrice") if params.decimal(name)]
+    if params.text("tpslMode", "Full") != "Full" or limited:
+        raise bad_params("params error: only tpslMode Full with market stops is offered here.")
+
+
+def _ids(order: Order) -> dict[str, Any]:
+    return {"orderId": order.order_id, "orderLinkId": order.client_id}
+
+
+def _either_id(params: Params) -> tuple[str, str]:
+    order_id, client_id = params.text("orderId"), params.text("orderLinkId")
+    if not order_id and not client_id:
+        raise bad_params("Request parameter error: orderId or orderLinkId is required.")
+    return order_id, "" if order_id else client_id
+
+
+def _symbols(engine: Engine, params: Params) -> list[str]:
+    """The symbols that `symbol`, `baseCoin` or `settleCoin` ask for; one of them is required."""
+    symbol, base, settle = params.text("symbol"), params.text("baseCoin"), params.text("settleCoin")
+    if symbol:
+        return [engine.instrument(symbol).symbol]
+    if not base and not settle:
+        raise bad_params("Missing some parameters that must be filled in, symbol or baseCoin or settleCoin")
+    return [
+        one.symbol
+        for one in engine.instruments.values()
+        if base in ("", one.base) and settle in ("", one.settle)
+    ]
+
+
+def _filtered(orders: list[Order], params: Params, symbols: list[str] | None) -> list[Order]:
+    allowed = None if symbols is None else frozenset(symbols)
+    order_id, client_id = params.text("orderId"), params.text("orderLinkId")
+    conditional = params.choice("orderFilter", {"Order": False, "StopOrder": True, "tpslOrder": True})
+    status = params.text("orderStatus")
+    return [
+        order
+        for order in orders
+        if (allowed is None or order.symbol in allowed)
+        and order_id in ("", order.order_id)
+        and client_id in ("", order.client_id)
+        and conditional in (None, _waits_for_trigger(order))
+        and status in ("", words.STATUS_WORDS[order.status])
+    ]
+
+
+def _waits_for_trigger(order: Order) -> bool:
+    return order.status in (OrderStatus.UNTRIGGERED, OrderStatus.DEACTIVATED) or (
+        order.trigger_price is not None and not order.status.is_open
+    )
+
+
+def _within(time_ms: int, params: Params) -> bool:
+    start, end = params.integer("startTime"), params.integer("endTime")
+    return (start is None or time_ms >= start) and (end is None or time_ms <= end)
+
+
+def _order_key(order: Order) -> str:
+    return f"{order.created_ms:013d},{order.order_id}"
+
+
+def _execution_key(execution: Execution) -> str:
+    return f"{execution.time_ms:013d},{execution.sequence:012d}"
