@@ -1,0 +1,232 @@
+"""The server: loopback only, ports, signals, streams' manners, options."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.sandbox.command import (
+    EXIT_MISUSE,
+    OptionsError,
+    SandboxOptions,
+    build,
+    parse_account,
+    parse_candles,
+    run,
+)
+from bot.sandbox.engine.clocks import ScaledClock, VirtualClock
+from bot.sandbox.host import Sandbox
+from bot.sandbox.server import SandboxServer, ServerConfigError, check_loopback
+from bot.sandbox.transport import InProcessTransport
+from tests.sandbox.support import START_MS, make_engine, open_account, serving, signed, until
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
+def test_loopback_is_allowed(host: str) -> None:
+    check_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "", "::"])
+def test_anything_else_is_refused(host: str) -> None:
+    with pytest.raises(ServerConfigError, match="loopback only"):
+        SandboxServer(Sandbox(make_engine()), host)
+
+
+async def test_a_port_in_use_is_said_plainly() -> None:
+    async with serving() as running:
+        second = SandboxServer(running.sandbox, port=running.server.port)
+        with pytest.raises(ServerConfigError, match=str(running.server.port)):
+            await second.start()
+
+
+async def test_the_market_moves_by_itself_in_scaled_time() -> None:
+    engine = make_engine(ScaledClock(START_MS, 1000.0))
+    async with serving(engine):
+        await until(lambda: engine.market_ms > START_MS + 60_000)
+
+
+async def test_plain_requests_and_paths() -> None:
+    async with serving() as running, aiohttp.ClientSession() as session:
+        async with session.get(f"{running.url}/v5/market/time") as answer:
+            assert (await answer.json())["retCode"] == 0
+            assert "Timenow" in answer.headers
+        async with session.get(f"{running.url}/elsewhere") as answer:
+            assert answer.status == 404
+        async with session.get(f"{running.url}/sandbox/state") as answer:
+            assert answer.status == 200
+        for path in ("/v5/elsewhere", "/v5/public/nothing"):
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await session.ws_connect(running.url + path)
+
+
+async def receive(socket: aiohttp.ClientWebSocketResponse, **wanted: Any) -> dict[str, Any]:
+    """The next message that has these fields."""
+    while True:
+        message = await asyncio.wait_for(socket.receive_json(), 10)
+        if all(message.get(name) == value for name, value in wanted.items()):
+            return dict(message)
+
+
+async def test_public_stream_manners() -> None:
+    async with serving() as running, aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{running.url}/v5/public/linear") as socket:
+            await socket.send_json({"op": "ping", "req_id": "p1"})
+            pong = await receive(socket, req_id="p1")
+            assert (pong["success"], pong["ret_msg"], pong["op"]) == (True, "pong", "ping")
+            for bad in (
+                "{",
+                "[]",
+                '{"op": 5}',
+                '{"op": "fly"}',
+                '{"op": "subscribe"}',
+                '{"op": "subscribe", "args": ["tickers.NOPE"]}',
+                '{"op": "subscribe", "args": ["orderbook.7.BTCUSDT"]}',
+                '{"op": "subscribe", "args": ["kline.7.BTCUSDT"]}',
+                '{"op": "subscribe", "args": ["tickers.BTCUSDT", "x"]}',
+            ):
+                await socket.send_str(bad)
+                assert (await receive(socket))["success"] is False
+            assert running.sandbox.topics() == []
+            await socket.send_json({"op": "subscribe", "args": ["tickers.BTCUSDT"], "req_id": "s1"})
+            assert (await receive(socket))["req_id"] == "s1"
+            assert (await receive(socket))["type"] == "snapshot"
+            await socket.send_json({"op": "subscribe", "args": ["tickers.BTCUSDT"]})
+            assert "already subscribed" in (await receive(socket, op="subscribe"))["ret_msg"]
+            await socket.send_json({"op": "unsubscribe", "args": ["tickers.BTCUSDT", "never.BTCUSDT"]})
+            assert (await receive(socket, op="unsubscribe"))["success"] is True
+            assert running.sandbox.topics() == []
+        async with session.ws_connect(f"{running.url}/v5/public/spot") as socket:
+            await socket.send_json({"op": "subscribe", "args": ["tickers.BTCUSDT"]})
+            assert (await receive(socket))["success"] is False
+
+
+async def test_private_and_trade_stream_manners() -> None:
+    async with serving() as running, aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{running.url}/v5/private") as socket:
+            await socket.send_json({"op": "subscribe", "args": ["order"]})
+            assert (await receive(socket))["ret_msg"] == "Request not authorized"
+            for args in ([], ["nobody", 1, "x"], ["sandbox-key", 1, "x"], ["sandbox-key", 10**13, "x"]):
+                await socket.send_json({"op": "auth", "args": args})
+                assert (await receive(socket, op="auth"))["success"] is False
+            await socket.send_json({"op": "ping"})
+            assert (await receive(socket))["op"] == "pong"
+        async with session.ws_connect(f"{running.url}/v5/trade") as socket:
+            await socket.send_json({"op": "order.create", "reqId": "1", "args": [{}]})
+            assert (await receive(socket, reqId="1"))["retCode"] == 10003
+            await socket.send_json({"op": "order.create", "reqId": "2", "args": []})
+            assert (await receive(socket, reqId="2"))["retCode"] == 10001
+            await socket.send_json({"op": "order.fly", "reqId": "3"})
+            assert (await receive(socket, reqId="3"))["retCode"] == 10404
+            await socket.send_json({"op": "auth", "args": ["nobody", 1, "x"]})
+            assert (await receive(socket, op="auth"))["retCode"] == 10004
+            await socket.send_json({"op": "ping"})
+            assert (await receive(socket))["op"] == "pong"
+
+
+async def test_open_streams_are_closed_when_the_server_stops() -> None:
+    async with aiohttp.ClientSession() as session:
+        async with serving() as running:
+            socket = await session.ws_connect(f"{running.url}/v5/public/linear")
+            await until(lambda: running.server is not None)
+        message = await asyncio.wait_for(socket.receive(), 10)
+        assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        await socket.close()
+
+
+async def test_in_process_transport_answers_like_the_network() -> None:
+    engine = make_engine(VirtualClock(START_MS))
+    open_account(engine)
+    sandbox = Sandbox(engine)
+    transport = InProcessTransport(sandbox.handle)
+    request = signed(sandbox, "GET", "/v5/position/list", {"category": "linear", "settleCoin": "USDT"})
+    url = f"http://127.0.0.1{request.path}?{request.query}"
+    status, reason, headers, text = await transport.request("GET", url, dict(request.headers), None)
+    assert (status, reason) == (200, "OK")
+    assert json.loads(text)["result"]["list"] == []
+    assert headers["Content-Type"].startswith("application/json")
+    body = json.dumps({"symbol": "BTCUSDT", "price": 90_000})
+    status, *_ = await transport.request("post", "http://127.0.0.1/sandbox/mark", {}, body)
+    assert status == 200
+
+
+def test_all_wrong_options_are_told_at_once() -> None:
+    wrong = SandboxOptions(
+        venue="nowhere",
+        time="soon",
+        speed=-1,
+        port=70_000,
+        start=datetime(2025, 1, 1),  # noqa: DTZ001
+        accounts=("no-colons", "a:secret-of-a:lots", "b:secret-of-b:-5"),
+        scenario=Path("a.yaml"),
+        candles={"BTCUSDT": Path("b.csv")},
+    )
+    with pytest.raises(OptionsError) as caught:
+        build(wrong)
+    assert len(caught.value.problems) == 10
+    assert "secret-of" not in str(caught.value)
+
+
+def test_options_that_contradict_each_other() -> None:
+    with pytest.raises(OptionsError, match="paused"):
+        build(SandboxOptions(time="virtual", paused=True))
+    with pytest.raises(OptionsError, match=r"b\.csv"):
+        build(SandboxOptions(time="virtual", candles={"BTCUSDT": Path("no/such/b.csv")}))
+    with pytest.raises(OptionsError):
+        build(SandboxOptions(accounts=("a:b:1", "a:c:1")))
+    assert run(SandboxOptions(venue="nowhere")) == EXIT_MISUSE
+    assert run(SandboxOptions(host="0.0.0.0")) == EXIT_MISUSE
+
+
+def test_options_choose_the_clock() -> None:
+    start = datetime(2025, 11, 21, tzinfo=UTC)
+    virtual = build(SandboxOptions(time="virtual", start=start, accounts=("k:s:10",)))
+    assert virtual.engine.clock.server_ms() == 1_763_683_200_000
+    assert virtual.engine.account_by_key("k") is not None
+    scaled = build(SandboxOptions(time="scaled", speed=50, start=start, paused=True))
+    assert scaled.engine.clock.market_ms() == 1_763_683_200_000
+    assert isinstance(build(SandboxOptions()).engine.clock, ScaledClock)
+
+
+def test_arguments_as_people_write_them() -> None:
+    account = parse_account("demo:demo-secret:10000")
+    assert (account.api_key, account.deposit) == ("demo", Decimal(10_000))
+    assert parse_candles("BTCUSDT=data/a.csv.gz") == ("BTCUSDT", Path("data/a.csv.gz"))
+    with pytest.raises(ValueError, match="SYMBOL=FILE"):
+        parse_candles("BTCUSDT")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_tells_its_url_and_ends_cleanly(number: signal.Signals) -> None:
+    code = (
+        "import sys; from bot.sandbox.command import *; "
+        "sys.exit(run(SandboxOptions(accounts=('key:process-secret:5',))))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        assert told["url"] == f"http://127.0.0.1:{told['port']}"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "process-secret" not in out + err
