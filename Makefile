@@ -4,23 +4,65 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SEED ?= 20251121
+CONFIG ?= reef.yaml
 
-.PHONY: help install demo test ci run lock bench clean format
+.PHONY: help install demo test ci run lock bench format lint types layers coverage replay wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Reef needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit("Reef needs Python 3.11 or newer; try: make PYTHON=python3.12 install" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	@touch $@
 
 install: $(STAMP)  ## make .venv with the locked dependencies
+
+demo: install  ## a real daemon takes an account through the crash of November 2025
+	$(BIN)/reef demo --seed $(SEED)
+
+run: install  ## run the daemon with CONFIG=reef.yaml
+	$(BIN)/reef run --config $(CONFIG)
+
+test: install  ## all tests but the slow ones
+	$(BIN)/pytest -n auto -m "not slow"
+
+ci: install format lint types layers coverage wheel  ## everything that must hold before a change lands
+
+format: install
+	$(BIN)/ruff format --check .
+
+lint: install
+	$(BIN)/ruff check .
+
+types: install
+	$(BIN)/mypy
+
+layers: install
+	$(BIN)/lint-imports
+
+coverage: install
+	$(BIN)/pytest -n auto -m "not slow" --cov --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/python .ci/coverage_floor.py .coverage.json
+
+wheel: install
+	rm -rf dist && $(BIN)/python -m build --no-isolation --wheel . >/dev/null
+	$(BIN)/python .ci/wheel_contents.py dist
+
+replay: install  ## a day of October 2025 through the sandbox in virtual time (minutes)
+	$(BIN)/pytest -n 0 -m slow -s
+
+bench: install  ## one cycle against bare ccxt calls, the journal against raw SQLite
+	$(BIN)/python -m benchmarks
 
 lock:  ## resolve the dependencies again into requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --group dev pyproject.toml -o requirements.lock
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.json
