@@ -1,0 +1,109 @@
+"""Markets and risk limits of one venue, kept for an hour. Accounts of one venue may share a catalog."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from bot.exchange.errors import GatewayError
+from bot.exchange.parts import CurrencyOf, Profile
+from bot.exchange.reading import Reads
+from bot.model import Market, Tier, Verdict
+
+MAX_AGE = timedelta(hours=1)
+
+
+class Catalog:
+    """What may be traded and what it costs to hold it.
+
+    Something never seen is fetched at once. Old risk limits are renewed one symbol per look, so that no
+    snapshot waits long; while renewing fails the old list stays in use.
+    """
+
+    def __init__(self, venue: Profile, currency_of: CurrencyOf) -> None:
+        self._venue = venue
+        self._currency_of = currency_of
+        self._lock = asyncio.Lock()
+        self._markets: dict[str, Market] = {}
+        self._venue_symbols: dict[str, str] = {}
+        self._absent: set[str] = set()
+        self._tiers: dict[str, tuple[Tier, ...]] = {}
+        self._read_at: dict[str, datetime] = {}
+
+    def symbol_of(self, venue_symbol: str) -> str:
+        """Return the unified symbol; the venue's own where it has no market any more."""
+        market = self._markets.get(venue_symbol)
+        return venue_symbol if market is None else market.symbol
+
+    def market(self, symbol: str) -> Market | None:
+        """Return the market of a unified symbol, None where there is none."""
+        return self._markets.get(self._venue_symbols.get(symbol, ""))
+
+    def tiers(self, symbol: str) -> tuple[Tier, ...]:
+        """Return the risk limits of a unified symbol that was ensured. Raises KeyError."""
+        return self._tiers[symbol]
+
+    async def ensure_markets(self, reads: Reads, now: datetime) -> None:
+        """Load the list of markets where there is none, or renew it. Raises GatewayError."""
+        async with self._lock:
+            await self._load_markets(reads, now)
+
+    async def ensure(self, reads: Reads, now: datetime, venue_symbols: Iterable[str]) -> None:
+        """Have markets and risk limits of these symbols ready, after `ensure_markets`. Raises GatewayError.
+
+        A symbol that the venue does not know any more gets no market, and is asked for again with the
+        next list.
+        """
+        async with self._lock:
+            renewed = False
+            for venue_symbol in sorted(venue_symbols):
+                if venue_symbol not in self._markets and venue_symbol not in self._absent:
+                    await self._load_one(reads, venue_symbol)
+                market = self._markets.get(venue_symbol)
+                if market is None:
+                    continue
+                if market.symbol not in self._tiers:
+                    await self._load_tiers(reads, now, market)
+                elif not renewed and self._old(market.symbol, now):
+                    renewed = True
+                    await self._renew_tiers(reads, now, market)
+
+    async def _load_markets(self, reads: Reads, now: datetime) -> None:
+        if self._markets and not self._old("", now):
+            return
+        try:
+            markets = await self._venue.markets(reads, self._currency_of)
+        except GatewayError:
+            if not self._markets:
+                raise
+            return  # the next look tries again
+        self._absent.clear()
+        self._markets = {market.venue_symbol: market for market in markets}
+        self._venue_symbols = {market.symbol: market.venue_symbol for market in markets}
+        self._read_at[""] = now
+
+    async def _load_one(self, reads: Reads, venue_symbol: str) -> None:
+        try:
+            found = await self._venue.markets(reads, self._currency_of, venue_symbol)
+        except GatewayError as error:
+            if error.verdict is not Verdict.REJECTED:
+                raise
+            found = []
+        for market in found:
+            self._markets[market.venue_symbol] = market
+            self._venue_symbols[market.symbol] = market.venue_symbol
+        if venue_symbol not in self._markets:
+            self._absent.add(venue_symbol)
+
+    async def _load_tiers(self, reads: Reads, now: datetime, market: Market) -> None:
+        self._tiers[market.symbol] = await self._venue.tiers(reads, market)
+        self._read_at[market.symbol] = now
+
+    async def _renew_tiers(self, reads: Reads, now: datetime, market: Market) -> None:
+        try:
+            await self._load_tiers(reads, now, market)
+        except GatewayError:
+            return  # the next look tries again
+
+    def _old(self, what: str, now: datetime) -> bool:
+        read_at = self._read_at.get(what)
+        return read_at is None or now - read_at >= MAX_AGE

@@ -1,0 +1,173 @@
+"""The only place that makes ccxt clients."""
+
+import asyncio
+import functools
+import logging
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import ccxt
+import msgspec
+from ccxt.async_support.base.throttler import Throttler
+from ccxt.async_support.bybit import bybit
+
+from bot.clock import Clock
+from bot.exchange.failures import VENUE_FAILURES, VenueRefusalError
+from bot.exchange.transport import Transport
+from bot.exchange.values import to_milliseconds
+
+EnvelopeCheck = Callable[[int, object, str], None]
+"""Status, decoded body and raw text in; raises VenueRefusalError or BrokenAnswerError."""
+
+THROTTLE_PAUSE_S: Final = 0.005
+
+_SILENT = logging.Logger("ccxt", level=logging.CRITICAL + 1)  # ccxt logs headers, and with them the key
+
+
+class LaneThrottler(Throttler):  # type: ignore[misc]  # ccxt is not typed
+    """ccxt's leaky bucket, which also refills while nothing waits."""
+
+    def __init__(self, config: dict[str, Any], loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__({**config, "delay": THROTTLE_PAUSE_S}, loop)
+        self._idle_since = time.monotonic()
+
+    async def looper(self) -> None:
+        """Serve the queue; remember when it became empty."""
+        await super().looper()
+        self._idle_since = time.monotonic()
+
+    def __call__(self, cost: float | None = None) -> "asyncio.Future[None]":
+        """Queue one request; the future ends when it may be sent."""
+        if not self.running:
+            idle_ms = (time.monotonic() - self._idle_since) * 1000
+            refilled = self.config["tokens"] + idle_ms * self.config["refillRate"]
+            self.config["tokens"] = min(refilled, self.config["capacity"])
+        future: asyncio.Future[None] = super().__call__(cost)
+        return future
+
+
+class BybitClient(bybit):  # type: ignore[misc]  # ccxt is not typed
+    """ccxt's Bybit, with the guard's clock, a replaceable network, and every answer checked."""
+
+    asyncio_loop: asyncio.AbstractEventLoop | None
+    session: aiohttp.ClientSession | None
+    closed_by_user: bool
+
+    def __init__(
+        self, config: Mapping[str, Any], clock: Clock, transport: Transport | None, check: EnvelopeCheck
+    ) -> None:
+        self._guard_clock = clock
+        self._guard_transport = transport
+        self._guard_check = check
+        self._guard_resync = asyncio.Lock()
+        super().__init__(dict(config))
+
+    def init_throttler(self, cost: float | None = None) -> None:
+        """Make the limiter of this client's own lane."""
+        self.throttler = LaneThrottler(self.tokenBucket, self.asyncio_loop)
+
+    def milliseconds(self) -> int:
+        """Return the guard's time, which signs requests."""
+        return to_milliseconds(self._guard_clock.now())
+
+    def open(self, lazy: bool = False) -> None:
+        """Open the connection pool when it is first needed."""
+        if lazy and self.closed_by_user:
+            raise ccxt.ExchangeClosedByUser(f"{self.id} was closed")
+        self.closed_by_user = False
+        if self.session is None:
+            self.asyncio_loop = asyncio.get_running_loop()
+            self.throttler.loop = self.asyncio_loop
+            self.tcp_connector = aiohttp.TCPConnector(ssl=_tls(self.cafile))
+            self.session = aiohttp.ClientSession(
+                connector=self.tcp_connector, trust_env=self.aiohttp_trust_env
+            )
+
+    async def fetch(
+        self,
+        url: str,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: str | None = None,
+    ) -> object:
+        """Send one request and return its decoded and checked body."""
+        if self._guard_transport is None:
+            return await super().fetch(url, method, headers, body)
+        wanted = self.prepare_request_headers(headers)
+        where = f"{self.id} {method} {urlsplit(url).path}"
+        try:
+            status, reason, got, text = await self._guard_transport.request(method, url, wanted, body)
+        except TimeoutError as error:
+            raise ccxt.RequestTimeout(where) from error
+        except OSError as error:
+            raise ccxt.ExchangeNotAvailable(where) from error
+        decoded = self.parse_json(text)
+        self.handle_errors(status, reason, url, method, got, text, decoded, wanted, body)
+        return decoded
+
+    def parse_json(self, http_response: str) -> object:
+        """Decode strictly: truncated text, NaN and trailing rubbish are no JSON."""
+        try:
+            return msgspec.json.decode(http_response)
+        except (msgspec.DecodeError, UnicodeError):
+            return None
+
+    def handle_errors(
+        self,
+        httpCode: int,  # noqa: N803
+        reason: str,
+        url: str,
+        method: str,
+        headers: object,
+        body: str,
+        response: object,
+        requestHeaders: object,  # noqa: N803
+        requestBody: object,  # noqa: N803
+    ) -> None:
+        """Refuse whatever is not the venue's envelope with its code of success."""
+        self._guard_check(httpCode, response, body or "")
+
+    async def fetch2(
+        self,
+        path: str,
+        api: object = "public",
+        method: str = "GET",
+        params: Mapping[str, object] | None = None,
+        config: Mapping[str, object] | None = None,
+    ) -> object:
+        """Throttle, sign and send. A clock that is off is set once and the same request signed again."""
+        offset = self.options["timeDifference"]
+        try:
+            return await super().fetch2(path, api, method, params or {}, config or {})
+        except VenueRefusalError as refusal:
+            if refusal.code != self.options["clockCode"] or path == self.options["clockPath"]:
+                raise
+            await self._set_clock(offset, refusal)
+        return await super().fetch2(path, api, method, params or {}, config or {})
+
+    async def _set_clock(self, offset: int, refusal: VenueRefusalError) -> None:
+        async with self._guard_resync:
+            if self.options["timeDifference"] != offset:
+                return  # another request has just set it
+            try:
+                await self.load_time_difference()
+            except VENUE_FAILURES as error:
+                raise refusal from error
+
+
+@functools.cache
+def _tls(cafile: str) -> ssl.SSLContext:
+    """Make one TLS context for all accounts: each costs memory and tens of milliseconds."""
+    return ssl.create_default_context(cafile=cafile)
+
+
+def quiet(client: BybitClient) -> BybitClient:
+    """Stop ccxt from logging requests and from keeping the last ones."""
+    client.logger = _SILENT
+    client.enableLastHttpResponse = False
+    client.enableLastResponseHeaders = False
+    return client

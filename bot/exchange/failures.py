@@ -1,0 +1,47 @@
+"""What goes wrong below the gateway, before it is told as a `GatewayError` or an `Answer`."""
+
+import aiohttp
+import ccxt
+
+
+class VenueRefusalError(Exception):
+    """The venue answered in its own envelope, with a code that is not success."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"code {code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class BrokenAnswerError(Exception):
+    """The answer is not the venue's envelope: nothing in it can be believed."""
+
+    def __init__(self, status: int, came: str) -> None:
+        super().__init__(f"HTTP {status} without the venue's envelope: {came}")
+        self.status = status
+
+
+class MalformedDataError(Exception):
+    """The envelope is right but a row in it lacks what must be there."""
+
+
+class NotSentError(Exception):
+    """A request was wrong before it left; it certainly was not executed."""
+
+
+VENUE_FAILURES: tuple[type[Exception], ...] = (
+    VenueRefusalError,
+    BrokenAnswerError,
+    MalformedDataError,
+    NotSentError,
+    ccxt.BaseError,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RuntimeError,
+)
+"""Everything that ccxt and the network are known to raise, errors of programming inside ccxt included."""

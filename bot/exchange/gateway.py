@@ -1,0 +1,195 @@
+"""The gateway over ccxt: one account at one venue."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from msgspec.structs import replace
+
+from bot.clock import Clock
+from bot.exchange.answers import NO_PROOF, NOT_SENT, failed, judge
+from bot.exchange.catalog import Catalog
+from bot.exchange.errors import GatewayError
+from bot.exchange.failures import VENUE_FAILURES, NotSentError
+from bot.exchange.parts import Profile, Terms
+from bot.exchange.reading import Reads
+from bot.exchange.scrub import Scrubber
+from bot.exchange.together import together
+from bot.exchange.values import moment
+from bot.model import (
+    Answer,
+    Candle,
+    Fill,
+    Market,
+    NotFound,
+    OrderReport,
+    Position,
+    Request,
+    Snapshot,
+    Transfer,
+    Verdict,
+)
+
+TERMS_MAX_AGE = timedelta(minutes=5)
+
+
+class CcxtGateway:
+    """Implements `Gateway`. Reads and orders go through two clients, so that no order waits behind polls."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        network: str,
+        venue: Profile,
+        reader: Any,
+        trader: Any,
+        clock: Clock,
+        scrub: Scrubber,
+        catalog: Catalog,
+    ) -> None:
+        self._account = account
+        self._network = network
+        self._venue = venue
+        self._reader = reader
+        self._trader = trader
+        self._clock = clock
+        self._scrub = scrub
+        self._catalog = catalog
+        self._reads = Reads(reader, account, scrub, self._judge_read)
+        self._terms: Terms | None = None
+        self._terms_at: datetime | None = None
+        self._watched: frozenset[str] = frozenset()
+
+    @property
+    def account(self) -> str:
+        """Name of the account, as the config gives it."""
+        return self._account
+
+    @property
+    def venue(self) -> str:
+        """Name of the venue, as ccxt spells it."""
+        return self._venue.name
+
+    @property
+    def catalog(self) -> Catalog:
+        """Markets and tiers, for other accounts of the same venue and network to share."""
+        return self._catalog
+
+    async def snapshot(self) -> Snapshot:
+        """Read everything at once. Raises GatewayError; an incomplete snapshot does not exist.
+
+        A position of a symbol that the venue lists no more keeps the venue's own symbol and has no
+        market and no tiers: it is there, and cannot be traded.
+        """
+        await self._catalog.ensure_markets(self._reads, self._clock.now())
+        holdings, terms = await self._holdings_and_terms()
+        with self._reads.told("positions and orders"):
+            shown = holdings.venue_symbols
+        await self._catalog.ensure(self._reads, self._clock.now(), shown)
+        with self._reads.told("snapshot"):
+            parts = holdings.parts(self._catalog.symbol_of, terms.margin_mode)
+        self._watched = shown
+        markets = {
+            market.symbol: _with_fees(market, terms)
+            for symbol in sorted(map(self._catalog.symbol_of, shown))
+            if (market := self._catalog.market(symbol)) is not None
+        }
+        return Snapshot(
+            account=self._account,
+            venue=self._venue.name,
+            network=self._network,
+            taken_at=self._clock.now(),
+            times=parts.times,
+            positions=parts.positions,
+            balance=parts.balance,
+            orders=parts.orders,
+            stops=parts.stops,
+            marks=parts.marks,
+            markets=markets,
+            tiers={symbol: self._catalog.tiers(symbol) for symbol in markets},
+            position_mode=parts.position_mode,
+        )
+
+    async def _holdings_and_terms(self) -> tuple[Any, Terms]:
+        reading: Any = self._venue.holdings(self._reads, self._watched)
+        holdings, terms = await together(reading, self._current_terms())
+        return holdings, terms
+
+    async def _current_terms(self) -> Terms:
+        now = self._clock.now()
+        if self._terms is None or self._terms_at is None or now - self._terms_at >= TERMS_MAX_AGE:
+            self._terms = await self._venue.terms(self._reads, self._terms)
+            self._terms_at = now
+        return self._terms
+
+    async def positions(self, symbol: str) -> tuple[Position, ...]:
+        """Read the positions of one symbol again. Raises GatewayError."""
+        market = await self._market(symbol)
+        terms = await self._current_terms()
+        return await self._venue.positions(self._reads, market, terms.margin_mode)
+
+    async def submit(self, request: Request) -> Answer:
+        """Send one request, once. Failures of venue and network come back as an answer."""
+        try:
+            wire = self._venue.wire_of(request, await self._market(request.symbol))
+        except (GatewayError, NotSentError) as error:
+            return failed(error, Verdict.REJECTED, NOT_SENT, self._scrub, self._clock.now())
+        try:
+            envelope = await getattr(self._trader, wire.method)(dict(wire.params))
+            return self._proven(request, envelope)
+        except VENUE_FAILURES as error:
+            verdict, code = judge(error, self._venue.verdict_of, self._venue.throttled_status, request)
+            return failed(error, verdict, code, self._scrub, self._clock.now())
+
+    def _proven(self, request: Request, envelope: Mapping[str, Any]) -> Answer:
+        at = moment(envelope, "time")
+        order_id = self._venue.order_id_of(request, envelope["result"])
+        if order_id is None:
+            return Answer(Verdict.UNKNOWN, "", NO_PROOF, "the venue's success does not name the order", at)
+        return Answer(Verdict.ACCEPTED, order_id, "", "", at)
+
+    async def find_order(self, symbol: str, client_order_id: str) -> OrderReport | NotFound:
+        """Look an order up. NotFound only when every list answered and holds nothing. Raises GatewayError."""
+        market = await self._market(symbol)
+        report, at = await self._venue.find_order(self._reads, market, client_order_id)
+        return NotFound(client_order_id, at) if report is None else report
+
+    async def fills(self, symbol: str, since: datetime) -> tuple[Fill, ...]:
+        """Read this account's executions of one symbol since a moment, oldest first. Raises GatewayError."""
+        market = await self._market(symbol)
+        return await self._venue.fills(self._reads, market, since, self._until())
+
+    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
+        """Read deposits and withdrawals after a moment, oldest first. Raises GatewayError."""
+        return await self._venue.transfers(self._reads, since, self._until())
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
+        """Read candles, oldest first; the last may still be open. Raises GatewayError."""
+        return await self._venue.candles(self._reads, await self._market(symbol), timeframe, limit)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await together(self._reader.close(), self._trader.close())
+
+    def _until(self) -> datetime:
+        """Return a moment just after the venue's own now."""
+        offset = timedelta(milliseconds=self._reader.options["timeDifference"])
+        return self._clock.now() - offset + timedelta(minutes=1)
+
+    async def _market(self, symbol: str) -> Market:
+        await self._catalog.ensure_markets(self._reads, self._clock.now())
+        market = self._catalog.market(symbol)
+        if market is None:
+            with self._reads.told("markets"):
+                raise NotSentError(f"{self._venue.name} has no market {symbol!r} now")
+        return market
+
+    def _judge_read(self, error: Exception) -> tuple[Verdict, str]:
+        return judge(error, self._venue.verdict_of, self._venue.throttled_status)
+
+
+def _with_fees(market: Market, terms: Terms) -> Market:
+    fees: tuple[Decimal, Decimal] | None = terms.fees.get(market.venue_symbol)
+    return market if fees is None else replace(market, taker_fee=fees[0], maker_fee=fees[1])

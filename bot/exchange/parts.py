@@ -1,0 +1,138 @@
+"""Parts that a venue's profile hands to the gateway, and what the gateway asks of a profile."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from bot.exchange.reading import Reads
+from bot.exchange.scrub import Scrubber
+from bot.model import (
+    Balance,
+    Candle,
+    Fill,
+    MarginMode,
+    Mark,
+    Market,
+    Order,
+    OrderReport,
+    PartTimes,
+    Position,
+    PositionMode,
+    Request,
+    Tier,
+    Transfer,
+    Verdict,
+)
+
+SymbolOf = Callable[[str], str]
+"""Unified symbol of a venue symbol; the venue's own where it has no market any more."""
+
+CurrencyOf = Callable[[str], str]
+"""ccxt's name of a venue's currency."""
+
+
+class Wire(Struct, frozen=True):
+    """What leaves for one request: ccxt's implicit method and its parameters."""
+
+    method: str
+    params: dict[str, object]
+
+
+class Terms(Struct, frozen=True):
+    """What an account's margin mode and fees (taker, maker, by venue symbol) are."""
+
+    margin_mode: MarginMode
+    fees: dict[str, tuple[Decimal, Decimal]]
+
+
+class Parts(Struct, frozen=True):
+    """The parts of a snapshot, read."""
+
+    times: PartTimes
+    positions: tuple[Position, ...]
+    balance: Balance
+    orders: tuple[Order, ...]
+    stops: tuple[Order, ...]
+    marks: dict[str, Mark]
+    position_mode: PositionMode | None
+
+
+class Holdings(Protocol):
+    """The raw answers of one snapshot."""
+
+    @property
+    def venue_symbols(self) -> frozenset[str]:
+        """Every symbol that a position or order names."""
+        ...
+
+    def parts(self, symbol_of: SymbolOf, margin_mode: MarginMode) -> Parts:
+        """Read the raw answers. Raises MalformedDataError."""
+        ...
+
+
+class Profile(Protocol):
+    """One venue: its calls, the meaning of its answers, and the form of its orders."""
+
+    name: str
+    options: Mapping[str, Any]
+    """Options of the ccxt client."""
+    demo_trading: bool
+    """Whether the testnet is reached by ccxt's demo trading, not by its sandbox mode."""
+    throttled_status: frozenset[int]
+
+    def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
+        """Refuse an answer that is not the venue's envelope of success."""
+        ...
+
+    def verdict_of(self, code: str, message: str, request: Request | None) -> Verdict:
+        """Say what a refusal proves."""
+        ...
+
+    def wire_of(self, request: Request, market: Market) -> Wire:
+        """Write a request as the venue reads it. Raises NotSentError."""
+        ...
+
+    def order_id_of(self, request: Request, result: Mapping[str, object]) -> str | None:
+        """Read the order id out of a success; None where it does not prove the request."""
+        ...
+
+    async def terms(self, reads: Reads, known: Terms | None) -> Terms:
+        """Read margin mode and fees."""
+        ...
+
+    async def markets(self, reads: Reads, currency_of: CurrencyOf, venue_symbol: str = "") -> list[Market]:
+        """Read all contracts that trade, or one in whatever state it is."""
+        ...
+
+    async def tiers(self, reads: Reads, market: Market) -> tuple[Tier, ...]:
+        """Read the risk limits of one contract."""
+        ...
+
+    async def holdings(self, reads: Reads, watched: frozenset[str]) -> Holdings:
+        """Read everything that changes from one snapshot to the next."""
+        ...
+
+    async def positions(self, reads: Reads, market: Market, margin_mode: MarginMode) -> tuple[Position, ...]:
+        """Read the open positions of one contract."""
+        ...
+
+    async def find_order(
+        self, reads: Reads, market: Market, client_order_id: str
+    ) -> tuple[OrderReport | None, datetime]:
+        """Look an order up everywhere; return it, or None, with the venue's time."""
+        ...
+
+    async def fills(self, reads: Reads, market: Market, since: datetime, until: datetime) -> tuple[Fill, ...]:
+        """Read executions, oldest first."""
+        ...
+
+    async def transfers(self, reads: Reads, since: datetime, until: datetime) -> tuple[Transfer, ...]:
+        """Read deposits and withdrawals, oldest first."""
+        ...
+
+    async def candles(self, reads: Reads, market: Market, timeframe: str, limit: int) -> tuple[Candle, ...]:
+        """Read candles, oldest first."""
+        ...

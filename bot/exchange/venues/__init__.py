@@ -1,0 +1,1 @@
+"""Venue profiles: what ccxt does not say about a venue."""

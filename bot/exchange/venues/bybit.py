@@ -1,0 +1,124 @@
+"""Bybit v5, unified account, linear perpetuals: the profile.
+
+Where the truth stands: equity in totalEquity, margin balance in totalMarginBalance and maintenance
+margin in totalMaintenanceMargin of the wallet (their quotient is the venue's accountMMRate, 1 is
+liquidation); margin mode in the account's info, since positions of a unified account always say
+cross; an isolated position's own wallet in positionBalance, which does not hold unrealised PnL; the
+leg in positionIdx. One contract is one coin.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.exchange.errors import GatewayError
+from bot.exchange.parts import CurrencyOf, Terms, Wire
+from bot.exchange.reading import Reads
+from bot.exchange.scrub import Scrubber
+from bot.exchange.together import together
+from bot.exchange.venues import bybit_calls as calls
+from bot.exchange.venues import bybit_codes as codes
+from bot.exchange.venues import bybit_history as history
+from bot.exchange.venues import bybit_orders as orders
+from bot.exchange.venues.bybit_holdings import BybitHoldings, read_holdings
+from bot.exchange.venues.bybit_markets import parse_fees, parse_market, parse_tiers
+from bot.exchange.venues.bybit_parse import parse_margin_mode, parse_positions
+from bot.model import (
+    Candle,
+    Fill,
+    MarginMode,
+    Market,
+    OrderReport,
+    Position,
+    Request,
+    Tier,
+    Transfer,
+    Verdict,
+)
+
+
+class Bybit:
+    """The profile of Bybit."""
+
+    name = "bybit"
+    options: Mapping[str, Any] = {
+        "clockCode": codes.CLOCK_CODE,
+        "clockPath": codes.CLOCK_PATH,
+        "timeDifference": 0,
+        "fetchMarkets": {"types": ["linear"]},
+        "enableUnifiedMargin": False,
+        "enableUnifiedAccount": True,
+    }
+    demo_trading = False
+    throttled_status = codes.THROTTLED_STATUS
+
+    def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
+        """Refuse an answer that is not the venue's envelope of success."""
+        codes.check_envelope(scrub, status, decoded, body)
+
+    def verdict_of(self, code: str, message: str, request: Request | None) -> Verdict:
+        """Say what a refusal proves."""
+        return codes.verdict_of(code, message, request)
+
+    def wire_of(self, request: Request, market: Market) -> Wire:
+        """Write a request as the venue reads it. Raises NotSentError."""
+        return orders.wire_of(request, market)
+
+    def order_id_of(self, request: Request, result: Mapping[str, object]) -> str | None:
+        """Read the order id out of a success; None where it does not prove the request."""
+        return orders.order_id_of(request, result)
+
+    async def terms(self, reads: Reads, known: Terms | None) -> Terms:
+        """Read margin mode and fees. Fees that cannot be read stay as known, else the venue's list price."""
+        (info, _), fees = await together(reads.result(calls.account_info()), self._fees(reads, known))
+        with reads.told("account info"):
+            return Terms(parse_margin_mode(info), fees)
+
+    async def _fees(self, reads: Reads, known: Terms | None) -> Any:
+        try:
+            answer = await reads.rows(calls.fee_rates())
+        except GatewayError:
+            return known.fees if known is not None else {}
+        with reads.told("fee rates"):
+            return parse_fees(answer.rows)
+
+    async def markets(self, reads: Reads, currency_of: CurrencyOf, venue_symbol: str = "") -> list[Market]:
+        """Read all contracts that trade, or one in whatever state it is. Raises GatewayError."""
+        answer = await reads.rows(calls.markets(venue_symbol))
+        with reads.told("markets"):
+            return [parse_market(row, currency_of) for row in answer.rows]
+
+    async def tiers(self, reads: Reads, market: Market) -> tuple[Tier, ...]:
+        """Read the risk limits of one contract. Raises GatewayError."""
+        answer = await reads.rows(calls.tiers(market.venue_symbol))
+        with reads.told("risk limits"):
+            return parse_tiers(row for row in answer.rows if row.get("symbol") == market.venue_symbol)
+
+    async def holdings(self, reads: Reads, watched: frozenset[str]) -> BybitHoldings:
+        """Read everything that changes from one snapshot to the next. Raises GatewayError."""
+        return await read_holdings(reads, watched)
+
+    async def positions(self, reads: Reads, market: Market, margin_mode: MarginMode) -> tuple[Position, ...]:
+        """Read the open positions of one contract. Raises GatewayError."""
+        answer = await reads.rows(calls.positions_of(market.venue_symbol))
+        with reads.told("positions"):
+            rows = [row for row in answer.rows if row.get("symbol") == market.venue_symbol]
+            return parse_positions(rows, lambda _: market.symbol, margin_mode, answer.at)
+
+    async def find_order(
+        self, reads: Reads, market: Market, client_order_id: str
+    ) -> tuple[OrderReport | None, datetime]:
+        """Look an order up everywhere. Raises GatewayError."""
+        return await history.find_order(reads, market, client_order_id)
+
+    async def fills(self, reads: Reads, market: Market, since: datetime, until: datetime) -> tuple[Fill, ...]:
+        """Read executions, oldest first. Raises GatewayError."""
+        return await history.read_fills(reads, market, since, until)
+
+    async def transfers(self, reads: Reads, since: datetime, until: datetime) -> tuple[Transfer, ...]:
+        """Read deposits and withdrawals, oldest first. Raises GatewayError."""
+        return await history.read_transfers(reads, since, until)
+
+    async def candles(self, reads: Reads, market: Market, timeframe: str, limit: int) -> tuple[Candle, ...]:
+        """Read candles, oldest first. Raises GatewayError."""
+        return await history.read_candles(reads, market, timeframe, limit)

@@ -1,0 +1,128 @@
+"""Bybit v5: the reading calls, as ccxt's implicit methods.
+
+Each list call names category and settle coin: without a settle coin the venue refuses the list, and
+one coin is only a slice of the account.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from bot.exchange.reading import Call
+from bot.exchange.values import to_milliseconds
+
+LINEAR = {"category": "linear"}
+
+TIMEFRAMES = {
+    "1m": "1",
+    "3m": "3",
+    "5m": "5",
+    "15m": "15",
+    "30m": "30",
+    "1h": "60",
+    "2h": "120",
+    "4h": "240",
+    "6h": "360",
+    "12h": "720",
+    "1d": "D",
+    "1w": "W",
+}
+MAX_CANDLES = 1000
+
+
+def balance() -> Call:
+    """Ask for the unified account's margin figures."""
+    return Call("privateGetV5AccountWalletBalance", {"accountType": "UNIFIED"})
+
+
+def account_info() -> Call:
+    """Ask for the margin mode."""
+    return Call("privateGetV5AccountInfo", {})
+
+
+def fee_rates() -> Call:
+    """Ask for the account's own fees."""
+    return Call("privateGetV5AccountFeeRate", {**LINEAR})
+
+
+def positions(settle: str) -> Call:
+    """Ask for all open positions of one settle coin."""
+    return _linear("privateGetV5PositionList", settleCoin=settle, limit=200)
+
+
+def positions_of(venue_symbol: str) -> Call:
+    """Ask for the legs of one symbol, flat ones included."""
+    return _linear("privateGetV5PositionList", symbol=venue_symbol, limit=200)
+
+
+def orders(settle: str) -> Call:
+    """Ask for the plain open orders of one settle coin."""
+    return _linear("privateGetV5OrderRealtime", settleCoin=settle, orderFilter="Order", limit=50)
+
+
+def stops(settle: str) -> Call:
+    """Ask for the conditional orders of one settle coin, the positions' own stops included."""
+    return _linear("privateGetV5OrderRealtime", settleCoin=settle, orderFilter="StopOrder", limit=50)
+
+
+def tickers(venue_symbol: str = "") -> Call:
+    """Ask for prices of one symbol, or of all."""
+    symbol = {"symbol": venue_symbol} if venue_symbol else {}
+    return Call("publicGetV5MarketTickers", {**LINEAR, **symbol})
+
+
+def markets(venue_symbol: str = "") -> Call:
+    """Ask for the contracts that trade, or for one contract in whatever state it is."""
+    symbol = {"symbol": venue_symbol} if venue_symbol else {"limit": 1000}
+    return _linear("publicGetV5MarketInstrumentsInfo", **symbol)
+
+
+def tiers(venue_symbol: str) -> Call:
+    """Ask for the risk limits of one symbol."""
+    return _linear("publicGetV5MarketRiskLimit", symbol=venue_symbol)
+
+
+def order_lists(venue_symbol: str, client_order_id: str) -> tuple[Call, ...]:
+    """Ask for one order where it may be: open, closed a moment ago, past."""
+    wanted = {"symbol": venue_symbol, "orderLinkId": client_order_id}
+    return (
+        Call("privateGetV5OrderRealtime", {**LINEAR, **wanted}),
+        Call("privateGetV5OrderRealtime", {**LINEAR, **wanted, "openOnly": 1}),
+        Call("privateGetV5OrderHistory", {**LINEAR, **wanted}),
+    )
+
+
+def executions_of(venue_symbol: str, client_order_id: str) -> Call:
+    """Ask for the executions of one order."""
+    return _linear("privateGetV5ExecutionList", symbol=venue_symbol, orderLinkId=client_order_id, limit=100)
+
+
+def executions(venue_symbol: str, start: datetime, end: datetime) -> Call:
+    """Ask for executions of one symbol; the venue answers at most seven days at once."""
+    return _linear("privateGetV5ExecutionList", symbol=venue_symbol, limit=100, **_window(start, end))
+
+
+def transfers(kind: str, start: datetime, end: datetime) -> Call:
+    """Ask for TRANSFER_IN or TRANSFER_OUT rows; the venue answers at most seven days at once."""
+    params = {"accountType": "UNIFIED", "type": kind, "limit": 50, **_window(start, end)}
+    return Call("privateGetV5AccountTransactionLog", params, paged=True)
+
+
+def candles(venue_symbol: str, interval: str, limit: int, end: datetime | None = None) -> Call:
+    """Ask for the newest candles, or the newest that opened by `end`."""
+    until = {} if end is None else {"end": to_milliseconds(end)}
+    params = {**LINEAR, "symbol": venue_symbol, "interval": interval, "limit": limit, **until}
+    return Call("publicGetV5MarketKline", params)
+
+
+def index_candle(venue_symbol: str, at: datetime) -> Call:
+    """Ask for the index price of the minute in which something happened."""
+    params = {**LINEAR, "symbol": venue_symbol, "interval": "1", "limit": 1, "end": to_milliseconds(at)}
+    return Call("publicGetV5MarketIndexPriceKline", params)
+
+
+def _linear(method: str, **params: Any) -> Call:
+    return Call(method, {**LINEAR, **params}, paged=True)
+
+
+def _window(start: datetime, end: datetime) -> dict[str, int]:
+    return {"startTime": to_milliseconds(start), "endTime": to_milliseconds(end)}

@@ -1,0 +1,74 @@
+"""Bybit v5: the envelope of every answer, and what its codes prove about a request.
+
+A code that is not in the tables proves nothing. Codes: the venue's list of error codes
+(docs/v5/error), and the classes that ccxt gives them.
+"""
+
+from collections.abc import Mapping
+
+from bot.exchange.failures import BrokenAnswerError, VenueRefusalError
+from bot.exchange.scrub import Scrubber
+from bot.model import CancelRequest, Request, StopRequest, Verdict
+
+CLOCK_CODE = "10002"
+CLOCK_PATH = "v5/market/time"
+
+THROTTLED_STATUS = frozenset({403, 429})
+"""403 is the venue's answer to a breached IP limit. Neither request was looked at."""
+
+_AUTH = "10003 10004 10005 10007 10008 10009 10010 10024 10027 10028 10029 33004 -2015"
+_THROTTLED = "429 10006 10018 10429"
+_MAINTENANCE = "110063 110066 110071"
+_DUPLICATE = "110030 110072"
+_NOTHING_TO_DO = "34040 110043"
+_REJECTED = (
+    "10001 10002 10017 10020 110003 110004 110005 110006 110007 110009 110011 110012 110013 110014 110015"
+    " 110016 110017 110018 110019 110020 110021 110022 110023 110025 110029 110031 110032 110033 110034"
+    " 110036 110037 110038 110039 110040 110042 110044 110045 110046 110049 110050 110051 110052 110053"
+    " 110057 110058 110060 110061 110064 110065 110067 110068 110069 110070 110092 110093 110094"
+)
+
+CODES: Mapping[str, Verdict] = {
+    **dict.fromkeys(_REJECTED.split(), Verdict.REJECTED),
+    **dict.fromkeys(_AUTH.split(), Verdict.AUTH),
+    **dict.fromkeys(_THROTTLED.split(), Verdict.THROTTLED),
+    **dict.fromkeys(_MAINTENANCE.split(), Verdict.MAINTENANCE),
+    **dict.fromkeys(_DUPLICATE.split(), Verdict.DUPLICATE),
+    **dict.fromkeys(_NOTHING_TO_DO.split(), Verdict.NOTHING_TO_DO),
+}
+
+GONE_CODES = frozenset({"110001", "110008", "110010"})
+"""The order does not exist, is finished or cancelled: for a cancellation that is what was wanted."""
+
+_ZERO_POSITION = ("position is zero", "zero position")
+
+
+def verdict_of(code: str, message: str, request: Request | None) -> Verdict:
+    """Say what a refusal proves about `request` (None: a reading call).
+
+    110017 covers a position that is gone, one that turned, and one that other reduce-only orders
+    already cover. Only the words "position is zero" mean that there is nothing left to reduce; the
+    others are plain refusals, and the next cycle plans from a fresh position. 10001 on a position
+    stop is read the same way.
+    """
+    if isinstance(request, CancelRequest) and code in GONE_CODES:
+        return Verdict.NOTHING_TO_DO
+    zero = any(words in message for words in _ZERO_POSITION)
+    if zero and (code == "110017" or (code == "10001" and isinstance(request, StopRequest))):
+        return Verdict.NOTHING_TO_DO
+    return CODES.get(code, Verdict.UNKNOWN)
+
+
+def check_envelope(scrub: Scrubber, status: int, decoded: object, body: str) -> None:
+    """Let through only the venue's envelope with its code of success.
+
+    Raises VenueRefusalError for the venue's own refusal and BrokenAnswerError for everything else: a proxy's
+    page, a body cut short, null, a success with a server error's status.
+    """
+    if not isinstance(decoded, dict) or "retCode" not in decoded:
+        raise BrokenAnswerError(status, scrub.clean(repr(body[:120])))
+    code = str(decoded["retCode"])
+    if code != "0":
+        raise VenueRefusalError(scrub.clean(code), scrub.clean(str(decoded.get("retMsg", ""))))
+    if status >= 400 or not isinstance(decoded.get("result"), dict) or not decoded.get("time"):
+        raise BrokenAnswerError(status, scrub.clean(repr(body[:120])))

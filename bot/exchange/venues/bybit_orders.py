@@ -1,0 +1,219 @@
+"""Bybit v5: orders, executions and transfers out of raw rows, and requests onto the wire. Pure functions.
+
+Field meanings: docs/v5/order/open-order, docs/v5/order/execution, docs/v5/account/transaction-log,
+docs/v5/order/create-order, docs/v5/position/trading-stop.
+"""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+
+from bot.exchange.failures import MalformedDataError, NotSentError
+from bot.exchange.parts import Wire
+from bot.exchange.values import Row, moment, name, optional, plain, required, text, whole
+from bot.model import (
+    CancelRequest,
+    Fill,
+    Market,
+    Order,
+    OrderKind,
+    OrderReport,
+    OrderRequest,
+    OrderSide,
+    OrderStatus,
+    Request,
+    StopRequest,
+    Style,
+)
+
+ZERO = Decimal(0)
+
+ORDER_SIDES = {"Buy": OrderSide.BUY, "Sell": OrderSide.SELL}
+SIDE_WORDS = {side: word for word, side in ORDER_SIDES.items()}
+TRIGGERS = {"MarkPrice": "mark", "IndexPrice": "index", "LastPrice": "last", "": "last"}
+STATUSES = {
+    "New": OrderStatus.OPEN,
+    "PartiallyFilled": OrderStatus.OPEN,
+    "Untriggered": OrderStatus.OPEN,
+    "Triggered": OrderStatus.OPEN,
+    "Created": OrderStatus.OPEN,
+    "Filled": OrderStatus.FILLED,
+    "Cancelled": OrderStatus.CANCELLED,
+    "PartiallyFilledCanceled": OrderStatus.CANCELLED,
+    "Deactivated": OrderStatus.CANCELLED,
+    "Rejected": OrderStatus.REJECTED,
+}
+ATTACHED = frozenset({"StopLoss", "TakeProfit", "TrailingStop"})
+NO_REASON = frozenset({"", "EC_NoError", "UNKNOWN"})
+FILL_KINDS = frozenset({"Trade", "AdlTrade", "BustTrade", "Delivery", "BlockTrade", "MovePosition"})
+"""Executions that change a position; funding and settlement do not."""
+
+_CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
+
+
+def wire_of(request: Request, market: Market) -> Wire:
+    """Write a request as the venue reads it. Raises NotSentError where it does not fit the market."""
+    common: dict[str, object] = {"category": "linear", "symbol": market.venue_symbol}
+    if isinstance(request, OrderRequest):
+        return Wire("privatePostV5OrderCreate", {**common, **_order_body(request, market)})
+    if isinstance(request, StopRequest):
+        return Wire("privatePostV5PositionTradingStop", {**common, **_stop_body(request, market)})
+    return Wire("privatePostV5OrderCancel", {**common, "orderId": request.order_id})
+
+
+def _order_body(request: OrderRequest, market: Market) -> dict[str, object]:
+    if not _CLIENT_ORDER_ID.fullmatch(request.client_order_id):
+        raise NotSentError(f"client order id {request.client_order_id!r} must be 1 to 36 of A-Za-z0-9_-")
+    _must_fit("contracts", request.contracts, market.amount_step)
+    body: dict[str, object] = {
+        "side": SIDE_WORDS[request.side],
+        "orderType": "Market",
+        "qty": plain(request.contracts),
+        "positionIdx": request.position_index,
+        "reduceOnly": True,
+        "orderLinkId": request.client_order_id,
+    }
+    if request.style is Style.IOC:
+        if request.price is None:
+            raise NotSentError("an IOC order needs a price")
+        _must_fit("price", request.price, market.price_step)
+        body |= {"orderType": "Limit", "timeInForce": "IOC", "price": plain(request.price)}
+    return body
+
+
+def _stop_body(request: StopRequest, market: Market) -> dict[str, object]:
+    _must_fit("trigger price", request.trigger_price, market.price_step)
+    return {
+        "positionIdx": request.position_index,
+        "tpslMode": "Full",
+        "stopLoss": plain(request.trigger_price),
+        "slTriggerBy": "MarkPrice",
+        "slOrderType": "Market",
+    }
+
+
+def _must_fit(what: str, value: Decimal, step: Decimal) -> None:
+    if value <= 0 or value % step != 0:
+        raise NotSentError(f"{what} {value} is not a positive multiple of the market's step {step}")
+
+
+def order_id_of(request: Request, result: Row) -> str | None:
+    """Read the venue's order id out of a success; None where the success does not prove the request."""
+    if isinstance(request, StopRequest):
+        return ""
+    order_id = text(result, "orderId")
+    if isinstance(request, CancelRequest):
+        return order_id if order_id == request.order_id else None
+    same = result.get("orderLinkId") in (None, "", request.client_order_id)
+    return order_id if order_id and same else None
+
+
+def is_conditional(row: Row) -> bool:
+    """Say whether an order still waits for its trigger."""
+    return text(row, "orderStatus") == "Untriggered"
+
+
+def parse_order(row: Row, symbol: str) -> Order:
+    """Read one resting order. Raises MalformedDataError."""
+    waits = is_conditional(row)
+    plain_kind = OrderKind.MARKET if text(row, "orderType") == "Market" else OrderKind.LIMIT
+    by = text(row, "triggerBy")
+    if waits and by not in TRIGGERS:
+        raise MalformedDataError(f"an order of {symbol} with trigger {by!r}")
+    return Order(
+        order_id=name(row, "orderId"),
+        client_order_id=text(row, "orderLinkId"),
+        symbol=symbol,
+        side=_side(row),
+        kind=OrderKind.STOP if waits else plain_kind,
+        price=optional(row, "price"),
+        trigger_price=optional(row, "triggerPrice") if waits else None,
+        trigger_by=TRIGGERS[by] if waits else "",
+        contracts=required(row, "qty"),
+        filled=required(row, "cumExecQty"),
+        reduce_only=row.get("reduceOnly") is True or row.get("closeOnTrigger") is True,
+        attached=text(row, "stopOrderType") in ATTACHED,
+        position_index=whole(row, "positionIdx"),
+        created_at=moment(row, "createdTime"),
+    )
+
+
+def parse_report(row: Row, symbol: str) -> OrderReport:
+    """Read what became of one order. Raises MalformedDataError."""
+    status = STATUSES.get(text(row, "orderStatus"))
+    if status is None:
+        raise MalformedDataError(f"an order of {symbol} with status {row.get('orderStatus')!r}")
+    filled = required(row, "cumExecQty")
+    reasons = (text(row, "rejectReason"), text(row, "cancelType"))
+    return OrderReport(
+        order_id=name(row, "orderId"),
+        client_order_id=text(row, "orderLinkId"),
+        symbol=symbol,
+        status=status,
+        contracts=required(row, "qty"),
+        filled=filled,
+        average_price=optional(row, "avgPrice"),
+        fee=_order_fee(row, filled),
+        reason=next((reason for reason in reasons if reason not in NO_REASON), ""),
+        at=moment(row, "updatedTime"),
+    )
+
+
+def _order_fee(row: Row, filled: Decimal) -> Decimal:
+    detail = row.get("cumFeeDetail")
+    if isinstance(detail, dict) and detail:
+        return sum((required(detail, coin) for coin in detail), ZERO)
+    if filled == 0 and row.get("cumExecFee") in (None, ""):
+        return ZERO
+    return required(row, "cumExecFee")
+
+
+def report_from_fills(fills: tuple[Fill, ...], rows: Iterable[Row]) -> OrderReport:
+    """Build evidence from executions alone, where no list of orders shows the order.
+
+    What is left over may still rest unseen: the order counts as open until it is all executed.
+    """
+    filled = sum((fill.contracts for fill in fills), ZERO)
+    value = sum((fill.contracts * fill.price for fill in fills), ZERO)
+    wanted = max(required(row, "orderQty") for row in rows)
+    last = fills[-1]
+    return OrderReport(
+        order_id=last.order_id,
+        client_order_id=last.client_order_id,
+        symbol=last.symbol,
+        status=OrderStatus.FILLED if filled >= wanted else OrderStatus.OPEN,
+        contracts=wanted,
+        filled=filled,
+        average_price=value / filled,
+        fee=sum((fill.fee for fill in fills), ZERO),
+        reason="",
+        at=last.at,
+    )
+
+
+def parse_fills(rows: Iterable[Row], symbol: str) -> tuple[Fill, ...]:
+    """Read executions that changed a position, each once, oldest first. Raises MalformedDataError."""
+    fills = {
+        name(row, "execId"): Fill(
+            fill_id=name(row, "execId"),
+            order_id=text(row, "orderId"),
+            client_order_id=text(row, "orderLinkId"),
+            symbol=symbol,
+            side=_side(row),
+            contracts=required(row, "execQty"),
+            price=required(row, "execPrice"),
+            fee=required(row, "execFee"),
+            liquidation=text(row, "execType") == "BustTrade",
+            at=moment(row, "execTime"),
+        )
+        for row in rows
+        if text(row, "execType") in FILL_KINDS
+    }
+    return tuple(sorted(fills.values(), key=lambda fill: (fill.at, fill.fill_id)))
+
+
+def _side(row: Row) -> OrderSide:
+    side = ORDER_SIDES.get(text(row, "side"))
+    if side is None:
+        raise MalformedDataError(f"a row of {row.get('symbol')!r} with side {row.get('side')!r}")
+    return side
