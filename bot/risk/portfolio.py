@@ -8,7 +8,11 @@ from bot.model import Number, Side, position_key
 
 
 class Bracket(Struct, frozen=True):
-    """MM(v) = max over brackets of rate * v - deduction; the fee to close is inside `rate`."""
+    """MM(v) = max over brackets of rate * v - deduction; the fee to close is inside `rate`.
+
+    The brackets of a holding ascend in rate and form an upper envelope: as v grows, each is the largest
+    once and never again (`bot.risk.margin.brackets_of` makes them so).
+    """
 
     floor: float
     rate: float
@@ -35,13 +39,19 @@ class Holding(Struct, frozen=True):
     maintenance_excess: float
     """What the venue asks above the recomputed figure, never below 0; carried through shocks."""
     liquidation_price: Number
-    """The worse (nearer to mark) of the recomputed and the venue's."""
+    """The worse (nearer to mark) of the recomputed and the venue's.
+
+    0 for a long that no fall liquidates; a short's is at most 11 times mark (`margin.DISTANCE_BOUND`).
+    At or past mark (a distance of 0 or less) it is liquidated already.
+    """
     beta: float
     residual: float
     trade_cost: float
     """c: half spread, taker fee and impact for one USD traded."""
     releases_margin: bool
     """Whether an isolated partial close frees margin pro rata."""
+    liquidation_excess: float = 0.0
+    """USD of margin by which the venue liquidates earlier than the recomputed price, never below 0."""
 
     @property
     def key(self) -> str:
@@ -71,10 +81,15 @@ class Portfolio(Struct, frozen=True):
     reference: str
     """Base currency that betas refer to."""
     gaps: tuple[str, ...]
+    missing: dict[str, str] = {}
+    """Positions that are open but could not be read: key -> why. They are no holdings; each is also a gap."""
+    reference_price: float | None = None
+    """Mark price of the reference market in the snapshot; None where the snapshot has none."""
 
     def holding(self, key: str) -> Holding | None:
         """Find a holding by position key."""
+        symbol, _, side = key.rpartition("#")
         for holding in self.holdings:
-            if holding.key == key:
+            if holding.symbol == symbol and holding.side == side:
                 return holding
         return None

@@ -1,0 +1,148 @@
+"""Maintenance margin and liquidation price of linear perpetuals.
+
+A position of q coins at mark p (s = +1 long, -1 short) is liquidated at the price x where the margin balance
+no longer exceeds maintenance margin, only its own symbol moving:
+
+    M + s q (x - p) <= MM_others + max_k (r_k q x - D_k)
+
+Inside one bracket that is x = p - s (M - MM) / (q (1 - s r)), with r of the bracket *at the liquidation
+price*; over brackets it is the largest such root for a long and the smallest for a short.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from bot.model import Number, Tier, Unknown
+from bot.risk.portfolio import Bracket, Holding
+
+DISTANCE_BOUND = 10.0
+"""A short's liquidation price is sought up to this many times mark above mark, and never given further."""
+
+
+@lru_cache(maxsize=4096)
+def brackets_of(tiers: tuple[Tier, ...], close_fee: float) -> tuple[Bracket, ...]:
+    """Turn a venue's tiers into brackets whose maximum is the maintenance margin.
+
+    `close_fee` is the taker fee as a fraction where the venue counts it in maintenance margin, else 0. Tiers
+    may come in any order; one that is nowhere the largest is left out, so the result is an upper envelope.
+    """
+    lines: dict[float, float] = {}
+    for tier in tiers:
+        rate, deduction = float(tier.maintenance_rate) + close_fee, float(tier.deduction)
+        lines[rate] = min(deduction, lines.get(rate, deduction))
+    envelope: list[Bracket] = []
+    for rate, deduction in sorted(lines.items()):
+        floor = 0.0
+        while envelope:
+            last = envelope[-1]
+            floor = max((deduction - last.deduction) / (rate - last.rate), 0.0)
+            if floor > last.floor:
+                break
+            envelope.pop()
+        envelope.append(Bracket(floor if envelope else 0.0, rate, deduction))
+    return tuple(envelope)
+
+
+def bracket_at(brackets: Sequence[Bracket], notional: float) -> Bracket:
+    """Return the bracket that sets the maintenance margin of `notional` USD."""
+    chosen = brackets[0]
+    best = chosen.rate * notional - chosen.deduction
+    for bracket in brackets:
+        margin = bracket.rate * notional - bracket.deduction
+        if margin < best:
+            break
+        chosen, best = bracket, margin
+    return chosen
+
+
+def maintenance_of(brackets: Sequence[Bracket], notional: float) -> float:
+    """Return the maintenance margin in USD of `notional` USD: max_k (r_k v - D_k)."""
+    bracket = bracket_at(brackets, notional)
+    return bracket.rate * notional - bracket.deduction
+
+
+def room_at(price: float, legs: Sequence[Holding], free: float) -> tuple[float, float]:
+    """Return M - MM at `price` and its slope in USD a price unit.
+
+    `free` is the margin balance at today's mark less all maintenance margin but the legs' own recomputed one.
+    """
+    room, slope = free, 0.0
+    for leg in legs:
+        size, sign = leg.size, leg.sign
+        bracket = bracket_at(leg.brackets, size * price)
+        room += sign * size * (price - leg.price) - (bracket.rate * size * price - bracket.deduction)
+        slope += size * (sign - bracket.rate)
+    return room, slope
+
+
+def liquidation_price(sign: int, legs: Sequence[Holding], free: float) -> float:
+    """Return the price at which falling (`sign` +1) or rising (-1) liquidates `legs` of one symbol.
+
+    `legs` is the position itself, or both legs of a symbol that share cross margin: they have one price. The
+    result is 0 where no fall liquidates and `1 + DISTANCE_BOUND` times mark where no rise up to it does. It
+    is at or past mark where the legs are liquidated already.
+
+    M - MM is concave and piecewise linear in price, so Newton's method from the far end rises to the root
+    without passing it and ends on the very bracket that holds there: the closed form above, found bracket
+    by bracket.
+    """
+    mark = legs[0].price
+    price = 0.0 if sign > 0 else (1.0 + DISTANCE_BOUND) * mark
+    room, slope = room_at(price, legs, free)
+    if room > 0.0:
+        return price
+    while slope * sign > 0.0:
+        nearer = price - room / slope
+        if (nearer - price) * sign <= 1e-14 * mark:
+            return price
+        price = nearer
+        room, slope = room_at(price, legs, free)
+    return mark
+
+
+def cross_maintenance(holdings: Iterable[Holding], excess: float) -> float:
+    """Return the maintenance margin in USD of the cross block; `excess` is the account's own."""
+    total = excess
+    for holding in holdings:
+        if holding.isolated_equity is None:
+            total += holding.maintenance
+    return total
+
+
+class Margins:
+    """The margin that stands behind each of a portfolio's positions."""
+
+    def __init__(self, holdings: Iterable[Holding], margin_balance: Number, excess: float) -> None:
+        """Take the holdings, the cross margin balance and the account's own maintenance excess in USD."""
+        self._legs: dict[str, list[Holding]] = {}
+        self._margin_balance = margin_balance
+        self._maintenance = excess
+        for holding in holdings:
+            if holding.isolated_equity is None:
+                self._legs.setdefault(holding.symbol, []).append(holding)
+                self._maintenance += holding.maintenance
+
+    def legs(self, holding: Holding) -> Sequence[Holding]:
+        """Return the positions that are liquidated together when this one's symbol moves."""
+        return (holding,) if holding.isolated_equity is not None else self._legs[holding.symbol]
+
+    def free(self, holding: Holding) -> Number:
+        """Return margin less all maintenance margin but what the legs' brackets ask, in USD.
+
+        Unknown in cross margin where the margin balance is.
+        """
+        if holding.isolated_equity is not None:
+            return holding.isolated_equity - holding.maintenance_excess - holding.liquidation_excess
+        if isinstance(self._margin_balance, Unknown):
+            return self._margin_balance
+        free = self._margin_balance - self._maintenance - holding.liquidation_excess
+        for leg in self._legs[holding.symbol]:
+            free += leg.maintenance - leg.maintenance_excess
+        return free
+
+    def liquidation_price(self, holding: Holding) -> Number:
+        """Recompute the liquidation price, `liquidation_excess` counted in; unknown as `free` is."""
+        free = self.free(holding)
+        if isinstance(free, Unknown):
+            return free
+        return liquidation_price(holding.sign, self.legs(holding), free)

@@ -1,0 +1,144 @@
+"""Portfolios after a move of prices, and what a scenario would cost.
+
+A shock keeps sizes, collateral and statistics, and moves prices at once: nothing is traded or liquidated on
+the way. Prices do not fall below 0. An isolated position loses at most its isolated equity (there it is
+liquidated and the loss ends); a cross position's loss is not cut off.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from msgspec.structs import replace
+
+from bot.model import Number, Scenario, Unknown
+from bot.risk.margin import Margins, maintenance_of
+from bot.risk.portfolio import Holding, Portfolio
+
+
+def shocked(portfolio: Portfolio, moves: Mapping[str, float]) -> Portfolio:
+    """Return the portfolio after prices moved.
+
+    `moves` maps position keys or base currencies to fractions (-0.2 is a fall by a fifth); a key goes
+    before its base, and what is named by neither does not move. Notional, equity, margin balance, isolated
+    equity, maintenance margin (tiers and the venue's excess included) and liquidation prices are all
+    recomputed.
+    """
+    return revalued(portfolio, moves, None)
+
+
+def revalued(
+    portfolio: Portfolio, moves: Mapping[str, float], liquidations: Collection[str] | None
+) -> Portfolio:
+    """Return `shocked`, with liquidation prices recomputed only for the position keys in `liquidations`.
+
+    None is all. The liquidation prices of other holdings are left as they were and must not be read.
+    """
+    holdings: list[Holding] = []
+    profit = cross_profit = 0.0
+    for holding in portfolio.holdings:
+        move = moves.get(holding.key)
+        if move is None:
+            move = moves.get(holding.base, 0.0)
+        gain = gain_of(holding, move)
+        profit += gain
+        if holding.isolated_equity is None:
+            cross_profit += gain
+        holdings.append(_moved(holding, move, gain) if move else holding)
+    margin_balance = _plus(portfolio.margin_balance, cross_profit)
+    if liquidations is None or liquidations:
+        margins = Margins(holdings, margin_balance, portfolio.maintenance_excess)
+        holdings = [
+            replace(holding, liquidation_price=margins.liquidation_price(holding))
+            if liquidations is None or holding.key in liquidations
+            else holding
+            for holding in holdings
+        ]
+    reference = portfolio.reference_price
+    return Portfolio(
+        account=portfolio.account,
+        at=portfolio.at,
+        holdings=tuple(holdings),
+        equity=_plus(portfolio.equity, profit),
+        margin_balance=margin_balance,
+        maintenance_excess=portfolio.maintenance_excess,
+        reference=portfolio.reference,
+        gaps=portfolio.gaps,
+        missing=portfolio.missing,
+        reference_price=None
+        if reference is None
+        else reference * (1.0 + max(moves.get(portfolio.reference, 0.0), -1.0)),
+    )
+
+
+def gain_of(holding: Holding, move: float) -> float:
+    """Return the profit in USD of a position when its price moves by the fraction `move`."""
+    gain = holding.sign * holding.notional * max(move, -1.0)
+    if holding.isolated_equity is None:
+        return gain
+    return max(gain, -max(holding.isolated_equity, 0.0))
+
+
+def adverse_signs(holdings: Iterable[Holding]) -> dict[str, int]:
+    """Return for each symbol the sign of its net size: the side that a residual move hurts.
+
+    The legs of a symbol in hedge mode share one price, so they share one residual; it is 0 where they cancel.
+    """
+    nets: dict[str, float] = {}
+    for holding in holdings:
+        nets[holding.symbol] = nets.get(holding.symbol, 0.0) + holding.sign * holding.size
+    return {symbol: (net > 0.0) - (net < 0.0) for symbol, net in nets.items()}
+
+
+def market_moves(portfolio: Portfolio, m: float, adverse: bool = False) -> dict[str, float]:
+    """Return the move of every position, by key, and of the reference when the reference moves by `m`.
+
+    Each moves by beta m; with `adverse` by beta m - s residual |m|, s the side of the symbol's net position.
+    """
+    moves = {portfolio.reference: m}
+    signs = adverse_signs(portfolio.holdings) if adverse else {}
+    for holding in portfolio.holdings:
+        residual = signs.get(holding.symbol, 0) * holding.residual * abs(m)
+        moves[holding.key] = max(holding.beta * m - residual, -1.0)
+    return moves
+
+
+def scenario_moves(portfolio: Portfolio, scenario: Scenario) -> dict[str, float]:
+    """Return the move of every position, by key, in a scenario.
+
+    A base that the scenario names moves exactly as named. Another moves by beta m - s residual |m| where the
+    scenario names the reference market (m its move), else not at all.
+    """
+    m = scenario.shocks.get(portfolio.reference, 0.0)
+    moves = market_moves(portfolio, m, adverse=True)
+    for holding in portfolio.holdings:
+        named = scenario.shocks.get(holding.base)
+        if named is not None:
+            moves[holding.key] = max(named, -1.0)
+    return moves
+
+
+def scenario_loss(portfolio: Portfolio, scenario: Scenario) -> Number:
+    """Return the loss of equity in USD in a scenario, negative for a gain; unknown where there is a gap."""
+    if portfolio.gaps:
+        return Unknown(portfolio.gaps[0])
+    moves = scenario_moves(portfolio, scenario)
+    loss = 0.0
+    for holding in portfolio.holdings:
+        loss -= gain_of(holding, moves[holding.key])
+    return loss
+
+
+def _plus(number: Number, amount: float) -> Number:
+    return number if isinstance(number, Unknown) else number + amount
+
+
+def _moved(holding: Holding, move: float, gain: float) -> Holding:
+    price = holding.price * (1.0 + max(move, -1.0))
+    notional = holding.size * price
+    isolated = holding.isolated_equity
+    return replace(
+        holding,
+        price=price,
+        notional=notional,
+        isolated_equity=None if isolated is None else isolated + gain,
+        maintenance=maintenance_of(holding.brackets, notional) + holding.maintenance_excess,
+    )

@@ -1,0 +1,1 @@
+"""Tests of risk: margin mathematics, metrics, shocks, the unit ledger, firing points."""
