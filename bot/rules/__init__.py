@@ -1,0 +1,25 @@
+"""Rules: their schema, loading with places, and their states. Pure but for loading."""
+
+from bot.rules.evaluation import Evaluation, evaluate
+from bot.rules.loading import load_rules, load_rules_text
+from bot.rules.memory import EndedEpisode, EndReason, MemoryUnreadableError, RulesMemory, Standing
+from bot.rules.profiles import profile_names, profile_path, rules_path
+from bot.rules.ruleset import Match, Rule, RuleSet
+
+__all__ = [
+    "EndReason",
+    "EndedEpisode",
+    "Evaluation",
+    "Match",
+    "MemoryUnreadableError",
+    "Rule",
+    "RuleSet",
+    "RulesMemory",
+    "Standing",
+    "evaluate",
+    "load_rules",
+    "load_rules_text",
+    "profile_names",
+    "profile_path",
+    "rules_path",
+]

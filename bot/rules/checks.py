@@ -1,0 +1,189 @@
+"""What goes across the keys of one rule, and the rule as a value."""
+
+from bot.documents import Checked, Document, KeyPath, Mistake, WordingError, show_percent
+from bot.model import Action, Scenario, Sense, TrimTerms
+from bot.risk.metrics import METRICS, MetricDefinition, Scope
+from bot.rules.limits import TRADING_CANNOT_MOVE, check_limit, read_limit, show_limit
+from bot.rules.ruleset import DEFAULT_TRIM, Match, Rule
+from bot.rules.schema import EXPECTED_SCENARIOS, DefaultsShape, MatchShape, RuleShape
+
+OF_POSITION = ("symbol", "side", "margin_mode")
+
+
+class RuleCheck:
+    """Checks one rule and builds it. `mistakes` holds what is wrong beyond its shape."""
+
+    def __init__(self, document: Document, path: KeyPath, shape: RuleShape, checked: Checked) -> None:
+        self._document = document
+        self._path = path
+        self._shape = shape
+        self._broken = checked.broken
+        self._unread = checked.broken & {"max", "min"}
+        self.mistakes: list[Mistake] = []
+
+    def rule(self, defaults: DefaultsShape) -> Rule | None:
+        """Return the rule, or None where something is wrong."""
+        shape = self._shape
+        for key in ("name", "metric", "do"):
+            if key not in self._broken and not getattr(shape, key):
+                self._add((), f"{key!r} is missing")
+        definition = METRICS.get(shape.metric)
+        if definition is None:
+            self._limit_counts("max or min")
+            return None
+        sense, limit, goal = self._limits(definition)
+        self._actions(definition)
+        self._match(definition)
+        self._scenarios(definition)
+        if self.mistakes or self._broken or limit is None or goal is None:
+            return None
+        return Rule(
+            name=shape.name,
+            metric=shape.metric,
+            of_position=definition.scope is Scope.POSITION,
+            sense=sense,
+            limit=limit,
+            goal=goal,
+            hold=defaults.hold if shape.hold is None else shape.hold,
+            cooldown=defaults.cooldown if shape.cooldown is None else shape.cooldown,
+            match=_match_of(shape.match),
+            severity=shape.severity or defaults.severity,
+            permits=shape.do,
+            trim=_trim_of(shape),
+            scenarios=tuple(_scenario_of(moves) for moves in shape.scenarios),
+            drawdown_budget=goal if shape.metric == "account.cushion" else 0.0,
+            line=self._document.place(self._path).line,
+        )
+
+    def _limits(self, definition: MetricDefinition) -> tuple[Sense, float | None, float | None]:
+        sense = definition.sense
+        right = sense.value
+        wrong = "min" if right == "max" else "max"
+        if not self._limit_counts(right):
+            return sense, None, None
+        if getattr(self._shape, right) is None:
+            side = "above" if right == "max" else "below"
+            what = f"{definition.name} fires {side} its limit: write {right} instead of {wrong}"
+            self._add((wrong,), what, key=True)
+            return sense, None, None
+        limit = self._number(right, definition)
+        if limit is not None:
+            limit = self._checked(right, limit, definition)
+        if self._shape.restore is None:
+            goal = limit
+            if self._trims(definition) and "restore" not in self._broken:
+                hint = "at the limit itself the next small move would fire again"
+                self._add((), "'restore' is missing: a rule that trims says how far", "", hint)
+        else:
+            goal = self._number("restore", definition)
+        if limit is not None and goal is not None and self._shape.restore is not None:
+            self._goal(limit, goal, definition)
+        return sense, limit, goal
+
+    def _limit_counts(self, right: str) -> bool:
+        """Whether exactly one of `max` and `min` is given and readable so far."""
+        if self._unread == {"max", "min"}:
+            return False
+        written = {key for key in ("max", "min") if getattr(self._shape, key) is not None}
+        given = written | self._unread
+        if len(given) == 2:
+            self._add(("min",), "max and min are both given", "one of them", "write two rules", key=True)
+        elif not given:
+            self._add((), f"the limit is missing: write {right}")
+        return len(given) == 1 and not self._unread
+
+    def _number(self, key: str, definition: MetricDefinition) -> float | None:
+        try:
+            return read_limit(getattr(self._shape, key), definition)
+        except WordingError as error:
+            self._add((key,), f"{key}: {error.what}", error.expected, error.hint)
+            return None
+
+    def _checked(self, key: str, limit: float, definition: MetricDefinition) -> float | None:
+        try:
+            check_limit(limit, definition)
+        except WordingError as error:
+            self._add((key,), f"{key}: {error.what}", error.expected)
+            return None
+        return limit
+
+    def _goal(self, limit: float, goal: float, definition: MetricDefinition) -> None:
+        is_max = definition.sense is Sense.MAX
+        there = show_limit(limit, definition)
+        here = show_limit(goal, definition)
+        word = "less" if is_max else "more"
+        if goal == limit:
+            if self._trims(definition):
+                hint = "at the limit itself the next small move would fire again"
+                self._add(("restore",), f"restore: {here} is the limit itself", f"{word} than {there}", hint)
+        elif (goal > limit) is is_max:
+            what = f"restore: {here} is on the wrong side of {definition.sense.value} {there}"
+            self._add(("restore",), what, f"{word} than {there}")
+
+    def _trims(self, definition: MetricDefinition) -> bool:
+        return Action.TRIM in self._shape.do and definition.name not in TRADING_CANNOT_MOVE
+
+    def _actions(self, definition: MetricDefinition) -> None:
+        shape = self._shape
+        for number, action in enumerate(shape.do):
+            place = ("do", number)
+            if definition.alert_only and action is not Action.NOTIFY:
+                what = f"do: {definition.name} is for alerts only, it cannot {action.value}"
+                self._add(place, what, "[notify]")
+            elif action is Action.TRIM and definition.name in TRADING_CANNOT_MOVE:
+                hint = "use close_all or halt, or a rule on account.cushion, which acts before the loss"
+                self._add(place, f"do: trimming cannot bring {definition.name} back", "", hint)
+            elif action is Action.CLOSE and definition.scope is Scope.ACCOUNT:
+                what = f"do: {definition.name} names no position to close"
+                self._add(place, what, "close_all, or a metric of a position")
+        if shape.trim is not None and Action.TRIM not in shape.do and "do" not in self._broken:
+            self._add(("trim",), "trim: there is no trim in do", key=True)
+
+    def _match(self, definition: MetricDefinition) -> None:
+        if definition.scope is Scope.POSITION:
+            return
+        for key in OF_POSITION:
+            if getattr(self._shape.match, key):
+                what = f"match.{key}: {definition.name} is of the whole account"
+                self._add(("match", key), what, "account or venue", key=True)
+
+    def _scenarios(self, definition: MetricDefinition) -> None:
+        wanted = "scenarios" in definition.parameters
+        if "scenarios" in self._broken:
+            return
+        if wanted and not self._shape.scenarios:
+            self._add((), f"'scenarios' is missing: {definition.name} needs it", EXPECTED_SCENARIOS)
+        elif not wanted and self._shape.scenarios:
+            users = [name for name, known in METRICS.items() if "scenarios" in known.parameters]
+            hint = f"{' and '.join(users)} use it"
+            self._add(("scenarios",), f"scenarios: {definition.name} does not use it", "", hint, key=True)
+
+    def _add(
+        self, path: KeyPath, what: str, expected: str = "", hint: str = "", *, key: bool = False
+    ) -> None:
+        self.mistakes.append(self._document.mistake((*self._path, *path), what, expected, hint, key=key))
+
+
+def _match_of(shape: MatchShape) -> Match:
+    return Match(
+        account=shape.account,
+        venue=tuple(pattern.lower() for pattern in shape.venue),
+        symbol=tuple(pattern.upper() for pattern in shape.symbol),
+        side=tuple(side.value for side in shape.side),
+        margin_mode=tuple(mode.value for mode in shape.margin_mode),
+    )
+
+
+def _trim_of(shape: RuleShape) -> TrimTerms:
+    if shape.trim is None:
+        return DEFAULT_TRIM
+    return TrimTerms(
+        max_share=shape.trim.max_share,
+        max_slippage=shape.trim.max_slippage,
+        order=shape.trim.order,
+        escalate_after_seconds=shape.trim.escalate_after.total_seconds(),
+    )
+
+
+def _scenario_of(moves: dict[str, float]) -> Scenario:
+    return Scenario(", ".join(f"{base} {show_percent(move)}" for base, move in moves.items()), moves)

@@ -1,0 +1,75 @@
+"""Rule files: YAML in, a RuleSet or all mistakes out."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from bot.documents import Document, Mistake, MistakesError, Words, check_shape, parse_document, read_text
+from bot.rules.checks import RuleCheck
+from bot.rules.ruleset import Rule, RuleSet
+from bot.rules.schema import (
+    LATER_KEYS,
+    LATER_MATCHES,
+    DefaultsShape,
+    FileShape,
+    MatchShape,
+    RuleShape,
+    TrimShape,
+)
+
+RULE_WORDS: Words = {("match",): MatchShape.keys(), ("trim",): TrimShape.keys()}
+FILE_WORDS: Words = {("defaults",): DefaultsShape.keys()}
+
+
+def load_rules(path: Path) -> RuleSet:
+    """Load a rule file. Raises `MistakesError` (exit code 2) with every mistake, each with its place."""
+    return load_rules_text(read_text(path), str(path))
+
+
+def load_rules_text(text: str, name: str) -> RuleSet:
+    """Load rules from text; `name` stands for the file in mistakes. Raises as `load_rules`."""
+    document = parse_document(text, name)
+    file, checked = check_shape(FileShape, document.data, document, words=FILE_WORDS)
+    mistakes = list(checked.mistakes)
+    for key in ("version", "rules"):
+        if key not in checked.broken and not getattr(file, key):
+            hint = "write version: 1" if key == "version" else ""
+            mistakes.append(document.mistake((), f"{key!r} is missing", "", hint))
+    rules = [
+        rule
+        for number, raw in enumerate(file.rules)
+        if (rule := _read_rule(document, number, raw, file.defaults, mistakes)) is not None
+    ]
+    mistakes += _doubled(document)
+    if mistakes:
+        raise MistakesError(mistakes)
+    return RuleSet(name, text, sha256(text.encode()).hexdigest(), tuple(rules))
+
+
+def _read_rule(
+    document: Document, number: int, raw: object, defaults: DefaultsShape, mistakes: list[Mistake]
+) -> Rule | None:
+    path = ("rules", number)
+    later = (*LATER_KEYS, *LATER_MATCHES)
+    shape, checked = check_shape(RuleShape, raw, document, path, RULE_WORDS, later)
+    check = RuleCheck(document, path, shape, checked)
+    rule = check.rule(defaults)
+    mistakes += [*checked.mistakes, *check.mistakes]
+    return rule
+
+
+def _doubled(document: Document) -> list[Mistake]:
+    """Find rules of one name, whether or not the rules are right otherwise."""
+    data = document.data
+    entries = data.get("rules") if isinstance(data, dict) else None
+    first: dict[str, int] = {}
+    mistakes = []
+    for number, raw in enumerate(entries if isinstance(entries, list) else []):
+        name = raw.get("name") if isinstance(raw, dict) else None
+        if not isinstance(name, str):
+            continue
+        other = first.setdefault(name.strip().casefold(), number)
+        if other != number:
+            line = document.place(("rules", other, "name")).line
+            what = f"name: {name!r} is the name of another rule, in line {line}"
+            mistakes.append(document.mistake(("rules", number, "name"), what))
+    return mistakes

@@ -1,0 +1,206 @@
+"""The shape of a rule file: every key, its type and its range. What goes across keys is in `checks`."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from bot.documents import (
+    Shape,
+    WordingError,
+    nearest_hint,
+    parse_duration,
+    parse_fraction,
+    show_duration,
+    show_percent,
+    shown,
+    within,
+    word_of,
+)
+from bot.model import Action, MarginMode, OrderPolicy, Severity, Side
+from bot.risk.metrics import METRICS
+
+LATER_ACTIONS = ("hedge", "add_margin", "lower_leverage", "protect", "secure")
+LATER_KEYS = ("when", "active", "inhibited_by", "if_blind", "approve", "hedge")
+LATER_MATCHES = ("tags",)
+MAX_RULES = 200
+MAX_SCENARIOS = 50
+MAX_NAME = 80
+EXPECTED_SCENARIOS = "a list such as [{BTC: -20%}, {BTC: -20%, ETH: -28%}]"
+
+_SYMBOL = re.compile(r"[^/:]+/[^/:]+:[^/:]+")
+_BASE = re.compile(r"[A-Za-z0-9]{1,20}")
+_WILD = frozenset("*?[")
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        raise WordingError(f"{shown(value)} is not a name", "text such as leverage cap")
+    if not value.isprintable() or not any(character.isalnum() for character in value):
+        raise WordingError(f"{shown(value)} is not a name", "words on one line")
+    if len(value) > MAX_NAME:
+        raise WordingError(f"the name is longer than {MAX_NAME} characters")
+    return value.strip()
+
+
+def _metric(value: object) -> str:
+    if isinstance(value, str) and value in METRICS:
+        return value
+    if isinstance(value, str):
+        raise WordingError(f"{shown(value)} is not a metric", hint=nearest_hint(value, METRICS))
+    raise WordingError(f"{shown(value)} is not a metric", "a name such as account.leverage")
+
+
+def _limit(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise WordingError(f"{shown(value)} is not a number", "a number such as 5 or 15%")
+    return value
+
+
+def _listed(value: object) -> tuple[object, ...]:
+    entries = value if isinstance(value, list) else [value]
+    if not entries:
+        raise WordingError("the list is empty", hint="leave the key out to match everything")
+    return tuple(entries)
+
+
+def _pattern(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise WordingError(f"{shown(value)} is not a pattern", "text, where * stands for anything")
+    return value.strip()
+
+
+def _symbol(value: object) -> str:
+    pattern = _pattern(value)
+    if not _WILD & set(pattern) and not _SYMBOL.fullmatch(pattern):
+        expected = "a symbol such as BTC/USDT:USDT"
+        raise WordingError(f"{shown(pattern)} matches no symbol", expected, "or BTC* for all of BTC")
+    return pattern
+
+
+def _actions(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list):
+        hint = f"write [{value}]" if isinstance(value, str) else ""
+        raise WordingError(f"{shown(value)} is not a list", "a list such as [cancel_orders, trim]", hint)
+    if not value:
+        raise WordingError("the list is empty", hint="a rule that only tells has [notify]")
+    for entry in value:
+        if value.count(entry) > 1:
+            raise WordingError(f"{shown(entry)} is given twice")
+    return tuple(value)
+
+
+def _scenarios(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list) or not value:
+        raise WordingError(f"{shown(value)} is not a list of scenarios", EXPECTED_SCENARIOS)
+    if len(value) > MAX_SCENARIOS:
+        raise WordingError(f"more than {MAX_SCENARIOS} scenarios")
+    return tuple(value)
+
+
+def _moves(value: object) -> dict[object, object]:
+    if not isinstance(value, dict) or not value:
+        raise WordingError(f"{shown(value)} is not a scenario", EXPECTED_SCENARIOS)
+    if not any(move for move in value.values()):
+        raise WordingError("the scenario moves nothing", EXPECTED_SCENARIOS)
+    return value
+
+
+def _base(value: object) -> str:
+    if not isinstance(value, str) or not _BASE.fullmatch(value):
+        raise WordingError(f"{shown(value)} is not a base currency", "letters and digits such as BTC")
+    if value.islower():
+        raise WordingError(f"{shown(value)} is not a base currency", hint=f"did you mean {value.upper()}?")
+    return value
+
+
+def _version(value: object) -> int:
+    if value == 1 and not isinstance(value, bool | str | float):
+        return 1
+    raise WordingError(f"{shown(value)} is not a version that is known", "version: 1")
+
+
+def _rules(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list) or not value:
+        raise WordingError(f"{shown(value)} is not a list of rules", "a list of at least one rule")
+    if len(value) > MAX_RULES:
+        raise WordingError(f"more than {MAX_RULES} rules")
+    return tuple(value)
+
+
+def _span(low: timedelta, high: timedelta) -> BeforeValidator:
+    return BeforeValidator(within(parse_duration, low, high, show_duration))
+
+
+def _percent(low: float, high: float) -> BeforeValidator:
+    return BeforeValidator(within(parse_fraction, low, high, show_percent))
+
+
+_NOTHING = timedelta(0)
+Hold = Annotated[timedelta, _span(_NOTHING, timedelta(days=1))]
+Cooldown = Annotated[timedelta, _span(_NOTHING, timedelta(days=7))]
+SeverityWord = Annotated[Severity, BeforeValidator(word_of(Severity))]
+ActionWord = Annotated[Action, BeforeValidator(word_of(Action, LATER_ACTIONS))]
+SideWord = Annotated[Side, BeforeValidator(word_of(Side))]
+ModeWord = Annotated[MarginMode, BeforeValidator(word_of(MarginMode))]
+Pattern = Annotated[str, BeforeValidator(_pattern)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed)]
+SymbolPattern = Annotated[str, BeforeValidator(_symbol)]
+Moves = Annotated[
+    dict[Annotated[str, BeforeValidator(_base)], Annotated[float, _percent(-1.0, 10.0)]],
+    BeforeValidator(_moves),
+]
+Limit = Annotated[Any, BeforeValidator(_limit)]
+
+
+class TrimShape(Shape):
+    """`trim`: how positions are trimmed."""
+
+    max_share: Annotated[float, _percent(0.01, 1.0)] = 1.0
+    max_slippage: Annotated[float, _percent(0.0001, 0.1)] = 0.005
+    order: Annotated[OrderPolicy, BeforeValidator(word_of(OrderPolicy))] = OrderPolicy.IOC
+    escalate_after: Annotated[timedelta, _span(_NOTHING, timedelta(hours=1))] = timedelta(seconds=20)
+
+
+class MatchShape(Shape):
+    """`match`: where a rule applies."""
+
+    account: Patterns = ()
+    venue: Patterns = ()
+    symbol: Annotated[tuple[SymbolPattern, ...], BeforeValidator(_listed)] = ()
+    side: Annotated[tuple[SideWord, ...], BeforeValidator(_listed)] = ()
+    margin_mode: Annotated[tuple[ModeWord, ...], BeforeValidator(_listed)] = ()
+
+
+class DefaultsShape(Shape):
+    """`defaults`: what holds for every rule that does not say otherwise."""
+
+    hold: Hold = Field(default=timedelta(0), alias="for")
+    cooldown: Cooldown = timedelta(seconds=30)
+    severity: SeverityWord = Severity.CRITICAL
+
+
+class RuleShape(Shape):
+    """One rule. None, '' and () stand for keys that are not there."""
+
+    name: Annotated[str, BeforeValidator(_name)] = ""
+    metric: Annotated[str, BeforeValidator(_metric)] = ""
+    max: Limit = None
+    min: Limit = None
+    restore: Limit = None
+    hold: Hold | None = Field(default=None, alias="for")
+    cooldown: Cooldown | None = None
+    match: MatchShape = MatchShape()
+    severity: SeverityWord | None = None
+    do: Annotated[tuple[ActionWord, ...], BeforeValidator(_actions)] = ()
+    trim: TrimShape | None = None
+    scenarios: Annotated[tuple[Moves, ...], BeforeValidator(_scenarios)] = ()
+
+
+class FileShape(Shape):
+    """The whole file; the rules are validated one by one."""
+
+    version: Annotated[Literal[1] | None, BeforeValidator(_version)] = None
+    defaults: DefaultsShape = Field(default_factory=DefaultsShape)
+    rules: Annotated[tuple[Any, ...], BeforeValidator(_rules)] = ()
