@@ -1,0 +1,1 @@
+"""A stand-alone exchange for linear perpetuals: pure, synchronous, deterministic."""

@@ -1,0 +1,51 @@
+"""Summaries for an operator."""
+
+from decimal import Decimal
+
+import msgspec
+
+from bot.sandbox.engine.types import LiquidationRecord, Order, Position, Ticker, Wallet
+
+
+class AccountState(msgspec.Struct, frozen=True, kw_only=True):
+    """One account at one moment."""
+
+    account_id: str
+    api_key: str
+    wallet: Wallet
+    positions: tuple[Position, ...]
+    open_orders: tuple[Order, ...]
+    order_count: int
+    execution_count: int
+    liquidated_ms: int | None
+
+
+class MoneyTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the settle coin is. `difference` = all holdings - all deposits; 0 but for rounding.
+
+    `counterparty` is the equity of the synthetic book, which stands opposite to every user's fill, and
+    `funding` the pool that receives and pays funding.
+    """
+
+    deposits: Decimal
+    wallets: Decimal
+    unrealised_pnl: Decimal
+    fees: Decimal
+    insurance_gain: Decimal
+    funding: Decimal
+    counterparty: Decimal
+    difference: Decimal
+
+
+class EngineState(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole exchange at one moment."""
+
+    server_ms: int
+    market_ms: int
+    start_ms: int
+    feed_end_ms: int | None
+    insurance_fund: Decimal
+    tickers: tuple[Ticker, ...]
+    accounts: tuple[AccountState, ...]
+    liquidations: tuple[LiquidationRecord, ...]
+    totals: MoneyTotals
