@@ -138,7 +138,7 @@ async def _serve(sandbox: Sandbox, options: SandboxOptions, write: Callable[[str
     try:
         write(json.dumps({"url": server.url, "port": server.port, "venue": options.venue}) + "\n")
         sys.stdout.flush()
-        await ended.wait()
+        await server.run_until(ended)
     finally:
         await server.stop()
     return EXIT_OK

@@ -89,7 +89,7 @@ class SandboxServer:
         app = web.Application(client_max_size=LARGEST_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._serve)
         app.on_shutdown.append(self._close_sockets)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._address, self._port)
         try:
@@ -103,15 +103,25 @@ class SandboxServer:
         if self._host.advances_itself:
             self._timer = asyncio.create_task(self._tick())
 
+    async def run_until(self, ended: asyncio.Event) -> None:
+        """Serve until the event is set; raises what stopped the market, where something did."""
+        waiting = asyncio.create_task(ended.wait())
+        watched = {waiting} if self._timer is None else {waiting, self._timer}
+        done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        for task in done:
+            task.result()
+
     async def stop(self) -> None:
-        """Close every connection and the port."""
+        """Close every connection and the port; raises what stopped the market, where something did."""
         self._stopping.set()
         if self._timer is not None:
             self._timer.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._timer
+            await asyncio.wait({self._timer})
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._timer is not None and not self._timer.cancelled():
+            self._timer.result()
 
     async def _tick(self) -> None:
         while True:

@@ -66,14 +66,13 @@ def fee_rate(engine: Engine, account: AccountInfo, params: Params) -> dict[str, 
 def transaction_log(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/account/transaction-log; newest first."""
     kind, coin = params.text("type"), params.text("currency")
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.window()
     rows = [
         entry
         for entry in engine.transaction_log(account.account_id)
         if kind in ("", words.LOG_WORDS[entry.kind])
         and coin in ("", entry.coin)
-        and (start is None or entry.time_ms >= start)
-        and (end is None or entry.time_ms <= end)
+        and start <= entry.time_ms <= end
     ]
     shown, cursor = page(rows, _log_key, params.text("cursor"), params.limit(20, 50), descending=True)
     return {"list": [_log_row(entry) for entry in shown], "nextPageCursor": cursor}

@@ -124,7 +124,7 @@ class BybitApi:
         except BybitError as error:
             if record is not None:
                 record.code, record.message = error.code, error.message
-            return self._refuse(error, headers)
+            return self._refuse(error, headers or error.headers)
         now = self.engine.clock.server_ms()
         return answer(envelope(result, now), now, headers=headers)
 
@@ -174,7 +174,10 @@ class BybitApi:
     def _count(self, api_key: str, path: str) -> Mapping[str, str]:
         if self._limiter is None:
             return _UNLIMITED
-        return self._limiter.count(api_key, path, self.engine.clock.server_ms())
+        allowed, headers = self._limiter.count(api_key, path, self.engine.clock.server_ms())
+        if not allowed:
+            raise BybitError(10006, "Too many visits. Exceeded the API Rate Limit.", headers=headers)
+        return headers
 
     def authenticate(self, headers: Mapping[str, str], payload: str) -> AccountInfo:
         """The account that signed. Raises BybitError 10001 to 10004."""

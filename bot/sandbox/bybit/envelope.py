@@ -13,13 +13,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 class BybitError(Exception):
-    """A refusal in the venue's words: its code, its message and, for some calls, a result."""
+    """A refusal in the venue's words: its code, its message and, for some calls, a result or headers."""
 
-    def __init__(self, code: int, message: str, result: object | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        result: object | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(f"{code} {message}")
         self.code = code
         self.message = message
         self.result: object = {} if result is None else result
+        self.headers = headers or {}
 
 
 def bad_params(message: str) -> BybitError:

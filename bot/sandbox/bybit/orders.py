@@ -18,6 +18,7 @@ from bot.sandbox.engine.types import (
     OrderKind,
     OrderRequest,
     OrderStatus,
+    StopKind,
     TimeInForce,
     TriggerBy,
 )
@@ -66,7 +67,7 @@ def cancel_all(engine: Engine, account: AccountInfo, params: Params) -> dict[str
     category = params.category()
     if category != "linear":
         return {"list": [], "success": "1"}
-    conditional = params.choice("orderFilter", {"Order": False, "StopOrder": True, "tpslOrder": True})
+    conditional = params.choice("orderFilter", {"Order": False, "StopOrder": True})
     cancelled: list[Order] = []
     for symbol in _symbols(engine, params):
         cancelled += engine.cancel_all(account.account_id, symbol=symbol, conditional=conditional)
@@ -98,7 +99,8 @@ def history(engine: Engine, account: AccountInfo, params: Params) -> dict[str, A
         narrow = params.has("symbol") or params.has("baseCoin") or params.has("settleCoin")
         symbols = _symbols(engine, params) if narrow else None
         found = _filtered(engine.order_history(account.account_id), params, symbols)
-        found = [order for order in found if _within(order.created_ms, params)]
+        start, end = params.window()
+        found = [order for order in found if start <= order.created_ms <= end]
     shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
     return {"category": category, "list": [order_row(order) for order in shown], "nextPageCursor": cursor}
 
@@ -112,12 +114,13 @@ def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str
         kind = params.choice("execType", words.EXECUTIONS)
         symbol, order_id = params.text("symbol") or None, params.text("orderId") or None
         client_id = params.text("orderLinkId")
+        start, end = params.window()
         found = [
             execution
             for execution in engine.executions(account.account_id, symbol, order_id)
             if kind in (None, execution.kind)
             and client_id in ("", execution.client_id)
-            and _within(execution.time_ms, params)
+            and start <= execution.time_ms <= end
         ]
     shown, cursor = page(found, _execution_key, params.text("cursor"), limit, descending=True)
     rows = [execution_row(execution) for execution in shown]
@@ -200,7 +203,7 @@ def _symbols(engine: Engine, params: Params) -> list[str]:
 def _filtered(orders: list[Order], params: Params, symbols: list[str] | None) -> list[Order]:
     allowed = None if symbols is None else frozenset(symbols)
     order_id, client_id = params.text("orderId"), params.text("orderLinkId")
-    conditional = params.choice("orderFilter", {"Order": False, "StopOrder": True, "tpslOrder": True})
+    belongs = params.choice("orderFilter", _FILTERS) or _any_order
     status = params.text("orderStatus")
     return [
         order
@@ -208,20 +211,31 @@ def _filtered(orders: list[Order], params: Params, symbols: list[str] | None) ->
         if (allowed is None or order.symbol in allowed)
         and order_id in ("", order.order_id)
         and client_id in ("", order.client_id)
-        and conditional in (None, _waits_for_trigger(order))
+        and belongs(order)
         and status in ("", words.STATUS_WORDS[order.status])
     ]
 
 
-def _waits_for_trigger(order: Order) -> bool:
+def _any_order(_order: Order) -> bool:
+    return True
+
+
+def _is_plain(order: Order) -> bool:
+    return not _is_conditional(order)
+
+
+def _is_attached(order: Order) -> bool:
+    return _is_conditional(order) and order.stop_kind in (StopKind.STOP_LOSS, StopKind.TAKE_PROFIT)
+
+
+def _is_conditional(order: Order) -> bool:
+    """Whether the order waits for its trigger, or was conditional when it ended."""
     return order.status in (OrderStatus.UNTRIGGERED, OrderStatus.DEACTIVATED) or (
         order.trigger_price is not None and not order.status.is_open
     )
 
 
-def _within(time_ms: int, params: Params) -> bool:
-    start, end = params.integer("startTime"), params.integer("endTime")
-    return (start is None or time_ms >= start) and (end is None or time_ms <= end)
+_FILTERS = {"Order": _is_plain, "StopOrder": _is_conditional, "tpslOrder": _is_attached}
 
 
 def _order_key(order: Order) -> str:

@@ -12,6 +12,9 @@ from bot.sandbox.bybit.envelope import BybitError, bad_params
 LARGEST_EXPONENT = 30
 """A number outside 1e-30 to 1e30 is a mistake, not a price or a size."""
 
+LONGEST_WINDOW_MS = 7 * 86_400_000
+LAST_MS = 10**15
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -103,6 +106,17 @@ class Params:
         if value is None or value < 1:
             raise bad_params("Request parameter error: limit is out of range.")
         return min(value, most)
+
+    def window(self) -> tuple[int, int]:
+        """`startTime` and `endTime`, at most seven days apart; one alone is taken for seven days."""
+        start, end = self.integer("startTime"), self.integer("endTime")
+        if start is None:
+            return (0, LAST_MS) if end is None else (end - LONGEST_WINDOW_MS, end)
+        if end is None:
+            return start, start + LONGEST_WINDOW_MS
+        if not 0 <= end - start <= LONGEST_WINDOW_MS:
+            raise bad_params("Request parameter error: endTime must follow startTime within 7 days.")
+        return start, end
 
     def category(self) -> str:
         """The product: spot, linear, inverse or option."""

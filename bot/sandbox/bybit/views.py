@@ -5,12 +5,11 @@ from typing import Any
 from bot.sandbox.bybit import words
 from bot.sandbox.bybit.formats import number, number_or_blank
 from bot.sandbox.engine.types import (
-    CancelCause,
     CoinBalance,
     Execution,
+    ExecutionKind,
     MarginMode,
     Order,
-    OrderKind,
     Position,
     StopKind,
     Wallet,
@@ -40,7 +39,7 @@ def order_row(order: Order) -> dict[str, Any]:
 
 
 def _order_identity(order: Order) -> dict[str, Any]:
-    liquidation = order.cause is CancelCause.LIQUIDATION and order.kind is OrderKind.MARKET
+    created_by = words.CREATE_WORDS[order.stop_kind]
     return {
         "orderId": order.order_id,
         "orderLinkId": order.client_id,
@@ -53,7 +52,7 @@ def _order_identity(order: Order) -> dict[str, Any]:
         "positionIdx": int(order.leg),
         "reduceOnly": order.reduce_only,
         "closeOnTrigger": order.close_on_trigger,
-        "createType": "CreateByLiq" if liquidation else words.CREATE_WORDS[order.stop_kind],
+        "createType": words.ORIGIN_WORDS.get(order.origin, created_by),
         "createdTime": str(order.created_ms),
         "updatedTime": str(order.updated_ms),
         "lastPriceOnCreated": number_or_blank(order.last_price_on_created),
@@ -121,10 +120,10 @@ def position_row(position: Position) -> dict[str, Any]:
         "markPrice": number(position.mark_price),
         "liqPrice": number(position.liquidation_price),
         "bustPrice": number(position.bankruptcy_price) if isolated else "",
-        "positionIM": "" if flat else number(position.initial_margin),
-        "positionIMByMp": "" if flat else number(position.initial_margin),
-        "positionMM": "" if flat else number(position.maintenance_margin),
-        "positionMMByMp": "" if flat else number(position.maintenance_margin),
+        "positionIM": number(position.initial_margin),
+        "positionIMByMp": number(position.initial_margin),
+        "positionMM": number(position.maintenance_margin),
+        "positionMMByMp": number(position.maintenance_margin),
         "positionBalance": number(position.isolated_margin),
         "takeProfit": number(position.take_profit),
         "stopLoss": number(position.stop_loss),
@@ -150,6 +149,7 @@ def position_row(position: Position) -> dict[str, Any]:
 
 def execution_row(execution: Execution) -> dict[str, Any]:
     """A row of /v5/execution/list and the execution stream."""
+    liquidated = execution.kind is ExecutionKind.LIQUIDATION
     return {
         "symbol": execution.symbol,
         "orderId": execution.order_id,
@@ -158,7 +158,7 @@ def execution_row(execution: Execution) -> dict[str, Any]:
         "orderPrice": number(execution.order_price) or ZERO_TEXT,
         "orderQty": number(execution.order_qty),
         "leavesQty": number(execution.leaves_qty),
-        "createType": words.CREATE_WORDS[execution.stop_kind],
+        "createType": "CreateByLiq" if liquidated else words.CREATE_WORDS[execution.stop_kind],
         "orderType": words.ORDER_KIND_WORDS[execution.order_kind],
         "stopOrderType": words.STOP_WORDS[execution.stop_kind] or "UNKNOWN",
         "execId": execution.execution_id,

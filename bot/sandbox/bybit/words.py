@@ -9,6 +9,7 @@ from bot.sandbox.engine.types import (
     MarginMode,
     OrderKind,
     OrderStatus,
+    Origin,
     PositionMode,
     Side,
     StopKind,
@@ -65,6 +66,9 @@ CREATE_WORDS = {
     StopKind.STOP_LOSS: "CreateByStopLoss",
     StopKind.TAKE_PROFIT: "CreateByTakeProfit",
 }
+
+ORIGIN_WORDS = {Origin.LIQUIDATION: "CreateByLiq", Origin.ADMIN: "CreateByAdmin"}
+"""For orders that neither the user nor a stop of theirs made."""
 
 EXECUTION_WORDS = {
     ExecutionKind.TRADE: "Trade",

@@ -120,8 +120,10 @@ def test_the_rate_limit_counts_a_key_and_a_path() -> None:
 
 def test_limiter_headers_count_down() -> None:
     limiter = RateLimiter(2)
-    assert limiter.count("k", "/p", 0)["X-Bapi-Limit-Status"] == "1"
-    assert limiter.count("k", "/p", 10)["X-Bapi-Limit-Status"] == "0"
+    told = [limiter.count("k", "/p", now) for now in (0, 10, 20, 1_000)]
+    assert [allowed for allowed, _ in told] == [True, True, False, True]
+    assert [headers["X-Bapi-Limit-Status"] for _, headers in told] == ["1", "0", "0", "1"]
+    assert [headers["X-Bapi-Limit-Reset-Timestamp"] for _, headers in told] == ["1000"] * 3 + ["2000"]
 
 
 values = st.one_of(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pybit import unified_trading
+from pybit import _websocket_trading, unified_trading
 from pybit.exceptions import InvalidRequestError
 
 from tests.sandbox.support import KEY, SECRET, Running, pybit_client, serving, until
@@ -182,3 +182,28 @@ async def test_private_streams(running: Running, monkeypatch: pytest.MonkeyPatch
         assert seen["wallet"][-1]["data"][0]["accountType"] == "UNIFIED"
     finally:
         await asyncio.to_thread(stream.exit)
+
+
+async def test_orders_over_the_trade_stream(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_websocket_trading, "TRADE_WSS", f"{running.stream_url}/v5/trade")
+    stream = await asyncio.to_thread(
+        lambda: unified_trading.WebSocketTrading(
+            testnet=False, api_key=KEY, api_secret=SECRET, private_auth_expire=10
+        )
+    )
+    good: list[Any] = []
+    bad: list[Any] = []
+    order = {"category": "linear", "symbol": "ETHUSDT", "side": "Buy", "orderType": "Limit", "qty": "1"}
+    try:
+        await until(lambda: stream.auth)
+        await threaded(stream.place_order, callback=good.append, **order, price="3000", orderLinkId="t-1")
+        await until(lambda: good)
+        await threaded(
+            stream.place_order, callback=good.append, error_callback=bad.append, **order, orderLinkId="t-2"
+        )
+        await until(lambda: bad)
+    finally:
+        await asyncio.to_thread(stream.exit)
+    assert (good[0]["retCode"], good[0]["data"]["orderLinkId"]) == (0, "t-1")
+    assert bad[0]["retCode"] == 10001
+    assert len(running.engine.open_orders(running.account.account_id)) == 1

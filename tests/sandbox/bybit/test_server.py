@@ -1,6 +1,8 @@
 """The server: loopback only, ports, signals, streams' manners, options."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 import os
 import signal
@@ -24,12 +26,23 @@ from bot.sandbox.command import (
     run,
 )
 from bot.sandbox.engine.clocks import ScaledClock, VirtualClock
+from bot.sandbox.engine.types import OrderRequest, Side
 from bot.sandbox.host import Sandbox
 from bot.sandbox.server import SandboxServer, ServerConfigError, check_loopback
 from bot.sandbox.transport import InProcessTransport
-from tests.sandbox.support import START_MS, make_engine, open_account, serving, signed, until
+from tests.sandbox.support import KEY, SECRET, START_MS, make_engine, open_account, serving, signed, until
 
 ROOT = Path(__file__).resolve().parents[3]
+CALM = """\
+name: calm
+start: 2025-11-21T00:00:00Z
+duration: 10m
+symbols:
+  BTCUSDT:
+    path:
+      - [0m, 100000]
+      - [10m, 100500]
+"""
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
@@ -119,8 +132,25 @@ async def test_private_and_trade_stream_manners() -> None:
             for args in ([], ["nobody", 1, "x"], ["sandbox-key", 1, "x"], ["sandbox-key", 10**13, "x"]):
                 await socket.send_json({"op": "auth", "args": args})
                 assert (await receive(socket, op="auth"))["success"] is False
-            await socket.send_json({"op": "ping"})
-            assert (await receive(socket))["op"] == "pong"
+            await socket.send_json({"op": "ping", "req_id": "9"})
+            assert (await receive(socket, req_id="9"))["op"] == "pong"
+            expires = str(running.engine.clock.server_ms() + 5_000)
+            signature = hmac.new(
+                SECRET.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256
+            ).hexdigest()
+            await socket.send_json({"op": "auth", "args": [KEY, expires, signature]})
+            assert (await receive(socket, op="auth"))["success"] is True
+            await socket.send_json({"op": "subscribe", "args": ["order", "prices"]})
+            assert (await receive(socket, op="subscribe"))["success"] is False
+            await socket.send_json({"op": "subscribe", "args": ["order.linear", "order.spot", "wallet"]})
+            assert (await receive(socket, op="subscribe"))["success"] is True
+            await socket.send_json({"op": "unsubscribe", "args": ["wallet", "prices"]})
+            assert (await receive(socket, op="unsubscribe"))["success"] is True
+            assert running.sandbox.topics() == ["order.linear", "order.spot"]
+            request = OrderRequest(symbol="BTCUSDT", side=Side.BUY, qty=Decimal("0.1"))
+            placed = running.engine.place(running.account.account_id, request)
+            told = await receive(socket, topic="order.linear")
+            assert told["data"][0]["orderId"] == placed.order_id
         async with session.ws_connect(f"{running.url}/v5/trade") as socket:
             await socket.send_json({"op": "order.create", "reqId": "1", "args": [{}]})
             assert (await receive(socket, reqId="1"))["retCode"] == 10003
@@ -230,3 +260,68 @@ def test_the_process_tells_its_url_and_ends_cleanly(number: signal.Signals) -> N
         process.kill()
     assert process.returncode == 0, err
     assert "process-secret" not in out + err
+
+
+async def test_a_reader_that_never_reads_loses_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.sandbox.server.OUTBOX_LIMIT", 0)
+    async with serving() as running, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(f"{running.url}/v5/public/linear")
+        await socket.send_json({"op": "ping"})
+        message = await asyncio.wait_for(socket.receive(), 10)
+        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.TRY_AGAIN_LATER)
+        await socket.close()
+
+
+async def test_a_market_that_breaks_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox(make_engine())
+    server = SandboxServer(sandbox)
+
+    def broken() -> int:
+        raise ArithmeticError("the market broke")
+
+    monkeypatch.setattr(sandbox.engine, "advance", broken)
+    await server.start()
+    with pytest.raises(ArithmeticError, match="the market broke"):
+        await asyncio.wait_for(server.run_until(asyncio.Event()), 10)
+    with pytest.raises(ArithmeticError):
+        await server.stop()
+
+
+async def test_a_hanging_answer_does_not_hold_up_the_stop() -> None:
+    async with aiohttp.ClientSession() as session:
+        async with serving() as running:
+            running.sandbox.faults.arm({"name": "hang", "path": "/v5/market/time"})
+            hanging = asyncio.create_task(session.get(f"{running.url}/v5/market/time"))
+            await until(lambda: running.sandbox.faults.listing()[0]["strikes"] == 1)
+        with pytest.raises(aiohttp.ClientError):
+            await asyncio.wait_for(hanging, 10)
+
+
+def test_prices_from_files(shared_dir: Path, tmp_path: Path) -> None:
+    file = shared_dir / "data" / "btcusdt-perp-1m-2025-10-10T2045_2159.csv.gz"
+    options = SandboxOptions(time="virtual", candles={"BTCUSDT": file})
+    sandbox = build(options)
+    before = sandbox.engine.ticker("BTCUSDT").last_price
+    clock = sandbox.engine.clock
+    assert isinstance(clock, VirtualClock)
+    clock.advance(1800)
+    sandbox.advance()
+    assert sandbox.engine.ticker("BTCUSDT").last_price != before
+    with pytest.raises(OptionsError, match="start"):
+        build(
+            SandboxOptions(time="scaled", candles={"BTCUSDT": file}, start=datetime(2020, 1, 1, tzinfo=UTC))
+        )
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("name: x\nsymbols: 5\n")
+    with pytest.raises(OptionsError, match=r"broken\.yaml"):
+        build(SandboxOptions(scenario=broken))
+
+
+def test_a_scenario_cannot_begin_before_its_prices(tmp_path: Path) -> None:
+    file = tmp_path / "calm.yaml"
+    file.write_text(CALM)
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    with pytest.raises(OptionsError, match="before the prices"):
+        build(SandboxOptions(time="scaled", scenario=file, start=early))
+    sandbox = build(SandboxOptions(time="virtual", scenario=file))
+    assert sandbox.engine.clock.market_ms() == 1_763_683_200_000
