@@ -1,6 +1,7 @@
 """Real HTTP on loopback against a server that breaks in every way."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.clock import SystemClock
-from bot.exchange.errors import GatewayError
+from bot.exchange import Gateway, GatewayError
 from bot.exchange.factory import make_gateway
 from bot.exchange.gateway import CcxtGateway
 from bot.model import Verdict
@@ -17,7 +18,7 @@ from tests.exchange.test_answers import ORDER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-TIMEOUT_S = 0.3
+HANG_TIMEOUT_MS = 1500
 
 
 async def html(_: web.Request) -> web.StreamResponse:
@@ -89,8 +90,10 @@ async def against(broken: str, handler: Handler) -> AsyncIterator[CcxtGateway]:
         api_secret=SECRET,
         base_url=f"http://127.0.0.1:{runner.addresses[0][1]}",
         clock=SystemClock(),
-        timeout_seconds=TIMEOUT_S,
     )
+    if handler is hang:
+        for client in (gateway._reader, gateway._trader):
+            client.timeout = HANG_TIMEOUT_MS
     try:
         yield gateway
     finally:
@@ -130,6 +133,16 @@ async def test_over_a_real_connection_everything_else_works() -> None:
         snapshot = await gateway.snapshot()
         assert len(snapshot.positions) == 1
         assert (await gateway.submit(ORDER)).verdict is Verdict.ACCEPTED
+
+
+async def test_a_real_connection_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with against("/nowhere", html) as gateway:
+        protocol: Gateway = gateway
+        await protocol.snapshot()
+        await protocol.submit(ORDER)
+    assert KEY not in caplog.text
+    assert "X-BAPI-SIGN" not in caplog.text
 
 
 async def test_a_server_that_is_not_there() -> None:
