@@ -179,8 +179,10 @@ class CcxtGateway:
         return self._clock.now() - offset + timedelta(minutes=1)
 
     async def _market(self, symbol: str) -> Market:
-        await self._catalog.ensure_markets(self._reads, self._clock.now())
         market = self._catalog.market(symbol)
+        if market is None:  # only then: no order waits while a list is renewed
+            await self._catalog.ensure_markets(self._reads, self._clock.now())
+            market = self._catalog.market(symbol)
         if market is None:
             with self._reads.told("markets"):
                 raise NotSentError(f"{self._venue.name} has no market {symbol!r} now")

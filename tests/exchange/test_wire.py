@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from bot.clock import VirtualClock
 from bot.exchange.gateway import CcxtGateway
 from bot.model import (
     CancelRequest,
@@ -18,7 +19,7 @@ from bot.model import (
     Style,
     Verdict,
 )
-from tests.exchange.stub import BTC, KEY, NOW_MS, SECRET, StubVenue, envelope
+from tests.exchange.stub import BTC, KEY, NOW, NOW_MS, SECRET, StubVenue, envelope, gateway
 
 D = Decimal
 CREATE, STOP, CANCEL = "/v5/order/create", "/v5/position/trading-stop", "/v5/order/cancel"
@@ -153,3 +154,15 @@ async def test_without_markets_nothing_is_sent(venue: StubVenue, guarded: CcxtGa
     answer = await guarded.submit(ioc())
     assert (answer.verdict, answer.code) == (Verdict.REJECTED, "not_sent")
     assert not venue.paths(CREATE)
+
+
+async def test_an_order_does_not_wait_for_lists_to_be_renewed(venue: StubVenue) -> None:
+    clock = VirtualClock(NOW)
+    guarded = gateway(venue, clock)
+    await guarded.snapshot()
+    clock.advance(10_000)
+    venue.set(CREATE, envelope({"orderId": "o-1"}))
+    venue.sent.clear()
+    assert (await guarded.submit(ioc())).verdict is Verdict.ACCEPTED
+    assert [sent.path for sent in venue.sent] == [CREATE]
+    await guarded.close()
