@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.sandbox.engine.history import HOUR_MS, MINUTE_MS, PriceHistory
 from bot.sandbox.engine.types import CandleKind
@@ -52,6 +52,7 @@ class CandleStore:
     def __init__(self, history: PriceHistory) -> None:
         self._history = history
         self._rows: dict[CandleKind, list[Row]] = {kind: [] for kind in CandleKind}
+        self._complete: dict[tuple[CandleKind, int], Row] = {}
         self._day: tuple[int, DayFigures] | None = None
 
     def update(self, time_ms: int, last: float, mark: float, index: float, volume: float) -> None:
@@ -86,13 +87,32 @@ class CandleStore:
     def sums(self, kind: CandleKind, interval_ms: int, from_ms: int, now_ms: int, until_ms: int) -> list[Row]:
         """Candles of `interval_ms` that open within [from_ms, until_ms]; both on the interval's grid."""
         found: list[Row] = []
-        for row in self._minutes(kind, from_ms, min(until_ms + interval_ms, now_ms + 1)):
+        end_ms = min(until_ms + interval_ms, now_ms + 1)
+        hourly = interval_ms % HOUR_MS == 0 and from_ms % HOUR_MS == 0
+        for row in (self._hours if hourly else self._minutes)(kind, from_ms, end_ms):
             start_ms = row.start_ms - row.start_ms % interval_ms
             if found and found[-1].start_ms == start_ms:
                 found[-1].absorb(row)
             else:
                 found.append(Row(start_ms, row.open, row.high, row.low, row.close, row.volume, row.turnover))
         return found
+
+    def _hours(self, kind: CandleKind, from_ms: int, until_ms: int) -> Iterator[Row]:
+        # hours that are over never change again, so each is added up once
+        complete_ms = self._rows[kind][-1].start_ms
+        for hour_ms in range(from_ms, until_ms, HOUR_MS):
+            row = self._complete.get((kind, hour_ms))
+            if row is None:
+                minutes = self._minutes(kind, hour_ms, min(hour_ms + HOUR_MS, until_ms))
+                row = next(minutes, None)
+                if row is None:
+                    continue
+                row = replace(row, start_ms=hour_ms)
+                for minute in minutes:
+                    row.absorb(minute)
+                if hour_ms + HOUR_MS <= min(complete_ms, until_ms):
+                    self._complete[kind, hour_ms] = row
+            yield row
 
     def _minutes(self, kind: CandleKind, from_ms: int, until_ms: int) -> Iterator[Row]:
         rows = self._rows[kind]
