@@ -1,0 +1,144 @@
+"""The account while it is being trimmed: what has been taken off each position, and what that cost."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from bot.model import Market, Position, TrimTerms
+from bot.planning.pricing import NoQuote, Quote, quote
+from bot.planning.request import OrderTerms, PlanRequest
+from bot.planning.rounding import fit, largest, room
+from bot.risk.portfolio import Holding
+
+
+class Leg(Struct):
+    """One open position and what has been taken off it so far."""
+
+    position: Position
+    market: Market | None
+    holding: Holding | None
+    """None where the position could not be read as numbers: it can be closed, not sized."""
+    taken: Decimal = Decimal(0)
+    cost: float = 0.0
+    """USD paid for what was taken, at the price it was sized with."""
+
+    @property
+    def key(self) -> str:
+        """Identity of the position."""
+        return self.position.key
+
+    @property
+    def left(self) -> float:
+        """USD of notional that stays; only for legs with a holding."""
+        assert self.holding is not None
+        return self.holding.notional * float(1 - self.taken / self.position.contracts)
+
+
+class Priced(Struct, frozen=True):
+    """A leg under one rule's terms: what may be taken and what a USD of it costs."""
+
+    quote: Quote
+    room: Decimal
+    """Contracts that may have been taken at the end of the cycle, earlier takings included."""
+    cost: float
+    """Cost of one USD at the worst permitted price, fee included."""
+    expected: float
+    """The same at the expected price: half spread, fee and impact."""
+
+
+class Book(Struct):
+    """All legs, in the order of their keys."""
+
+    request: PlanRequest
+    legs: tuple[Leg, ...]
+
+    def leg(self, key: str) -> Leg | None:
+        """Find a leg by its key."""
+        for leg in self.legs:
+            if leg.key == key:
+                return leg
+        return None
+
+    @property
+    def holdings(self) -> tuple[Leg, ...]:
+        """Legs that can be sized."""
+        return tuple(leg for leg in self.legs if leg.holding is not None)
+
+
+def is_open(position: Position) -> bool:
+    """Whether a position has a size that can be worked with."""
+    return position.contracts.is_finite() and position.contracts > 0
+
+
+def open_book(request: PlanRequest) -> Book:
+    """Start from the snapshot, nothing taken."""
+    positions = sorted(request.snapshot.positions, key=lambda position: position.key)
+    holdings = {holding.key: holding for holding in request.portfolio.holdings}
+    legs = tuple(
+        Leg(position, request.snapshot.markets.get(position.symbol), holdings.get(position.key))
+        for position in positions
+        if is_open(position)
+    )
+    return Book(request, legs)
+
+
+def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
+    """Cost of one USD of notional filled at the quote's worst price, taker fee included."""
+    share = priced.worst / priced.mark
+    slip = (1 - share) * leg.position.side.sign
+    return max(0.0, float(slip + market.taker_fee * share))
+
+
+def price_leg(
+    leg: Leg, terms: TrimTerms, request: PlanRequest, acting_seconds: float, *, whole: bool = False
+) -> Priced | NoQuote:
+    """Price one leg under a rule's terms; `whole` lifts the share caps (close and close_all).
+
+    NoQuote says why nothing may be sent for it now.
+    """
+    symbol = leg.position.symbol
+    if symbol in request.blocked_symbols:
+        return NoQuote(
+            "unknown_outcome",
+            f"the outcome of an earlier request on {symbol} is unknown; nothing new until it is settled",
+        )
+    market = leg.market
+    if market is None or not market.active:
+        return NoQuote("market_closed", f"{symbol} is not open for trading at the venue")
+    if market.price_step <= 0 or market.amount_step <= 0:
+        return NoQuote("unknown_figure", f"{symbol}: the venue's price or amount step is not positive")
+    found = quote(
+        leg.position.side,
+        market,
+        request.snapshot.marks.get(symbol),
+        terms,
+        request.caps,
+        request.at,
+        acting_seconds,
+        request.max_age_seconds,
+    )
+    if isinstance(found, NoQuote):
+        return found
+    share = Decimal(1) if whole else min(Decimal(str(terms.max_share)), request.caps.max_share)
+    allowed = room(leg.position.contracts, share, market, found.mark, request.order_terms)
+    most = largest(market, found.style)
+    worst = worst_cost(leg, found, market)
+    expected = worst if leg.holding is None else leg.holding.trade_cost
+    return Priced(found, allowed if most is None else min(allowed, most), worst, expected)
+
+
+def take(
+    leg: Leg, priced: Priced, contracts: Decimal, cost: float, terms: OrderTerms, *, whole: bool
+) -> Decimal:
+    """Take at least `contracts` more off a leg, fitted to the market and bounded by the room.
+
+    `cost` is what a USD of it costs. Returns how many contracts more were taken.
+    """
+    assert leg.market is not None
+    size = leg.position.contracts
+    wanted = size if whole else leg.taken + contracts
+    total = min(fit(wanted, size, leg.market, priced.quote.mark, terms), priced.room)
+    more = max(total - leg.taken, Decimal(0))
+    leg.taken += more
+    leg.cost += cost * float(more * leg.position.contract_size * priced.quote.mark)
+    return more

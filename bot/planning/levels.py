@@ -1,0 +1,89 @@
+"""Price levels of protective stops: where every position may stop without the account being liquidated.
+
+The account's margin at the stops does not depend on today's marks. With A_i an anchor price and stops at
+P_i = A_i (1 - s_i k b_i), the margin balance with every position at its stop is M + sum s_i q_i (P_i - p_i),
+and M already holds s_i q_i p_i: as the mark moves, both move together and the sum stays. So the largest k
+with
+
+    M + sum s_i q_i (P_i - p_i) - sum q_i P_i (slippage + fee) >= sum MM_i(q_i P_i)
+
+is a property of positions, collateral and anchors. With entry prices as anchors the stops therefore stand
+still while prices fall; they move when a position, its entry or the collateral changes.
+
+One inequality covers every subset and order of stops, and every correlation. A position contributes at worst
+its loss to the stop, then slippage and fee while it closes, with its maintenance margin not yet freed. One
+that has not come to its stop has lost less: margin falls faster than maintenance margin as price moves
+against a position, so the stop is its worst point. One that closed needs no maintenance margin any more.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from bot.risk.portfolio import Holding
+
+_SMALLEST_VOLATILITY = 0.5
+"""No position's share of the common distance is less than this, however small its beta."""
+
+_STEPS = 80
+
+
+class Anchored(Struct, frozen=True):
+    """A position with the price that its stop is measured from."""
+
+    holding: Holding
+    anchor: float
+    at_mark: bool
+    """Whether the anchor is today's mark, which moves, and not the entry price."""
+    fee: float
+
+    @property
+    def volatility(self) -> float:
+        """b: how far this position's stop stands, beside the others': its beta and adverse residual."""
+        return max(abs(self.holding.beta) + self.holding.residual, _SMALLEST_VOLATILITY)
+
+    def level(self, k: float) -> float:
+        """Price of the stop at scale k."""
+        return self.anchor * (1.0 - self.holding.sign * k * self.volatility)
+
+
+def room_at(block: Sequence[Anchored], margin: float, k: float, allowance: float) -> float:
+    """Margin above maintenance when every position of a block is at its stop.
+
+    `margin` is the block's margin balance less what the venue asks beside the brackets, in USD; `allowance`
+    the slippage past the stop, as a fraction; the fee to close comes on top of it.
+    """
+    room = margin
+    for anchored in block:
+        holding = anchored.holding
+        price = anchored.level(k)
+        value = holding.size * price
+        room += holding.sign * holding.size * (price - holding.price)
+        if allowance > 0.0:
+            room -= value * (allowance + anchored.fee)
+        room -= max((part.rate * value - part.deduction for part in holding.brackets), default=0.0)
+    return room
+
+
+def bounds(block: Sequence[Anchored]) -> tuple[float, float]:
+    """Smallest and largest scale that are looked at: no stop of a long at or under a price of 0."""
+    widest = max(anchored.volatility for anchored in block)
+    return -0.99 / widest, 0.99 / widest
+
+
+def largest_scale(block: Sequence[Anchored], margin: float, allowance: float) -> float:
+    """Return the largest k at which the block's room is not below 0, by bisection; room falls as k grows."""
+    low, high = bounds(block)
+    if room_at(block, margin, high, allowance) >= 0.0:
+        return high
+    if room_at(block, margin, low, allowance) < 0.0:
+        return low
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        if room_at(block, margin, middle, allowance) >= 0.0:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -1,0 +1,271 @@
+"""Metrics of a recomputed state, each by its definition rather than by a closed form."""
+
+from collections.abc import Callable
+
+from bot.model import Number, Scenario, Unknown
+from bot.planning.recomputation import Entry, State, margin_for
+from bot.planning.request import Watch
+from bot.risk.context import MetricContext
+
+BEYOND = 1e9
+"""A ratio to equity or margin where none is left: finite, and past every limit."""
+
+LONG_BOUND = 1.0
+"""Distance of a long that no fall liquidates."""
+
+SHORT_BOUND = 10.0
+"""Furthest distance at which a short is looked at."""
+
+JOINT_BOUND = 1.0
+"""Largest move of the market that is looked at, either way."""
+
+_PRECISION = 1e-11
+
+
+def _ratio(part: float, whole: Number) -> Number:
+    if isinstance(whole, Unknown):
+        return whole
+    if part == 0.0:
+        return 0.0
+    return part / whole if whole > 0.0 else BEYOND
+
+
+def _leverage(watch: Watch, state: State, context: MetricContext) -> Number:
+    return _ratio(sum(entry.value for entry in state.entries), state.equity)
+
+
+def _net_leverage(watch: Watch, state: State, context: MetricContext) -> Number:
+    return _ratio(abs(sum(entry.sign * entry.beta * entry.value for entry in state.entries)), state.equity)
+
+
+def _needed(entries: tuple[Entry, ...]) -> float:
+    return sum(margin_for(entry, entry.value) for entry in entries)
+
+
+def _margin_ratio(watch: Watch, state: State, context: MetricContext) -> Number:
+    worst: Number = 0.0
+    if state.cross:
+        worst = _ratio(_needed(state.cross) + state.surcharge, state.balance)
+    if isinstance(worst, Unknown):
+        return worst
+    for entry in state.isolated:
+        own = _ratio(margin_for(entry, entry.value), entry.equity or 0.0)
+        assert not isinstance(own, Unknown)
+        worst = max(worst, own)
+    return worst
+
+
+def _own(watch: Watch, state: State) -> Entry | Unknown:
+    entry = state.entry(watch.target.position)
+    return Unknown("the position is closed") if entry is None else entry
+
+
+def _position_leverage(watch: Watch, state: State, context: MetricContext) -> Number:
+    entry = _own(watch, state)
+    if isinstance(entry, Unknown):
+        return entry
+    return _ratio(entry.value, state.equity if entry.equity is None else entry.equity)
+
+
+def _equity_share(watch: Watch, state: State, context: MetricContext) -> Number:
+    entry = _own(watch, state)
+    return entry if isinstance(entry, Unknown) else _ratio(entry.value, state.equity)
+
+
+def _room_of(legs: tuple[Entry, ...], state: State) -> Number:
+    """Margin above maintenance before any move, for legs that move together."""
+    if legs[0].equity is not None:
+        return legs[0].equity - _needed(legs)
+    if isinstance(state.balance, Unknown):
+        return state.balance
+    return state.balance - state.surcharge - _needed(state.cross)
+
+
+def _edges(legs: tuple[Entry, ...], *, upward: bool) -> list[float]:
+    """Prices, as shares of mark and in the order they are met, at which some leg enters another slice."""
+    found = {floor / leg.value for leg in legs for floor, _, _ in leg.slices}
+    bound = 1.0 + SHORT_BOUND if upward else 0.0
+    ahead = [edge for edge in found if (1.0 < edge < bound if upward else bound < edge < 1.0)]
+    return [*sorted(ahead, reverse=not upward), bound]
+
+
+def _rate_between(leg: Entry, low: float, high: float) -> float:
+    """Maintenance rate of the slice that holds the values between two shares of mark."""
+    middle = leg.value * (low + high) / 2
+    rate = 0.0
+    for floor, _, slice_rate in leg.slices:
+        if floor <= middle:
+            rate = slice_rate
+    return rate
+
+
+def walk_to_liquidation(sign: int, legs: tuple[Entry, ...], room: float) -> float:
+    """Walk the price from slice to slice until the room is used up; the distance as a fraction of mark.
+
+    `sign` +1 walks down, -1 up; not beyond LONG_BOUND or SHORT_BOUND. At most 0 where no room is left.
+    """
+    if room <= 0.0:
+        return room / legs[0].value
+    upward = sign < 0
+    share = 1.0
+    for edge in _edges(legs, upward=upward):
+        step = abs(edge - share)
+        low, high = min(share, edge), max(share, edge)
+        used = sum(sign * leg.value * (leg.sign - _rate_between(leg, low, high)) for leg in legs)
+        if used * step >= room:
+            return abs(1.0 - share) + room / used
+        room -= used * step
+        share = edge
+    return abs(1.0 - share)
+
+
+def _distance(watch: Watch, state: State, context: MetricContext) -> Number:
+    entry = _own(watch, state)
+    if isinstance(entry, Unknown):
+        return entry
+    legs = (
+        tuple(leg for leg in state.cross if leg.symbol == entry.symbol) if entry.equity is None else (entry,)
+    )
+    room = _room_of(legs, state)
+    return room if isinstance(room, Unknown) else walk_to_liquidation(entry.sign, legs, room - entry.early)
+
+
+def _in_units(table: str) -> Callable[[Watch, State, MetricContext], Number]:
+    def measured(watch: Watch, state: State, context: MetricContext) -> Number:
+        unit = getattr(context.stats, table).get(watch.target.symbol)
+        distance = _distance(watch, state, context)
+        if isinstance(distance, Unknown):
+            return distance
+        return distance / unit if unit else Unknown(f"no candles of {watch.target.symbol}")
+
+    return measured
+
+
+def _moves(entries: tuple[Entry, ...], move: float) -> list[float]:
+    """Adverse move of every position; the legs of a symbol share the residual of their net side."""
+    nets: dict[str, float] = {}
+    for entry in entries:
+        nets[entry.symbol] = nets.get(entry.symbol, 0.0) + entry.sign * entry.value
+    moves: list[float] = []
+    for entry in entries:
+        net = nets[entry.symbol]
+        side = 1 if net > 0 else -1 if net < 0 else 0
+        moves.append(max(entry.beta * move - side * entry.residual * abs(move), -1.0))
+    return moves
+
+
+def _room_after(entries: tuple[Entry, ...], room: float, move: float) -> float:
+    """What stays of a margin balance above maintenance when the whole market moves."""
+    for entry, change in zip(entries, _moves(entries, move), strict=True):
+        room += entry.sign * entry.value * change - margin_for(entry, entry.value * (1.0 + change))
+    return room
+
+
+def _first_root(entries: tuple[Entry, ...], room: float, direction: float) -> float:
+    """Smallest move in one direction that uses the room up: false position between kinks at price 0."""
+    rates = _moves(entries, direction * 1e-6)
+    kinks = sorted({-1e-6 / rate for rate in rates if rate < -1e-6} | {0.0, JOINT_BOUND})
+    low, at_low = 0.0, 1.0
+    for high in kinks:
+        at_high = _room_after(entries, room, direction * high)
+        if at_high <= 0.0:
+            return _false_position(
+                lambda move: _room_after(entries, room, direction * move), low, at_low, high, at_high
+            )
+        low, at_low = high, at_high
+    return JOINT_BOUND
+
+
+def _false_position(
+    room: Callable[[float], float], low: float, at_low: float, high: float, at_high: float
+) -> float:
+    """Illinois variant; returns the lower end, where room is still left."""
+    while high - low > _PRECISION:
+        middle = (low * at_high - high * at_low) / (at_high - at_low)
+        if not low < middle < high:
+            middle = (low + high) / 2
+        found = room(middle)
+        if found > 0.0:
+            low, at_low, at_high = middle, found, at_high / 2
+        else:
+            high, at_high, at_low = middle, found, at_low / 2
+    return low
+
+
+def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Number:
+    blocks: list[tuple[tuple[Entry, ...], float]] = []
+    if state.cross:
+        if isinstance(state.balance, Unknown):
+            return state.balance
+        blocks.append((state.cross, state.balance - state.surcharge))
+    blocks.extend(((entry,), entry.equity or 0.0) for entry in state.isolated)
+    return min(
+        (_first_root(entries, room, direction) for entries, room in blocks for direction in (-1.0, 1.0)),
+        default=JOINT_BOUND,
+    )
+
+
+def _loss(state: State, scenario: Scenario) -> float:
+    """Loss in USD at shocked prices; an isolated position loses at most its own margin."""
+    reference = scenario.shocks.get(state.reference, 0.0)
+    loss = 0.0
+    for entry, move in zip(state.entries, _moves(state.entries, reference), strict=True):
+        change = max(scenario.shocks.get(entry.base, move), -1.0)
+        own = -entry.sign * entry.value * change
+        loss += own if entry.equity is None else min(own, max(entry.equity, 0.0))
+    return loss
+
+
+def _stress_loss(watch: Watch, state: State, context: MetricContext) -> Number:
+    worst = max((_loss(state, scenario) for scenario in watch.scenarios), default=0.0)
+    return _ratio(max(0.0, worst + state.cost), state.before)
+
+
+def _fallen(value: Number, top: Number, share_lost: Number) -> Number:
+    for number in (value, top, share_lost):
+        if isinstance(number, Unknown):
+            return number
+    assert isinstance(value, float | int)
+    assert isinstance(top, float | int)
+    assert isinstance(share_lost, float | int)
+    return 1.0 - value / top * (1.0 - share_lost) if top > 0 else BEYOND
+
+
+def _cushion(watch: Watch, state: State, context: MetricContext) -> Number:
+    return _fallen(context.units.value, context.units.peak, _stress_loss(watch, state, context))
+
+
+def _drawdown(watch: Watch, state: State, context: MetricContext) -> Number:
+    return _fallen(context.units.value, context.units.peak, _ratio(state.cost, state.before))
+
+
+def _daily_loss(watch: Watch, state: State, context: MetricContext) -> Number:
+    return _fallen(context.units.value, context.units.day_open, _ratio(state.cost, state.before))
+
+
+def _equity(watch: Watch, state: State, context: MetricContext) -> Number:
+    return state.equity
+
+
+_MEASURES: dict[str, Callable[[Watch, State, MetricContext], Number]] = {
+    "account.leverage": _leverage,
+    "account.net_leverage": _net_leverage,
+    "account.margin_ratio": _margin_ratio,
+    "account.joint_distance": _joint_distance,
+    "account.stress_loss": _stress_loss,
+    "account.cushion": _cushion,
+    "account.drawdown": _drawdown,
+    "account.daily_loss": _daily_loss,
+    "account.equity": _equity,
+    "position.leverage": _position_leverage,
+    "position.equity_share": _equity_share,
+    "position.liquidation_distance": _distance,
+    "position.liquidation_distance_atr": _in_units("atr"),
+    "position.liquidation_distance_sigma": _in_units("daily_sigma"),
+}
+
+
+def recomputed(watch: Watch, state: State, context: MetricContext) -> Number:
+    """Measure a limit's metric on a recomputed state."""
+    measure = _MEASURES.get(watch.metric)
+    return Unknown(f"{watch.metric} is not recomputed") if measure is None else measure(watch, state, context)

@@ -1,0 +1,303 @@
+"""`plan`: from one decision's input to steps with proofs, or refusals. Pure and deterministic."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from bot.model import (
+    Action,
+    Demand,
+    LimitProof,
+    OrderRequest,
+    OrderSide,
+    Plan,
+    Refusal,
+    Side,
+    Step,
+    StepKind,
+    Unknown,
+)
+from bot.planning.book import is_open
+from bot.planning.cancels import cancel_request, orders_to_cancel
+from bot.planning.caps import Allowance, Capped, Draft, apply, notional_of
+from bot.planning.check import Examination, examine, is_block_nearer, is_nearer, prove, violations, worsened
+from bot.planning.drafting import Drawing, Outcome, acting, drafts_of, draw, refuse
+from bot.planning.identity import client_order_id
+from bot.planning.recomputation import Removal, State, state_before
+from bot.planning.request import PlanRequest, stale_reason, watch_of
+
+_ATTEMPTS = 6
+_FIRST_TIGHTENING = 0.002
+_TIGHTENING_GROWTH = 2.2
+
+
+class Attempt(Struct, frozen=True):
+    """One sizing of all demands, capped and examined."""
+
+    drawing: Drawing
+    capped: Capped
+    examination: Examination | Unknown
+
+
+class Fault(Struct, frozen=True):
+    """A demand whose part of an attempt does not pass the check."""
+
+    index: int
+    reason: str
+    retry: bool
+    """Whether a tighter goal may mend it."""
+
+
+class Numbering:
+    """Hands out step numbers inside episodes, after those already taken."""
+
+    def __init__(self, request: PlanRequest) -> None:
+        self._request = request
+        self._used: dict[str, int] = {}
+
+    def next(self, episode: str) -> int:
+        """Return the next free number of an episode."""
+        number = self._used.get(episode, self._request.steps_taken.get(episode, 0))
+        self._used[episode] = number + 1
+        return number
+
+    def identity(self, rule: str, target: str, episode: str, number: int) -> str:
+        """Return the client order id of a step."""
+        return client_order_id(self._request.account, rule, target, episode, number)
+
+
+def plan(request: PlanRequest) -> Plan:
+    """Decide what should be done now.
+
+    Cancels of risk-increasing orders come first, then at most one reduce-only order a position. Every demand
+    that is acted on has a proof; what is wanted and not done has a refusal. Odd input gives refusals, never
+    an error.
+    """
+    halt = "; ".join(_halt_reason(demand) for demand in request.demands if Action.HALT in demand.permits)
+    demands = acting(request.demands)
+    stale = stale_reason(request)
+    if stale is not None:
+        wanting = [demand for demand in request.demands if _wants_step(demand)]
+        refusals = tuple(refuse(demand, demand.target.text, "stale_data", stale) for demand in wanting)
+        return Plan(request.account, request.at, (), refusals, (), halt)
+    numbering = Numbering(request)
+    allowance = Allowance(request.caps, request.usage)
+    cancels, refused = _cancel_steps(request, numbering, allowance)
+    refused.extend(_unreadable(request, demands))
+    before = state_before(request)
+    attempt, dropped = _settle(request, demands, before, allowance)
+    refused.extend(dropped)
+    for outcome in attempt.drawing.outcomes:
+        refused.extend(outcome.refusals)
+    refused.extend(attempt.capped.refusals)
+    steps = [_step(draft, numbering) for draft in attempt.capped.drafts]
+    return Plan(
+        account=request.account,
+        at=request.at,
+        steps=(*cancels, *steps),
+        refusals=_unique(refused),
+        proofs=_proofs(request, demands, attempt),
+        halt=halt,
+    )
+
+
+def _wants_step(demand: Demand) -> bool:
+    return any(action not in (Action.NOTIFY, Action.HALT) for action in demand.permits)
+
+
+def _halt_reason(demand: Demand) -> str:
+    where = f"{demand.metric} of {demand.target.text}"
+    return f"{demand.rule}: {where} is {demand.value:.6g}, limit {demand.limit:.6g}"
+
+
+def _unique(refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
+    return tuple(dict.fromkeys(refusals))
+
+
+def _cancel_steps(
+    request: PlanRequest, numbering: Numbering, allowance: Allowance
+) -> tuple[list[Step], list[Refusal]]:
+    """Cancel what would add risk; an order that several rules name is cancelled once."""
+    steps: list[Step] = []
+    refusals: list[Refusal] = []
+    seen: set[tuple[str, str]] = set()
+    for demand in sorted(request.demands, key=lambda demand: (demand.rule, demand.target)):
+        for order in orders_to_cancel(demand, request.snapshot, request.own_order_prefix):
+            item = f"{order.symbol} order {order.order_id}"
+            if (order.symbol, order.order_id) in seen:
+                continue
+            seen.add((order.symbol, order.order_id))
+            if order.symbol in request.blocked_symbols:
+                reason = f"the outcome of an earlier request on {order.symbol} is unknown"
+                refusals.append(refuse(demand, item, "unknown_outcome", reason))
+            elif not allowance.act():
+                reason = f"the cap of {request.caps.actions_per_hour} actions an hour is used up"
+                refusals.append(refuse(demand, item, "cap_actions", reason))
+            else:
+                number = numbering.next(demand.episode)
+                identity = numbering.identity(demand.rule, demand.target.text, demand.episode, number)
+                asked = cancel_request(order, identity, request.snapshot)
+                reason = f"{order.side.value} order of {order.remaining} contracts would add risk"
+                steps.append(
+                    Step(StepKind.CANCEL, demand.rule, demand.episode, number, asked, 0.0, 0.0, reason)
+                )
+    return steps, refusals
+
+
+def _unreadable(request: PlanRequest, demands: Sequence[Demand]) -> list[Refusal]:
+    """Positions whose size is no number can be neither sized nor closed."""
+    odd = [
+        position
+        for position in request.snapshot.positions
+        if not is_open(position) and position.contracts != 0
+    ]
+    return [
+        refuse(
+            demand, position.key, "unknown_figure", f"the size of {position.key} came as {position.contracts}"
+        )
+        for demand in demands
+        for position in odd
+        if demand.target.position in (None, position.key)
+    ]
+
+
+def _settle(
+    request: PlanRequest, demands: Sequence[Demand], before: State | Unknown, allowance: Allowance
+) -> tuple[Attempt, list[Refusal]]:
+    """Size, check, tighten; drop the demand that still does not pass, until the rest does."""
+    active = list(demands)
+    tries = [0] * len(active)
+    refusals: list[Refusal] = []
+    while True:
+        tightness = [
+            _FIRST_TIGHTENING * _TIGHTENING_GROWTH ** (count - 1) if count else 0.0 for count in tries
+        ]
+        attempt = _attempt(request, draw(request, active, tightness), before, allowance)
+        fault = _fault(request, attempt)
+        if fault is None:
+            return attempt, refusals
+        if fault.retry and tries[fault.index] < _ATTEMPTS:
+            tries[fault.index] += 1
+            continue
+        demand = active.pop(fault.index)
+        tries.pop(fault.index)
+        refusals.append(refuse(demand, demand.target.text, "check_failed", fault.reason))
+
+
+def _attempt(
+    request: PlanRequest, drawing: Drawing, before: State | Unknown, allowance: Allowance
+) -> Attempt:
+    drafts, short = drafts_of(drawing)
+    capped = apply(drafts, allowance.copy(), request.order_terms)
+    removals = {draft.key: _removal(draft) for draft in capped.drafts}
+    examination = before if isinstance(before, Unknown) else examine(request, before, removals)
+    return Attempt(drawing, Capped(capped.drafts, capped.refusals, capped.short | short), examination)
+
+
+def _removal(draft: Draft) -> Removal:
+    slip = max(Decimal(repr(draft.trade_cost)) - draft.market.taker_fee, Decimal(0))
+    expected = draft.quote.mark * (1 - draft.position.side.sign * slip)
+    return Removal(draft.contracts, draft.quote.worst, expected)
+
+
+def _fault(request: PlanRequest, attempt: Attempt) -> Fault | None:
+    """Find the first demand that does not pass, or the last one where a limit is made worse."""
+    outcomes = attempt.drawing.outcomes
+    taking = [index for index, outcome in enumerate(outcomes) if outcome.taken]
+    removals = {draft.key: _removal(draft) for draft in attempt.capped.drafts}
+    broken = violations(request, removals)
+    if broken:
+        return Fault(taking[-1], "; ".join(broken), retry=False)
+    for index, outcome in enumerate(outcomes):
+        fault = _own_fault(request, attempt, index, outcome)
+        if fault is not None:
+            return fault
+    yielding = [index for index in taking if not _is_final(outcomes[index])]
+    if isinstance(attempt.examination, Unknown) or not yielding:
+        return None
+    expected = any(outcome.expected for outcome in outcomes)
+    for watch in request.watches:
+        worse = worsened(watch, request, attempt.examination, expected=expected)
+        if worse is not None:
+            return Fault(yielding[-1], f"another limit would be made worse: {worse}", retry=False)
+    return None
+
+
+def _is_final(outcome: Outcome) -> bool:
+    return outcome.closes and Action.CLOSE_ALL in outcome.demand.permits
+
+
+def _own_fault(request: PlanRequest, attempt: Attempt, index: int, outcome: Outcome) -> Fault | None:
+    """Judge one demand: a complete one must reach its goal, one under a cap must come nearer."""
+    capped = attempt.capped
+    if outcome.closes or (not outcome.taken and not outcome.met):
+        return None
+    if outcome.taken and not any(draft.key in outcome.taken for draft in capped.drafts):
+        return None
+    watch = watch_of(outcome.demand)
+    proof = prove(watch, request, attempt.examination, expected=outcome.expected)
+    if isinstance(attempt.examination, Unknown):
+        reason = f"the account cannot be recomputed: {attempt.examination.reason}"
+        return Fault(index, reason, retry=False) if outcome.taken else None
+    own = outcome.demand.target.position
+    complete = outcome.met and not (capped.short if own is None else capped.short & {own})
+    if complete and not proof.met:
+        return Fault(index, _missed(proof), retry=True)
+    if outcome.taken and not is_nearer(proof):
+        if is_block_nearer(watch, request, attempt.examination, outcome.taken.keys()):
+            return None
+        return Fault(index, f"the plan would not bring it nearer: {_missed(proof)}", retry=False)
+    return None
+
+
+def _missed(proof: LimitProof) -> str:
+    change = f"from {_text(proof.before)} to {_text(proof.after)}"
+    return f"{proof.metric} would go {change}, the goal is {proof.goal:.6g}"
+
+
+def _text(number: float | Unknown) -> str:
+    return f"unknown ({number.reason})" if isinstance(number, Unknown) else f"{number:.6g}"
+
+
+def _proofs(request: PlanRequest, demands: Sequence[Demand], attempt: Attempt) -> tuple[LimitProof, ...]:
+    """Prove every demand that permits trades, those that were refused included."""
+    expected = {
+        (outcome.demand.rule, outcome.demand.target): outcome.expected for outcome in attempt.drawing.outcomes
+    }
+    return tuple(
+        prove(
+            watch_of(demand),
+            request,
+            attempt.examination,
+            expected=expected.get((demand.rule, demand.target), False),
+        )
+        for demand in demands
+    )
+
+
+def _step(draft: Draft, numbering: Numbering) -> Step:
+    number = numbering.next(draft.episode)
+    position = draft.position
+    notional = float(notional_of(draft, draft.contracts))
+    share = float(draft.contracts / position.contracts)
+    request = OrderRequest(
+        client_order_id=numbering.identity(draft.rule, draft.target, draft.episode, number),
+        symbol=position.symbol,
+        side=OrderSide.SELL if position.side is Side.LONG else OrderSide.BUY,
+        position_side=position.side,
+        position_index=position.position_index,
+        contracts=draft.contracts,
+        style=draft.quote.style,
+        price=draft.quote.price,
+    )
+    return Step(
+        kind=StepKind.CLOSE if draft.whole else StepKind.TRIM,
+        rule=draft.rule,
+        episode=draft.episode,
+        number=number,
+        request=request,
+        notional=notional,
+        cost=notional * draft.trade_cost,
+        reason=f"{draft.reason}: take {share:.1%} off {position.key}, at worst at {draft.quote.worst:f}",
+    )

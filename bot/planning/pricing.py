@@ -1,0 +1,121 @@
+"""Prices of trims: an immediate-or-cancel limit inside the slippage cap, later wider, later a market order.
+
+The cap holds against mark *and* index. For a sale the limit price is therefore never below
+(1 - slippage) times the higher of the two, for a purchase never above (1 + slippage) times the lower; it is
+rounded to the price step toward mark, so that rounding never passes the cap. Bid and ask only decide whether
+a fill inside the cap is possible at all.
+"""
+
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from msgspec import Struct
+
+from bot.model import Caps, Figure, Mark, Market, OrderPolicy, Side, Style, TrimTerms, Unknown
+
+
+class Quote(Struct, frozen=True):
+    """How a reduction would be ordered, and what it may cost."""
+
+    style: Style
+    price: Decimal | None
+    """Limit price; None for a market order."""
+    mark: Decimal
+    worst: Decimal
+    """Worst permitted fill price: the limit price, or the slippage cap for a market order."""
+    slippage: Decimal
+    """The cap in force, as a fraction."""
+
+
+class NoQuote(Struct, frozen=True):
+    """Why no order can be priced."""
+
+    code: str
+    reason: str
+
+
+def round_price(price: Decimal, step: Decimal, *, up: bool) -> Decimal:
+    """Round a price to the market's step, up or down."""
+    steps = (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
+    return steps * step
+
+
+def slippage_now(terms: TrimTerms, caps: Caps, acting_seconds: float) -> tuple[Style, Decimal]:
+    """Return style and slippage cap after an episode has acted for so long.
+
+    First the rule's own slippage, after `escalate_after_seconds` twice as much, after twice as long a market
+    order within the account's cap. `Caps.max_slippage` bounds all of them.
+    """
+    base = Decimal(str(terms.max_slippage))
+    if acting_seconds >= 2 * terms.escalate_after_seconds:
+        return Style.MARKET, caps.max_slippage
+    slippage = 2 * base if acting_seconds >= terms.escalate_after_seconds else base
+    style = Style.MARKET if terms.order is OrderPolicy.MARKET else Style.IOC
+    return style, min(slippage, caps.max_slippage)
+
+
+def _trouble(price: Figure) -> str:
+    """Say why a figure is no price; '' where it is one."""
+    if isinstance(price, Unknown):
+        return f"is unknown: {price.reason}"
+    return "" if price.is_finite() and price > 0 else f"is {price}, which is no price"
+
+
+def fresh_mark(mark: Mark | None, symbol: str, at: datetime, max_age_seconds: float) -> Decimal | NoQuote:
+    """Return the mark price where it is known, positive and fresh."""
+    if mark is None:
+        return NoQuote("unknown_mark", f"the snapshot holds no prices of {symbol}")
+    trouble = _trouble(mark.mark)
+    if isinstance(mark.mark, Unknown) or trouble:
+        return NoQuote("unknown_mark", f"mark price of {symbol} {trouble}")
+    age = (at - mark.at).total_seconds()
+    if age > max_age_seconds:
+        return NoQuote(
+            "stale_data", f"prices of {symbol} are {age:.1f} s old, the limit is {max_age_seconds:g} s"
+        )
+    return mark.mark
+
+
+def _out_of_reach(side: Side, worst: Decimal, mark: Mark) -> str | None:
+    best = mark.bid if side is Side.LONG else mark.ask
+    if isinstance(best, Unknown) or _trouble(best):
+        return None
+    if (best - worst) * side.sign >= 0:
+        return None
+    word = "bid" if side is Side.LONG else "ask"
+    return f"best {word} {best} is beyond {worst}, the worst price that the slippage cap permits"
+
+
+def quote(
+    side: Side,
+    market: Market,
+    mark: Mark | None,
+    terms: TrimTerms,
+    caps: Caps,
+    at: datetime,
+    acting_seconds: float,
+    max_age_seconds: float,
+) -> Quote | NoQuote:
+    """Price a reduction of a position on `side`.
+
+    NoQuote where mark or index are unknown or stale (a market order needs them for its cap as well), or where
+    the book's best price is already beyond the cap.
+    """
+    price = fresh_mark(mark, market.symbol, at, max_age_seconds)
+    if isinstance(price, NoQuote):
+        return price
+    assert mark is not None
+    index = mark.index
+    trouble = _trouble(index)
+    if isinstance(index, Unknown) or trouble:
+        return NoQuote("unknown_index", f"index price of {market.symbol} {trouble}")
+    style, slippage = slippage_now(terms, caps, acting_seconds)
+    selling = side is Side.LONG
+    anchor = max(price, index) if selling else min(price, index)
+    worst = round_price(anchor * (1 - side.sign * slippage), market.price_step, up=selling)
+    beyond = _out_of_reach(side, worst, mark)
+    if beyond is not None:
+        return NoQuote(
+            "cap_slippage", f"{market.symbol}: {beyond} ({slippage * 100:f} % of mark and of index)"
+        )
+    return Quote(style, worst if style is Style.IOC else None, price, worst, slippage)

@@ -1,0 +1,211 @@
+"""The account again, from the snapshot's own figures: the planner's second opinion.
+
+It shares no formula with bot.risk or with the sizing: maintenance margin is summed slice by slice over the
+venue's tiers, liquidation is found by walking the price through those slices, losses by revaluing every
+position at shocked prices. Equity, margin balance and the venue's surcharges are taken as given, and so are
+betas and the margin terms of the venue: they are data, not formulas.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.model import Number, Position, Side, Tier, Unknown
+from bot.planning.request import PlanRequest
+from bot.risk.portfolio import Holding
+
+
+class Removal(Struct, frozen=True):
+    """Contracts to be taken off a position, with the two prices that they may be filled at."""
+
+    contracts: Decimal
+    worst: Decimal
+    expected: Decimal
+
+
+class Entry(Struct, frozen=True):
+    """One position in a state: value is at mark, equity only for isolated margin."""
+
+    key: str
+    symbol: str
+    base: str
+    sign: int
+    price: float
+    """Mark price."""
+    value: float
+    equity: float | None
+    slices: tuple[tuple[float, float, float], ...]
+    """Floor, cap and maintenance rate of each tier, the fee to close inside the rate."""
+    surcharge: float
+    """What the venue asks above the recomputed maintenance margin."""
+    early: float
+    """Margin by which the venue liquidates earlier than recomputed."""
+    beta: float
+    residual: float
+
+
+class State(Struct, frozen=True):
+    """The account before or after a plan."""
+
+    entries: tuple[Entry, ...]
+    equity: Number
+    balance: Number
+    """Cross margin balance."""
+    surcharge: float
+    reference: str
+    before: Number
+    """Equity before the plan: losses of a shock are told as shares of it, the plan's cost counted as loss."""
+    cost: float
+    """What the plan has cost, in USD."""
+    cross_cost: float
+    """The part of it that the cross margin balance paid."""
+
+    def entry(self, key: str | None) -> Entry | None:
+        """Find a position by its key."""
+        for entry in self.entries:
+            if entry.key == key:
+                return entry
+        return None
+
+    @property
+    def cross(self) -> tuple[Entry, ...]:
+        """Positions that share the cross margin balance."""
+        return tuple(entry for entry in self.entries if entry.equity is None)
+
+    @property
+    def isolated(self) -> tuple[Entry, ...]:
+        """Positions with margin of their own."""
+        return tuple(entry for entry in self.entries if entry.equity is not None)
+
+
+def slices_of(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[tuple[float, float, float], ...]:
+    """Turn tiers into slices: only the part of the value inside a slice pays its rate."""
+    ordered = sorted(tiers, key=lambda tier: tier.floor)
+    return tuple(
+        (
+            float(tier.floor),
+            float("inf") if index + 1 == len(ordered) else float(ordered[index + 1].floor),
+            float(tier.maintenance_rate + fee),
+        )
+        for index, tier in enumerate(ordered)
+    )
+
+
+def margin_for(entry: Entry, value: float) -> float:
+    """Maintenance margin of a position at a value, slice by slice, with the venue's surcharge."""
+    total = entry.surcharge
+    for floor, cap, rate in entry.slices:
+        if value <= floor:
+            break
+        total += rate * ((value if value < cap else cap) - floor)
+    return total
+
+
+def _entry(position: Position, holding: Holding, request: PlanRequest) -> Entry | Unknown:
+    market = request.snapshot.markets.get(position.symbol)
+    tiers = request.snapshot.tiers.get(position.symbol, ())
+    if market is None or not tiers:
+        return Unknown(f"market or tiers of {position.symbol} are missing in the snapshot")
+    fee = market.taker_fee if request.terms.close_fee_in_maintenance else Decimal(0)
+    return Entry(
+        key=position.key,
+        symbol=position.symbol,
+        base=market.base,
+        sign=1 if position.side is Side.LONG else -1,
+        price=holding.price,
+        value=float(position.contracts * position.contract_size) * holding.price,
+        equity=holding.isolated_equity,
+        slices=slices_of(tiers, fee),
+        surcharge=holding.maintenance_excess,
+        early=holding.liquidation_excess,
+        beta=holding.beta,
+        residual=holding.residual,
+    )
+
+
+def state_before(request: PlanRequest) -> State | Unknown:
+    """Read the account as it is. Unknown where an open position could not be read."""
+    portfolio = request.portfolio
+    holdings = {holding.key: holding for holding in portfolio.holdings}
+    entries: list[Entry] = []
+    for position in sorted(request.snapshot.positions, key=lambda position: position.key):
+        if position.contracts.is_finite() and position.contracts <= 0:
+            continue
+        holding = holdings.get(position.key)
+        if holding is None:
+            why = portfolio.missing.get(position.key, "it could not be read as numbers")
+            return Unknown(f"{position.key}: {why}")
+        entry = _entry(position, holding, request)
+        if isinstance(entry, Unknown):
+            return entry
+        entries.append(entry)
+    equity = portfolio.equity
+    return State(
+        entries=tuple(entries),
+        equity=equity,
+        balance=portfolio.margin_balance,
+        surcharge=portfolio.maintenance_excess,
+        reference=portfolio.reference,
+        before=equity,
+        cost=0.0,
+        cross_cost=0.0,
+    )
+
+
+def cost_of(position: Position, price: float, contracts: Decimal, fill: Decimal, fee: Decimal) -> float:
+    """USD lost against mark when contracts are filled at `fill`, taker fee included; never a gain."""
+    coins = float(contracts * position.contract_size)
+    sign = 1 if position.side is Side.LONG else -1
+    return max(0.0, sign * (price - float(fill)) * coins + float(fee * fill) * coins)
+
+
+def _reduced(entry: Entry, share: float, cost: float, *, released: bool) -> Entry:
+    equity = entry.equity
+    if equity is not None:
+        equity = (equity * share if released else equity) - cost
+    return replace(
+        entry,
+        value=entry.value * share,
+        equity=equity,
+        surcharge=entry.surcharge * share,
+        early=entry.early * share,
+    )
+
+
+def state_after(
+    before: State, request: PlanRequest, removals: Mapping[str, Removal], *, expected: bool = False
+) -> State:
+    """Carry out removals at their worst permitted (or expected) prices; positions that are gone leave."""
+    cross_cost = total = 0.0
+    entries: list[Entry] = []
+    for entry in before.entries:
+        removal = removals.get(entry.key)
+        position = request.snapshot.position(entry.key)
+        if removal is None or position is None:
+            entries.append(entry)
+            continue
+        fee = request.snapshot.markets[entry.symbol].taker_fee
+        fill = removal.expected if expected else removal.worst
+        cost = cost_of(position, entry.price, removal.contracts, fill, fee)
+        total += cost
+        if entry.equity is None:
+            cross_cost += cost
+        left = position.contracts - removal.contracts
+        if left > 0:
+            share = float(left / position.contracts)
+            entries.append(_reduced(entry, share, cost, released=request.terms.releases_isolated_margin))
+    return charged(replace(before, entries=tuple(entries)), total, cross_cost)
+
+
+def charged(state: State, total: float, cross: float) -> State:
+    """The state with a cost paid: `total` out of equity, `cross` of it out of the cross margin balance."""
+    equity, balance = state.equity, state.balance
+    return replace(
+        state,
+        equity=equity if isinstance(equity, Unknown) else equity - total,
+        balance=balance if isinstance(balance, Unknown) else balance - cross,
+        cost=state.cost + total,
+        cross_cost=state.cross_cost + cross,
+    )

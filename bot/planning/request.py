@@ -1,0 +1,88 @@
+"""What the planner is given: everything, so that it needs no clock and no look-up."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from bot.model import Caps, Demand, Scenario, Sense, Snapshot, Target, Usage
+from bot.planning.identity import PREFIX
+from bot.risk.context import MetricContext
+from bot.risk.portfolio import Portfolio
+from bot.risk.terms import VenueTerms
+
+
+class Watch(Struct, frozen=True):
+    """A limit that a plan may not make worse, whether or not it is demanded now."""
+
+    rule: str
+    metric: str
+    sense: Sense
+    limit: float
+    goal: float
+    target: Target
+    scenarios: tuple[Scenario, ...] = ()
+
+
+class OrderTerms(Struct, frozen=True):
+    """How the venue treats small reduce-only orders."""
+
+    exempt_from_notional_min: bool = False
+    """Whether a reduce-only order may be smaller than the market's smallest order value."""
+    close_dust: bool = True
+    """Whether the whole position is closed where less than the smallest order would stay."""
+
+
+class PlanRequest(Struct, frozen=True):
+    """One decision's input. The same request gives the same plan, byte for byte."""
+
+    account: str
+    at: datetime
+    snapshot: Snapshot
+    portfolio: Portfolio
+    """The same snapshot as numbers."""
+    context: MetricContext
+    terms: VenueTerms
+    demands: tuple[Demand, ...]
+    watches: tuple[Watch, ...]
+    caps: Caps
+    usage: Usage
+    max_age_seconds: float
+    """A part of the snapshot that is older allows no step."""
+    steps_taken: Mapping[str, int] = {}
+    """Steps already recorded for each episode; new ones are numbered after them."""
+    blocked_symbols: frozenset[str] = frozenset()
+    """Instruments on which the outcome of an earlier request is unknown."""
+    order_terms: OrderTerms = OrderTerms()
+    own_order_prefix: str = PREFIX
+
+
+def watch_of(demand: Demand) -> Watch:
+    """Return the limit behind a demand."""
+    return Watch(
+        rule=demand.rule,
+        metric=demand.metric,
+        sense=demand.sense,
+        limit=demand.limit,
+        goal=demand.goal,
+        target=demand.target,
+        scenarios=demand.scenarios,
+    )
+
+
+def stale_reason(request: PlanRequest) -> str | None:
+    """Say which part of the snapshot is too old to act on, None where all are fresh."""
+    times = request.snapshot.times
+    parts = {
+        "snapshot": request.snapshot.taken_at,
+        "positions": times.positions,
+        "balance": times.balance,
+        "orders": times.orders,
+        "stops": times.stops,
+        "marks": times.marks,
+    }
+    for part, at in parts.items():
+        age = (request.at - at).total_seconds()
+        if age > request.max_age_seconds:
+            return f"{part} are {age:.1f} s old, the limit is {request.max_age_seconds:g} s; observe again"
+    return None

@@ -1,0 +1,195 @@
+"""Spreading a limit over several positions: cheapest relief first, each amount in closed form.
+
+This is the one place that decides who gives how much. It changes the book; what it returns says whether the
+limit is met. A solver over all limits at once can stand here instead, behind the same call.
+"""
+
+from decimal import Decimal
+from math import isfinite
+
+from msgspec import Struct
+
+from bot.planning.book import Book, Leg, Priced, take
+from bot.planning.sizing import CannotHelp, Face
+
+_ROUNDS = 3
+"""A trim for one face may widen another (both directions of a move, several scenarios): go round again."""
+
+_TOLERANCE = 1e-12
+
+
+class Spread(Struct, frozen=True):
+    """What was taken for one limit. `shortfall` is in USD of the limit's own arithmetic."""
+
+    taken: dict[str, Decimal]
+    met: bool
+    shortfall: float
+    help: CannotHelp | None = None
+    """Why a position that was asked could not help, where the limit is not met."""
+
+
+class Candidate(Struct, frozen=True):
+    """One position that may be trimmed for a limit."""
+
+    leg: Leg
+    priced: Priced
+    cost: float
+    """Cost of one USD that the amounts are sized with."""
+
+
+def maintenance(leg: Leg, notional: float) -> float:
+    """Maintenance margin of a leg at a notional: the highest of its brackets' lines."""
+    assert leg.holding is not None
+    return max((bracket.rate * notional - bracket.deduction for bracket in leg.holding.brackets), default=0.0)
+
+
+def _own(face: Face, leg: Leg) -> float:
+    """The share of one leg in the left side of a face."""
+    key, left = leg.key, leg.left
+    total = face.weights.get(key, 0.0) * left
+    if key in face.factors:
+        total += maintenance(leg, left * face.factors[key])
+    return total
+
+
+def missing(face: Face, book: Book) -> float:
+    """How far a face is from its budget in USD; 0 or less is met."""
+    total = face.excess - face.budget
+    for leg in book.legs:
+        if leg.key in face.payers:
+            total += face.cost_weight * leg.cost
+        if leg.holding is not None:
+            total += _own(face, leg)
+    return total
+
+
+def _is_met(face: Face, gap: float) -> bool:
+    return gap <= _TOLERANCE * max(1.0, abs(face.budget))
+
+
+def lines(face: Face, candidate: Candidate, gap: float) -> list[tuple[float, float]]:
+    """Return slope and missing part of each bracket's line for trimming one position further.
+
+    `gap` is `missing` of the face. Trimming x USD meets the face where slope * x >= missing for every line.
+    """
+    leg, key = candidate.leg, candidate.leg.key
+    assert leg.holding is not None
+    paid = face.cost_weight * candidate.cost if key in face.payers else 0.0
+    slope = face.weights.get(key, 0.0) - paid
+    factor = face.factors.get(key)
+    if factor is None or not leg.holding.brackets:
+        return [(slope, gap)]
+    value = leg.left * factor
+    rest = gap - maintenance(leg, value)
+    return [
+        (slope + bracket.rate * factor, rest + bracket.rate * value - bracket.deduction)
+        for bracket in leg.holding.brackets
+    ]
+
+
+def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
+    """Return the USD to trim so that every line is met; None where no amount meets them all.
+
+    A line that is met now but has a negative slope would be broken by a trim that is too large.
+    """
+    most = 0.0
+    for slope, part in found:
+        if part <= tolerance:
+            continue
+        if slope <= 0.0:
+            return None
+        most = max(most, part / slope)
+    broken = any(slope * most < part - tolerance - 1e-12 * abs(part) for slope, part in found)
+    return None if broken else most
+
+
+def _relief(face: Face, candidate: Candidate, gap: float) -> float:
+    """How much of the gap one USD closes now: the slope of the line that holds."""
+    return max(lines(face, candidate, gap), key=lambda line: line[1])[0]
+
+
+def _cheapest_first(face: Face, candidates: list[Candidate], gap: float) -> list[Candidate]:
+    """Those that relieve, by expected cost for one USD of relief, then by key."""
+    ranked: list[tuple[float, str, Candidate]] = []
+    for candidate in candidates:
+        relief = _relief(face, candidate, gap)
+        if relief > 0.0:
+            ranked.append((candidate.priced.expected / relief, candidate.leg.key, candidate))
+    ranked.sort(key=lambda entry: entry[:2])
+    return [candidate for _, _, candidate in ranked]
+
+
+def _fill(
+    face: Face,
+    book: Book,
+    candidates: list[Candidate],
+    taken: dict[str, Decimal],
+    *,
+    whole: bool,
+    strict: bool,
+) -> CannotHelp | None:
+    """Take from the candidates until the face is met or nobody can give more."""
+    gap = missing(face, book)
+    if not isfinite(gap):
+        return CannotHelp("the figures of this limit are not finite numbers", "unknown_figure")
+    tolerance = _TOLERANCE * max(1.0, abs(face.budget))
+    trouble: CannotHelp | None = None
+    for candidate in _cheapest_first(face, candidates, gap):
+        if gap <= tolerance:
+            break
+        leg = candidate.leg
+        assert leg.holding is not None
+        usd = amount(lines(face, candidate, gap), tolerance)
+        useless = _useless(face, leg, usd, gap, strict=strict)
+        if useless is not None and not whole:
+            trouble = useless
+            continue
+        part = 1.0 if usd is None else min(1.0, usd / leg.holding.notional)
+        contracts = Decimal(part) * leg.position.contracts
+        more = take(leg, candidate.priced, contracts, candidate.cost, book.request.order_terms, whole=whole)
+        taken[leg.key] = taken.get(leg.key, Decimal(0)) + more
+        gap = missing(face, book)
+    if gap > tolerance and not taken and trouble is None:
+        return CannotHelp(
+            "no position can give what is missing: selling a USD costs more than it brings back"
+        )
+    return trouble
+
+
+def _useless(face: Face, leg: Leg, usd: float | None, gap: float, *, strict: bool) -> CannotHelp | None:
+    """Say why trimming one position would be in vain, None where it brings the limit nearer."""
+    enough = usd is not None and usd <= leg.left * (1.0 + 1e-9)
+    if face.released and not enough:
+        return CannotHelp(
+            f"the margin of {leg.key} is isolated and leaves with the position, so a trim does not move its "
+            f"liquidation; add about {gap:.2f} USD of isolated margin instead"
+        )
+    if usd is None:
+        return CannotHelp(f"selling {leg.key} costs more of this limit than it brings back")
+    if strict and not enough:
+        return CannotHelp(f"even without {leg.key} the limit would miss {usd - leg.left:.2f} USD")
+    return None
+
+
+def spread(
+    found: tuple[Face, ...], book: Book, candidates: list[Candidate], *, whole: bool, strict: bool
+) -> Spread:
+    """Take from the book what the faces need.
+
+    `whole` takes only whole positions (close). `strict` takes nothing that would not be enough (the limit of
+    one position); otherwise as much as helps is taken and the shortfall told.
+    """
+    taken: dict[str, Decimal] = {}
+    trouble: CannotHelp | None = None
+    for _ in range(_ROUNDS):
+        before = dict(taken)
+        for face in found:
+            trouble = _fill(face, book, candidates, taken, whole=whole, strict=strict) or trouble
+        if taken == before:
+            break
+    gaps = [(face, missing(face, book)) for face in found]
+    met = all(face.reachable and _is_met(face, gap) for face, gap in gaps)
+    shortfall = 0.0 if met else max(0.0, *(gap for _, gap in gaps))
+    return Spread(
+        {key: more for key, more in taken.items() if more > 0}, met, shortfall, None if met else trouble
+    )
