@@ -39,7 +39,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     @classmethod
-    def keys(cls) -> list[str]:
+    def known_keys(cls) -> list[str]:
         """Return the keys as people write them."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
@@ -69,11 +69,11 @@ def check_shape(
         return shape.model_validate(raw), Checked(frozenset(), ())
     except ValidationError as error:
         items = error.errors(include_url=False)
-    known = {(): shape.keys(), **(words or {})}
+    known = {(): shape.known_keys(), **(words or {})}
     mistakes = tuple(_mistake(item, document, tuple(prefix), known, frozenset(later)) for item in items)
     broken = frozenset(str(item["loc"][0]) for item in items if item["loc"])
     kept = {key: value for key, value in raw.items() if key not in broken} if isinstance(raw, dict) else {}
-    return shape.model_validate(kept), Checked(broken or frozenset(shape.keys()), mistakes)
+    return shape.model_validate(kept), Checked(broken or frozenset(shape.known_keys()), mistakes)
 
 
 def word_of(words: type[E], later: Mapping[str, str] | Iterable[str] = ()) -> Callable[[object], E]:

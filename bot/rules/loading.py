@@ -16,8 +16,8 @@ from bot.rules.schema import (
     TrimShape,
 )
 
-RULE_WORDS: Words = {("match",): MatchShape.keys(), ("trim",): TrimShape.keys()}
-FILE_WORDS: Words = {("defaults",): DefaultsShape.keys()}
+RULE_WORDS: Words = {("match",): MatchShape.known_keys(), ("trim",): TrimShape.known_keys()}
+FILE_WORDS: Words = {("defaults",): DefaultsShape.known_keys()}
 
 
 def load_rules(path: Path) -> RuleSet:

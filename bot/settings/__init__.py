@@ -1,0 +1,17 @@
+"""Settings: what reef.yaml says, with the secrets from the environment or a file of their own."""
+
+from bot.settings.loading import load_settings
+from bot.settings.secrets import secret_names
+from bot.settings.values import AccountSettings, LogFormat, LogLevel, LogSettings, Mode, Network, Settings
+
+__all__ = [
+    "AccountSettings",
+    "LogFormat",
+    "LogLevel",
+    "LogSettings",
+    "Mode",
+    "Network",
+    "Settings",
+    "load_settings",
+    "secret_names",
+]

@@ -1,0 +1,207 @@
+"""The settings file: YAML in, Settings or all mistakes out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bot.documents import (
+    Checked,
+    Document,
+    KeyPath,
+    Mistake,
+    MistakesError,
+    Words,
+    check_shape,
+    read_document,
+)
+from bot.model import Caps, ProtectionTerms
+from bot.settings.secrets import INLINE, read_secrets_file, secret_names
+from bot.settings.shapes import (
+    LATER_KEYS,
+    AccountShape,
+    CapsShape,
+    LogShape,
+    ProtectionShape,
+    SettingsShape,
+)
+from bot.settings.values import AccountSettings, LogSettings, Network, Settings
+
+WORDS: Words = {
+    ("caps",): CapsShape.known_keys(),
+    ("protection",): ProtectionShape.known_keys(),
+    ("log",): LogShape.known_keys(),
+}
+
+
+def load_settings(
+    path: Path, environ: Mapping[str, str], *, live: bool = False, connect: bool = True
+) -> Settings:
+    """Load a settings file. `live` is the command line's `--live`.
+
+    With `connect` False, for commands that only read the journal, neither secrets nor `--live` are asked for.
+    Raises `MistakesError` (exit code 2) with every mistake, each with its place.
+    """
+    document = read_document(path)
+    return _Loader(document, path, environ, live=live, connect=connect).load()
+
+
+class _Loader:
+    """Loads one file; collects mistakes on the way."""
+
+    def __init__(
+        self, document: Document, path: Path, environ: Mapping[str, str], *, live: bool, connect: bool
+    ) -> None:
+        self._document = document
+        self._path = path
+        self._environ = environ
+        self._live = live
+        self._connect = connect
+        self._mistakes: list[Mistake] = []
+        self._file_secrets: Mapping[str, str] = {}
+        self._shape, checked = self._check_top()
+        self._broken = checked.broken
+        self._file_unread = "secrets" in checked.broken
+
+    def load(self) -> Settings:
+        shape = self._shape
+        for key in ("network", "accounts"):
+            if key not in self._broken and not getattr(shape, key):
+                self._add((), f"{key!r} is missing")
+        self._read_secrets_file()
+        self._check_network()
+        found = [self._account(number, raw) for number, raw in enumerate(shape.accounts)]
+        accounts = tuple(account for account in found if account is not None)
+        if self._mistakes or shape.network is None:
+            raise MistakesError(self._mistakes)
+        return Settings(
+            path=self._path,
+            mode=shape.mode,
+            network=shape.network,
+            journal=self._beside(shape.journal),
+            accounts=accounts,
+            poll_interval=shape.poll_interval,
+            reconcile_interval=shape.reconcile_interval,
+            housekeeping_interval=shape.housekeeping_interval,
+            max_age=shape.max_age,
+            caps=Caps(**dict(shape.caps)),
+            protection=ProtectionTerms(**dict(shape.protection)),
+            log=LogSettings(shape.log.format, shape.log.level),
+        )
+
+    def _check_top(self) -> tuple[SettingsShape, Checked]:
+        raw = self._without_secrets(self._document.data, (), "main")
+        shape, checked = check_shape(SettingsShape, raw, self._document, (), WORDS, LATER_KEYS)
+        self._mistakes += checked.mistakes
+        return shape, checked
+
+    def _read_secrets_file(self) -> None:
+        if self._shape.secrets is None or not self._connect:
+            return
+        try:
+            self._file_secrets = read_secrets_file(self._beside(self._shape.secrets))
+        except MistakesError as error:
+            self._file_unread = True
+            self._mistakes += error.mistakes
+
+    def _check_network(self) -> None:
+        shape = self._shape
+        if shape.network is None:
+            return
+        if shape.base_url is not None and shape.network is not Network.SANDBOX:
+            self._refuse_base_url(())
+        if not self._connect:
+            return
+        if shape.network is Network.LIVE:
+            if not shape.live and "live" not in self._broken:
+                self._add(("network",), "live trades real money: write live: true as well")
+            if not self._live:
+                self._add(("network",), "live trades real money: give --live on the command line as well")
+        elif self._live:
+            self._add(("network",), f"--live was given, but the network is {shape.network.value}", "live")
+
+    def _account(self, number: int, raw: object) -> AccountSettings | None:
+        path: KeyPath = ("accounts", number)
+        before = len(self._mistakes)
+        guess = raw.get("name") if isinstance(raw, dict) else None
+        raw = self._without_secrets(raw, path, guess if isinstance(guess, str) else "main")
+        shape, checked = check_shape(AccountShape, raw, self._document, path)
+        self._mistakes += checked.mistakes
+        for key in ("name", "venue"):
+            if key not in checked.broken and not getattr(shape, key):
+                self._add(path, f"{key!r} is missing")
+        self._check_doubled(number, shape.name)
+        base_url = self._base_url(path, shape, checked)
+        keys = self._secrets_of(path, shape, checked) if shape.name else None
+        if len(self._mistakes) > before or shape.venue is None or keys is None:
+            return None
+        rules = shape.rules or self._shape.rules
+        return AccountSettings(shape.name, shape.venue.value, *keys, rules, base_url)
+
+    def _check_doubled(self, number: int, name: str) -> None:
+        """Refuse a name that is another account's, or would read another account's secrets."""
+        for other in range(number):
+            entry = self._shape.accounts[other]
+            theirs = entry.get("name") if isinstance(entry, dict) else None
+            if name and isinstance(theirs, str) and secret_names(theirs) == secret_names(name):
+                line = self._document.place(("accounts", other, "name")).line
+                what = f"name: {name!r} is too near to {theirs!r} in line {line}"
+                self._add(("accounts", number, "name"), what, "names that differ in letters or digits")
+                return
+
+    def _base_url(self, path: KeyPath, shape: AccountShape, checked: Checked) -> str | None:
+        network = self._shape.network
+        if network is None:
+            return None
+        if network is not Network.SANDBOX:
+            if shape.base_url is not None:
+                self._refuse_base_url(path)
+            return None
+        found = shape.base_url or self._shape.base_url
+        if found is None and "base_url" not in checked.broken | self._broken:
+            what = "'base_url' is missing: where is the sandbox?"
+            self._add(path, what, "", "write base_url: http://127.0.0.1:8899")
+        return found
+
+    def _secrets_of(
+        self, path: KeyPath, shape: AccountShape, checked: Checked
+    ) -> tuple[SecretStr, SecretStr]:
+        defaults = secret_names(shape.name)
+        found = []
+        where = "or write it into the secrets file" if self._shape.secrets else "or name a secrets file"
+        for key, default, word in (
+            ("api_key_env", defaults[0], "API key"),
+            ("secret_env", defaults[1], "secret"),
+        ):
+            name = getattr(shape, key) or default
+            value = (self._environ.get(name) or self._file_secrets.get(name, "")).strip()
+            if not value and self._connect and not self._file_unread and key not in checked.broken:
+                where = (
+                    "or write it into the secrets file" if self._shape.secrets else "or name a secrets file"
+                )
+                self._add(path, f"account {shape.name!r} has no {word}: set {name}", "", where)
+            found.append(SecretStr(value))
+        return found[0], found[1]
+
+    def _without_secrets(self, raw: object, path: KeyPath, account: str) -> object:
+        """Take keys that hold a secret out of `raw`, each a mistake that does not show the value."""
+        if not isinstance(raw, dict):
+            return raw
+        inline = [key for key in raw if key.lower().replace("-", "_") in INLINE]
+        for key in inline:
+            names = " and ".join(secret_names(account))
+            what = f"{key!r}: secrets do not belong in this file; take it out and make a new key"
+            self._add((*path, key), what, "", f"set {names} in the environment", key=True)
+        return {key: value for key, value in raw.items() if key not in inline}
+
+    def _refuse_base_url(self, path: KeyPath) -> None:
+        what = "base_url is for the sandbox only; testnet and live have their own addresses"
+        self._add((*path, "base_url"), what, "", "take it out", key=True)
+
+    def _beside(self, text: str) -> Path:
+        return self._path.parent / Path(text).expanduser()
+
+    def _add(
+        self, path: KeyPath, what: str, expected: str = "", hint: str = "", *, key: bool = False
+    ) -> None:
+        self._mistakes.append(self._document.mistake(path, what, expected, hint, key=key))

@@ -1,0 +1,172 @@
+"""The shape of a settings file: every key, its type and its range."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator
+
+from bot.documents import (
+    LATER,
+    Shape,
+    WordingError,
+    parse_duration,
+    parse_fraction,
+    parse_number,
+    parse_share,
+    show_duration,
+    show_percent,
+    shown,
+    within,
+    word_of,
+)
+from bot.settings.values import LogFormat, LogLevel, Mode, Network, Venue
+
+LATER_MODES = ("approve",)
+LATER_VENUES = ("binance", "binanceusdm", "okx", "hyperliquid", "deribit")
+LATER_KEYS = ("notifications", "dashboard", "heartbeat", "metrics", "retention")
+MAX_ACCOUNTS = 1000
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        expected = "up to 32 letters, digits, - and _, beginning with a letter or digit"
+        raise WordingError(f"{shown(value)} is not a name", expected)
+    return value
+
+
+def _variable(value: object) -> str:
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        expected = "a name such as REEF_MAIN_API_KEY"
+        raise WordingError("this is not the name of an environment variable", expected)
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise WordingError(f"{shown(value)} is not right", "text")
+    return value.strip()
+
+
+def _journal(value: object) -> str:
+    text = _text(value)
+    if "://" in text:
+        raise WordingError(f"a database by URL is {LATER}", "the path of a file such as reef.db")
+    return text
+
+
+def _url(value: object) -> str:
+    expected = "an address such as http://127.0.0.1:8899"
+    text = _text(value)
+    try:
+        parts = urlsplit(text)
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError:
+        raise WordingError("this is not an address", expected) from None
+    if "@" in parts.netloc:
+        raise WordingError("an address may hold no user and no password", expected)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_right:
+        raise WordingError(f"{shown(text)} is not an address", expected)
+    if parts.query or parts.fragment:
+        raise WordingError("an address may hold no query", expected)
+    return text.rstrip("/")
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise WordingError(f"{shown(value)} is not right", "a whole number such as 60")
+    return value
+
+
+def _accounts(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list) or not value:
+        raise WordingError(f"{shown(value)} is not a list of accounts", "a list of at least one account")
+    if len(value) > MAX_ACCOUNTS:
+        raise WordingError(f"more than {MAX_ACCOUNTS} accounts")
+    return tuple(value)
+
+
+def _span(low: timedelta, high: timedelta) -> BeforeValidator:
+    return BeforeValidator(within(parse_duration, low, high, show_duration))
+
+
+def _percent(low: float, high: float) -> BeforeValidator:
+    return BeforeValidator(within(parse_fraction, low, high, show_percent))
+
+
+def _share(low: str, high: str) -> BeforeValidator:
+    return BeforeValidator(within(parse_share, Decimal(low), Decimal(high), show_percent))
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Url = Annotated[str, BeforeValidator(_url)]
+Variable = Annotated[str, BeforeValidator(_variable)]
+Money = Annotated[Decimal, BeforeValidator(within(parse_number, Decimal(1), Decimal(10) ** 12))]
+
+
+class CapsShape(Shape):
+    """`caps`: bounds on what the guard may do, whatever the rules say."""
+
+    actions_per_hour: Annotated[int, BeforeValidator(within(_count, 1, 10_000))] = 60
+    notional_per_day: Money | None = None
+    loss_per_day: Money | None = None
+    max_slippage: Annotated[Decimal, _share("0.0001", "0.2")] = Decimal("0.02")
+    max_share: Annotated[Decimal, _share("0.01", "1")] = Decimal(1)
+
+
+class ProtectionShape(Shape):
+    """`protection`: where protective stops rest."""
+
+    enabled: bool = True
+    distance_share: Annotated[float, _percent(0.1, 0.95)] = 0.6
+    slippage: Annotated[float, _percent(0.0, 0.2)] = 0.02
+    tolerance: Annotated[float, _percent(0.001, 0.2)] = 0.01
+
+
+class LogShape(Shape):
+    """`log`: what is logged, and how it looks."""
+
+    format: Annotated[LogFormat, BeforeValidator(word_of(LogFormat))] = LogFormat.PEOPLE
+    level: Annotated[LogLevel, BeforeValidator(word_of(LogLevel))] = LogLevel.INFO
+
+
+class AccountShape(Shape):
+    """One account. None and '' stand for keys that are not there."""
+
+    name: Annotated[str, BeforeValidator(_name)] = ""
+    venue: Annotated[Venue | None, BeforeValidator(word_of(Venue, LATER_VENUES))] = None
+    api_key_env: Variable | None = None
+    secret_env: Variable | None = None
+    rules: Text | None = None
+    base_url: Url | None = None
+
+
+class SettingsShape(Shape):
+    """The whole file; the accounts are validated one by one."""
+
+    mode: Annotated[Mode, BeforeValidator(word_of(Mode, LATER_MODES))] = Mode.OBSERVE
+    network: Annotated[Network | None, BeforeValidator(word_of(Network))] = None
+    live: bool = False
+    journal: Annotated[str, BeforeValidator(_journal)] = "reef.db"
+    rules: Text = "balanced"
+    secrets: Text | None = None
+    base_url: Url | None = None
+    poll_interval: Annotated[timedelta, _span(timedelta(milliseconds=100), timedelta(minutes=5))] = timedelta(
+        seconds=2
+    )
+    reconcile_interval: Annotated[timedelta, _span(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
+        minutes=1
+    )
+    housekeeping_interval: Annotated[timedelta, _span(timedelta(seconds=10), timedelta(days=1))] = timedelta(
+        hours=1
+    )
+    max_age: Annotated[timedelta, _span(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
+    caps: CapsShape = CapsShape()
+    protection: ProtectionShape = ProtectionShape()
+    log: LogShape = LogShape()
+    accounts: Annotated[tuple[Any, ...], BeforeValidator(_accounts)] = ()

@@ -1,0 +1,101 @@
+"""Settings as values."""
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from msgspec import Struct
+from pydantic import SecretStr
+
+from bot.model import Caps, ProtectionTerms
+
+
+class Mode(StrEnum):
+    """What the guard may do."""
+
+    OBSERVE = "observe"
+    """Plans and records, sends nothing."""
+    ACT = "act"
+    """Sends."""
+
+
+class Network(StrEnum):
+    """Where the accounts are."""
+
+    SANDBOX = "sandbox"
+    TESTNET = "testnet"
+    LIVE = "live"
+
+
+class Venue(StrEnum):
+    """Exchanges that Reef guards."""
+
+    BYBIT = "bybit"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    PEOPLE = "people"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class AccountSettings(Struct, frozen=True):
+    """One account to guard."""
+
+    name: str
+    venue: str
+    api_key: SecretStr
+    """Empty where the settings were loaded without connecting."""
+    secret: SecretStr
+    rules: str
+    """Path or profile name, see `bot.rules.profiles.rules_path`."""
+    base_url: str | None
+    """Address of the sandbox; None on testnet and live."""
+
+
+class LogSettings(Struct, frozen=True):
+    """Logging."""
+
+    format: LogFormat
+    level: LogLevel
+
+
+class Settings(Struct, frozen=True):
+    """Everything that one daemon is told."""
+
+    path: Path
+    """The settings file; relative paths in it are relative to its folder."""
+    mode: Mode
+    network: Network
+    journal: Path
+    accounts: tuple[AccountSettings, ...]
+    poll_interval: timedelta
+    reconcile_interval: timedelta
+    housekeeping_interval: timedelta
+    max_age: timedelta
+    """A snapshot with an older part gives no orders."""
+    caps: Caps
+    protection: ProtectionTerms
+    log: LogSettings
+
+    @property
+    def armed(self) -> bool:
+        """Whether intents are sent."""
+        return self.mode is Mode.ACT
+
+    def account(self, name: str) -> AccountSettings | None:
+        """Find an account by its name."""
+        for account in self.accounts:
+            if account.name == name:
+                return account
+        return None
