@@ -11,8 +11,11 @@ from bot.model import Beta, Candle, Number, Unknown
 MINIMUM_RETURNS = 100
 """Fewer common returns than this give the fallback beta."""
 
+RESIDUAL_SPAN = 24
+"""The residual is read off moves over this many candles: a day of hourly ones, as a shock may take."""
+
 LARGE_SHARE = 0.1
-"""The residual is read off this share of returns: those in which the reference moved most."""
+"""Of these moves, the share in which the reference moved most is looked at."""
 
 RESIDUAL_QUANTILE = 0.75
 """Three of four large moves had a smaller residual than the one that is taken."""
@@ -20,16 +23,18 @@ RESIDUAL_QUANTILE = 0.75
 MINIMUM_DAYS = 7
 """Fewer daily returns' worth of candles than this leave the daily sigma unknown."""
 
-_FALLBACKS = {"BTC": Beta(1.0, 0.1, "fallback"), "ETH": Beta(1.2, 0.3, "fallback")}
-_OTHERS = Beta(1.5, 0.3, "fallback")
+_FALLBACKS = {"BTC": Beta(1.0, 0.1, "fallback"), "ETH": Beta(1.4, 0.3, "fallback")}
+_OTHERS = Beta(1.8, 0.5, "fallback")
 _DAY = timedelta(days=1)
 
 
 def fallback_beta(base: str, reference: str = "BTC") -> Beta:
     """Return the beta that is assumed where candles are missing.
 
-    The reference moves with itself: 1, residual 0. BTC 1 and 0.1, ETH 1.2 and 0.3, all others 1.5 and 0.3:
-    round numbers on the unfavourable side of what these markets showed in falls. `source` is 'fallback'.
+    The reference moves with itself: 1, residual 0. BTC 1 and 0.1, ETH 1.4 and 0.3, all others 1.8 and 0.5.
+    Measured on USDT perpetuals in the weeks of 10 October and 21 November 2025: ETH 1.5 and 1.3 (residual
+    0.3), SOL and XRP 1.2 to 1.8 (0.3 to 0.65), DOGE 2.7 and 1.3 (0.8 and 0.5).
+    `source` begins with 'fallback'.
     """
     if base == reference:
         return Beta(1.0, 0.0, "fallback: the reference itself")
@@ -41,31 +46,37 @@ def beta_from_candles(
 ) -> Beta:
     """Measure a symbol's beta to the reference market.
 
-    Log returns of closes between candles that both markets have and that are one step apart; beta is the
-    least squares slope. The residual is the RESIDUAL_QUANTILE of |return - beta * reference return| /
-    |reference return| over the LARGE_SHARE of returns in which the reference moved most: the part of a
-    large move that the reference does not explain, as a share of it. It is taken as adverse whichever way
-    it went. Fewer than MINIMUM_RETURNS, or a reference that did not move, give `fallback_beta`, and
-    `source` says why.
+    Beta is the least squares slope of log returns between closes one candle apart that both markets have. The
+    residual is the RESIDUAL_QUANTILE of |move - beta * reference move| / |reference move| over the
+    LARGE_SHARE of moves over RESIDUAL_SPAN candles in which the reference moved most: the part of a large
+    move that the reference does not explain, as a share of it. It is taken as adverse whichever way it went.
+    Fewer than MINIMUM_RETURNS, or a reference that did not move, give `fallback_beta`, and `source` says why.
     """
-    fallback = fallback_beta(base, reference)
     if base == reference:
         return Beta(1.0, 0.0, "the reference itself")
-    pairs = _returns(candles, reference_candles)
+    fallback = fallback_beta(base, reference)
+    pairs = _returns(candles, reference_candles, 1)
     count = len(pairs)
     if count < MINIMUM_RETURNS:
-        return Beta(
-            fallback.beta, fallback.residual, f"fallback: {count} common returns, {MINIMUM_RETURNS} needed"
-        )
+        reason = f"fallback: {count} common returns, {MINIMUM_RETURNS} needed"
+        return Beta(fallback.beta, fallback.residual, reason)
     mean_x = sum(x for x, _ in pairs) / count
     mean_y = sum(y for _, y in pairs) / count
     variance = sum((x - mean_x) ** 2 for x, _ in pairs)
-    large = sorted(pairs, key=lambda pair: abs(pair[0]), reverse=True)[: int(count * LARGE_SHARE)]
-    if variance <= 0.0 or large[-1][0] == 0.0:
+    if variance <= 0.0:
         return Beta(fallback.beta, fallback.residual, f"fallback: {reference} did not move")
     beta = sum((x - mean_x) * (y - mean_y) for x, y in pairs) / variance
-    shares = sorted(abs(y - beta * x) / abs(x) for x, y in large)
-    return Beta(beta, shares[int(len(shares) * RESIDUAL_QUANTILE)], f"{count} returns")
+    residual = _residual(_returns(candles, reference_candles, RESIDUAL_SPAN), beta)
+    if residual is None:
+        return Beta(beta, fallback.residual, f"{count} returns; residual a fallback: too few long moves")
+    return Beta(beta, residual, f"{count} returns")
+
+
+def _residual(moves: Sequence[tuple[float, float]], beta: float) -> float | None:
+    """Return the unexplained share of large moves; None where there are none."""
+    large = sorted(moves, key=lambda move: abs(move[0]), reverse=True)[: int(len(moves) * LARGE_SHARE)]
+    shares = sorted(abs(y - beta * x) / abs(x) for x, y in large if x != 0.0)
+    return shares[int(len(shares) * RESIDUAL_QUANTILE)] if shares else None
 
 
 def atr(candles: Sequence[Candle], period: int = 14) -> Number:
@@ -95,9 +106,9 @@ def daily_sigma(candles: Sequence[Candle]) -> Number:
     """
     closes = _closes(candles)
     step = _step(sorted(closes))
-    returns = [x for x, _ in _returns(candles, candles)]
+    returns = [x for x, _ in _returns(candles, candles, 1)]
     days = len(returns) * (step / _DAY)
-    if days < MINIMUM_DAYS:
+    if days < MINIMUM_DAYS or len(returns) < 2:
         return Unknown(f"a daily sigma needs {MINIMUM_DAYS} days of candles, {days:.1f} came")
     mean = sum(returns) / len(returns)
     variance = sum((x - mean) ** 2 for x in returns) / (len(returns) - 1)
@@ -115,13 +126,14 @@ def _step(times: Sequence[datetime]) -> timedelta:
     return max(distances, key=lambda distance: (distances[distance], -distance), default=timedelta())
 
 
-def _returns(candles: Sequence[Candle], reference: Sequence[Candle]) -> list[tuple[float, float]]:
-    """Return (reference return, symbol return) between common times one step apart."""
+def _returns(candles: Sequence[Candle], reference: Sequence[Candle], span: int) -> list[tuple[float, float]]:
+    """Return (reference return, symbol return) between common times that are `span` steps apart."""
     ours, theirs = _closes(candles), _closes(reference)
     times = sorted(ours.keys() & theirs.keys())
-    step = _step(times)
-    return [
-        (log(theirs[later] / theirs[earlier]), log(ours[later] / ours[earlier]))
-        for earlier, later in pairwise(times)
-        if later - earlier == step
-    ]
+    width = span * _step(times)
+    found: list[tuple[float, float]] = []
+    for start in times:
+        end = start + width
+        if end > start and end in ours and end in theirs:
+            found.append((log(theirs[end] / theirs[start]), log(ours[end] / ours[start])))
+    return found

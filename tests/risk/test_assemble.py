@@ -219,7 +219,7 @@ def test_equity_that_is_no_number_is_unknown() -> None:
 def test_betas_of_candles_go_before_fallbacks() -> None:
     numbers = MarketStats("BTC", {symbol_of("SOL"): Beta(1.7, 0.4, "300 returns")}, {}, {}, AT)
     account = build_portfolio(snapshot(position("SOL"), position("ETH")), numbers, TERMS, 0.0)
-    assert [(held.beta, held.residual) for held in account.holdings] == [(1.7, 0.4), (1.2, 0.3)]
+    assert [(held.beta, held.residual) for held in account.holdings] == [(1.7, 0.4), (1.4, 0.3)]
 
 
 @pytest.mark.parametrize(

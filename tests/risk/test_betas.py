@@ -38,15 +38,36 @@ def test_a_multiple_of_the_reference_has_that_beta_and_no_residual() -> None:
     assert beta.source == "300 returns"
 
 
-def test_the_residual_is_the_unexplained_share_of_large_moves() -> None:
-    # 90 small moves that the symbol follows, 10 large ones that it overshoots by 20 % or undershoots by 20 %.
-    small = [0.001 * (-1) ** number for number in range(180)]
-    large = [0.05 * (-1) ** number for number in range(20)]
-    own = [1.0 * move for move in small]
-    own += [move * (1.2 if number % 4 < 2 else 0.8) for number, move in enumerate(large)]
-    beta = beta_from_candles("SOL", candles(own), candles([*small, *large]))
-    assert beta.beta == pytest.approx(1.0, abs=0.01)
-    assert beta.residual == pytest.approx(0.2, abs=0.01)
+def test_the_residual_is_the_unexplained_share_of_large_moves_over_a_day() -> None:
+    # Each day moves one way; the symbol goes 1.2 times as far on one day and 0.8 times on the next.
+    market: list[float] = []
+    own: list[float] = []
+    for day in range(40):
+        move = (0.002 if day < 34 else 0.02) * (-1) ** (day // 2)
+        market += [move] * 24
+        own += [move * (1.2 if day % 2 else 0.8)] * 24
+    beta = beta_from_candles("SOL", candles(own), candles(market))
+    assert beta.beta == pytest.approx(1.0, abs=0.02)
+    assert beta.residual == pytest.approx(0.2, abs=0.02)
+
+
+def test_hours_that_cancel_within_a_day_leave_no_residual() -> None:
+    market = [0.01 * (-1) ** (number // 48) for number in range(480)]
+    own = [move + 0.004 * (-1) ** number for number, move in enumerate(market)]
+    beta = beta_from_candles("SOL", candles(own), candles(market))
+    assert beta.residual == pytest.approx(0.0, abs=0.002)
+
+
+def test_without_long_moves_the_residual_is_a_fallback() -> None:
+    market = noise(300)
+    pieces = [number for number in range(301) if number % 50 < 20]
+    own, reference = candles([2.0 * move for move in market]), candles(market)
+    beta = beta_from_candles(
+        "SOL", [own[number] for number in pieces], [reference[number] for number in pieces]
+    )
+    assert beta.beta == pytest.approx(2.0)
+    assert beta.residual == fallback_beta("SOL").residual
+    assert "residual a fallback" in beta.source
 
 
 def test_candles_are_matched_by_time_and_gaps_are_left_out() -> None:
@@ -61,14 +82,12 @@ def test_candles_are_matched_by_time_and_gaps_are_left_out() -> None:
 def test_too_few_candles_or_a_market_at_rest_give_the_fallback() -> None:
     few = candles(noise(MINIMUM_RETURNS - 1))
     beta = beta_from_candles("SOL", few, few)
-    assert (beta.beta, beta.residual) == (1.5, 0.3)
+    assert (beta.beta, beta.residual) == (1.8, 0.5)
     assert beta.source == "fallback: 99 common returns, 100 needed"
     late = candles(noise(200), start=START + 9000 * HOUR)
     assert beta_from_candles("SOL", late, candles(noise(200))).source.startswith("fallback: 0 common")
     still = beta_from_candles("ETH", candles(noise(200)), candles([0.0] * 200))
-    assert (still.beta, still.source) == (1.2, "fallback: BTC did not move")
-    rarely = beta_from_candles("ETH", candles(noise(200)), candles([0.01] + [0.0] * 199))
-    assert rarely.source == "fallback: BTC did not move"
+    assert (still.beta, still.source) == (1.4, "fallback: BTC did not move")
 
 
 def test_the_reference_moves_with_itself() -> None:
@@ -77,7 +96,7 @@ def test_the_reference_moves_with_itself() -> None:
     assert fallback_beta("BTC").residual == 0.0
     assert fallback_beta("BTC", "ETH") == Beta(1.0, 0.1, "fallback")
     assert fallback_beta("ETH", "ETH").residual == 0.0
-    assert fallback_beta("DOGE") == Beta(1.5, 0.3, "fallback")
+    assert fallback_beta("DOGE") == Beta(1.8, 0.5, "fallback")
 
 
 def bar(number: int, high: str, low: str, close: str) -> Candle:
@@ -106,6 +125,10 @@ def test_daily_sigma_is_scaled_from_the_step_of_the_candles() -> None:
     assert known(daily_sigma(candles(hourly))) == pytest.approx(0.01 * sqrt(24) * sqrt(240 / 239))
     daily = candles([0.03, -0.03] * 10, timedelta(days=1))
     assert known(daily_sigma(daily)) == pytest.approx(0.03 * sqrt(20 / 19))
+
+
+def test_a_single_return_has_no_deviation() -> None:
+    assert isinstance(daily_sigma(candles([0.1], timedelta(days=9))), Unknown)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 160])
