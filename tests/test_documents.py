@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BeforeValidator, Field
 
@@ -137,6 +137,7 @@ def test_depth_has_a_bound() -> None:
         parse_document("[" * 5000, "t.yaml")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_data_or_mistakes(text: str) -> None:
     told: tuple[Mistake, ...] | None = None
@@ -327,6 +328,7 @@ def test_what_is_no_duration(value: object, words: str, hint: str) -> None:
     assert (error.value.what, error.value.hint) == (words, hint)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=50), st.integers(), st.floats(), st.booleans(), st.none()))
 def test_any_value_is_a_quantity_or_a_wording_error(value: object) -> None:
     for parse in (parse_share, parse_number, parse_multiple):

@@ -84,6 +84,7 @@ class _Cycle:
             (position.key, position, Target(snapshot.account, position.symbol, position.side.value))
             for position in sorted(snapshot.positions, key=lambda position: position.key)
         ]
+        self._everywhere = [(key, target) for key, _, target in self._positions]
         self._remembered = _by_rule_and_target(memory, snapshot.account)
         self._findings: list[Finding] = []
         self._demands: list[Demand] = []
@@ -108,6 +109,8 @@ class _Cycle:
             return []
         if not rule.of_position:
             return [(_ACCOUNT, self._account)]
+        if not (match.symbol or match.side or match.margin_mode):
+            return self._everywhere
         return [
             (key, target) for key, position, target in self._positions if _position_matches(match, position)
         ]

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -271,6 +271,7 @@ MOMENTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(MOMENTS)
 def test_what_always_holds(moments: list[tuple[float, dict[str, float], set[str], bool]]) -> None:
     rules = (replace(ROOM, hold=seconds(3), cooldown=seconds(10)), rule(limit=3.0, goal=2.0))

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -190,6 +190,7 @@ VALUES = st.one_of(st.floats(0, 10), st.sampled_from([4.0, 5.0]), st.just(BLIND)
 LOOKS = st.lists(st.tuples(st.floats(-2, 20), VALUES), max_size=40)
 
 
+@settings(deadline=None)
 @given(LOOKS, st.sampled_from([0.0, 3.0, 12.0]), st.sampled_from([0.0, 5.0, 30.0]))
 def test_what_always_holds(looks: list[Look], hold: float, cooldown: float) -> None:
     given_rule = rule(hold=hold, cooldown=cooldown)
