@@ -18,7 +18,7 @@ LOWEST_MOVE = -0.95
 HIGHEST_MOVE = 2.0
 """Moves outside [LOWEST_MOVE, HIGHEST_MOVE] are not looked at."""
 
-PRECISION = 1e-7
+PRECISION = 1e-6
 """Width in move to which a firing point is found."""
 
 _FALLS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.95)

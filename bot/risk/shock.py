@@ -108,11 +108,10 @@ def scenario_moves(portfolio: Portfolio, scenario: Scenario) -> dict[str, float]
     scenario names the reference market (m its move), else not at all.
     """
     m = scenario.shocks.get(portfolio.reference, 0.0)
-    moves = market_moves(portfolio, m, adverse=True)
+    signs = adverse_signs(portfolio.holdings)
+    moves = {portfolio.reference: m}
     for holding in portfolio.holdings:
-        named = scenario.shocks.get(holding.base)
-        if named is not None:
-            moves[holding.key] = max(named, -1.0)
+        moves[holding.key] = _scenario_move(holding, scenario, m, signs[holding.symbol])
     return moves
 
 
@@ -120,11 +119,18 @@ def scenario_loss(portfolio: Portfolio, scenario: Scenario) -> Number:
     """Return the loss of equity in USD in a scenario, negative for a gain; unknown where there is a gap."""
     if portfolio.gaps:
         return Unknown(portfolio.gaps[0])
-    moves = scenario_moves(portfolio, scenario)
+    m = scenario.shocks.get(portfolio.reference, 0.0)
+    signs = adverse_signs(portfolio.holdings)
     loss = 0.0
     for holding in portfolio.holdings:
-        loss -= gain_of(holding, moves[holding.key])
+        loss -= gain_of(holding, _scenario_move(holding, scenario, m, signs[holding.symbol]))
     return loss
+
+
+def _scenario_move(holding: Holding, scenario: Scenario, m: float, adverse: int) -> float:
+    named = scenario.shocks.get(holding.base)
+    move = holding.beta * m - adverse * holding.residual * abs(m) if named is None else named
+    return max(move, -1.0)
 
 
 def _plus(number: Number, amount: float) -> Number:
