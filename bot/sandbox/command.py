@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bot.sandbox.engine.candles import load_candles
 from bot.sandbox.engine.clocks import Clock, RealClock, ScaledClock, VirtualClock
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Feed, FeedError, ManualFeed
+from bot.sandbox.engine.instruments import default_instruments
 from bot.sandbox.engine.scenario import load_scenario
 from bot.sandbox.engine.types import AccountSpec, EngineRefusal
 from bot.sandbox.host import Sandbox
@@ -101,6 +103,7 @@ def build(options: SandboxOptions) -> Sandbox:
     except FeedError as error:
         raise OptionsError(str(error).splitlines()) from error
     _check_start(options, feed)
+    _check_symbols(feed)
     engine = Engine(
         _clock(options, feed),
         feed or ManualFeed(_wall_ms()),
@@ -119,7 +122,7 @@ def run(options: SandboxOptions, write: Callable[[str], Any] = sys.stdout.write)
     """Serve until SIGTERM or SIGINT; one JSON line tells the URL when ready. Returns the exit code."""
     try:
         sandbox = build(options)
-        return asyncio.run(_serve(sandbox, options, write))
+        return asyncio.run(serve(sandbox, options, write))
     except OptionsError as error:
         for problem in error.problems:
             sys.stderr.write(f"sandbox: {problem}\n")
@@ -128,7 +131,8 @@ def run(options: SandboxOptions, write: Callable[[str], Any] = sys.stdout.write)
     return EXIT_MISUSE
 
 
-async def _serve(sandbox: Sandbox, options: SandboxOptions, write: Callable[[str], Any]) -> int:
+async def serve(sandbox: Sandbox, options: SandboxOptions, write: Callable[[str], Any]) -> int:
+    """Serve a sandbox until SIGTERM or SIGINT (in the main thread). Raises ServerConfigError."""
     server = SandboxServer(sandbox, options.host, options.port)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -141,6 +145,8 @@ async def _serve(sandbox: Sandbox, options: SandboxOptions, write: Callable[[str
         await server.run_until(ended)
     finally:
         await server.stop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
     return EXIT_OK
 
 
@@ -182,6 +188,18 @@ def _check_start(options: SandboxOptions, feed: Feed | None) -> None:
     if feed is not None and start_ms is not None and start_ms < feed.start_ms:
         begins = datetime.fromtimestamp(feed.start_ms / 1000, UTC).isoformat()
         raise OptionsError([f"start lies before the prices, which begin at {begins}"])
+
+
+def _check_symbols(feed: Feed | None) -> None:
+    listed = [instrument.symbol for instrument in default_instruments()]
+    problems = []
+    for symbol in feed.symbols if feed is not None else ():
+        if symbol not in listed:
+            near = get_close_matches(symbol, listed, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(listed)}"
+            problems.append(f"symbol {symbol} is not listed here{hint}")
+    if problems:
+        raise OptionsError(problems)
 
 
 def _clock(options: SandboxOptions, feed: Feed | None) -> Clock:

@@ -24,6 +24,7 @@ from bot.sandbox.command import (
     parse_account,
     parse_candles,
     run,
+    serve,
 )
 from bot.sandbox.engine.clocks import ScaledClock, VirtualClock
 from bot.sandbox.engine.types import OrderRequest, Side
@@ -311,6 +312,10 @@ def test_prices_from_files(shared_dir: Path, tmp_path: Path) -> None:
         build(
             SandboxOptions(time="scaled", candles={"BTCUSDT": file}, start=datetime(2020, 1, 1, tzinfo=UTC))
         )
+    with pytest.raises(OptionsError, match="did you mean BTCUSDT"):
+        build(SandboxOptions(time="virtual", candles={"BTCUSDTT": file}))
+    with pytest.raises(OptionsError, match="there are BTCUSDT"):
+        build(SandboxOptions(time="virtual", candles={"QQQ": file}))
     broken = tmp_path / "broken.yaml"
     broken.write_text("name: x\nsymbols: 5\n")
     with pytest.raises(OptionsError, match=r"broken\.yaml"):
@@ -325,3 +330,17 @@ def test_a_scenario_cannot_begin_before_its_prices(tmp_path: Path) -> None:
         build(SandboxOptions(time="scaled", scenario=file, start=early))
     sandbox = build(SandboxOptions(time="virtual", scenario=file))
     assert sandbox.engine.clock.market_ms() == 1_763_683_200_000
+
+
+async def test_a_signal_ends_the_run_in_this_process() -> None:
+    told: list[str] = []
+    options = SandboxOptions(accounts=("k:s:1",))
+    running = asyncio.create_task(serve(build(options), options, told.append))
+    await until(lambda: told)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(json.loads(told[0])["url"] + "/v5/market/time") as answer,
+    ):
+        assert answer.status == 200
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.wait_for(running, 10) == 0
