@@ -121,7 +121,9 @@ def test_isolated_position_loses_its_own_margin_and_nothing_else() -> None:
     desk.engine.open_position(desk.account, BTC, BUY, dec("1"))
     desk.engine.open_position(desk.account, ETH, BUY, dec("10"))
     own = desk.engine.position(desk.account, BTC).isolated_margin
+    elsewhere = desk.place(ETH, BUY, "0.01", price=3000)
     desk.price(BTC, 80_000)
+    assert desk.engine.open_orders(desk.account) == [elsewhere]
     assert desk.size(BTC) == 0
     assert desk.size(ETH) == 10
     assert desk.engine.wallet(desk.account).wallet_balance == 100_000 - own

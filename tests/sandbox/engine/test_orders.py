@@ -3,12 +3,19 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from bot.sandbox.engine.clocks import VirtualClock
+from bot.sandbox.engine.exchange import Engine
+from bot.sandbox.engine.feeds import ManualFeed
+from bot.sandbox.engine.instruments import default_instruments
 from bot.sandbox.engine.terms import VenueTerms
 from bot.sandbox.engine.types import (
+    AccountSpec,
     CancelCause,
     Leg,
     OrderKind,
+    OrderRequest,
     OrderStatus,
     PositionMode,
     Reason,
@@ -16,7 +23,7 @@ from bot.sandbox.engine.types import (
     TriggerBy,
     TriggerDirection,
 )
-from tests.sandbox.engine.support import BTC, BUY, ETH, SELL, START_MS, dec, open_desk, refused
+from tests.sandbox.engine.support import BTC, BUY, ETH, PRICES, SELL, START_MS, dec, open_desk, refused
 
 
 def test_market_order_walks_the_book_and_pays_the_taker_fee() -> None:
@@ -196,12 +203,13 @@ def test_refusals_change_nothing(more: dict[str, object], reason: Reason) -> Non
     assert desk.engine.wallet(desk.account).wallet_balance == 1000
 
 
-def test_minimum_quantity_has_its_own_reason() -> None:
-    desk = open_desk()
-    listed = desk.engine.instrument(ETH)
-    assert listed.min_qty == listed.qty_step
-    with refused(Reason.QTY_NOT_A_STEP):
-        desk.place(ETH, BUY, listed.min_qty / 2)
+def test_minimum_quantity_may_be_above_the_step() -> None:
+    listed = [replace(one, min_qty=one.qty_step * 5) for one in default_instruments()]
+    engine = Engine(VirtualClock(START_MS), ManualFeed(START_MS, PRICES), listed)
+    account = engine.add_account(AccountSpec(api_key="a", secret="b", deposit=dec(1000))).account_id
+    with refused(Reason.QTY_BELOW_MINIMUM):
+        engine.place(account, OrderRequest(symbol=ETH, side=BUY, qty=dec("0.04")))
+    assert engine.place(account, OrderRequest(symbol=ETH, side=BUY, qty=dec("0.05"))).filled_qty
 
 
 def test_price_band_and_risk_limit() -> None:

@@ -50,7 +50,7 @@ def feed(tmp_path: Path) -> ScenarioFeed:
 def test_points_are_hit_exactly(feed: ScenarioFeed) -> None:
     for seconds, price in POINTS.items():
         assert feed.tick(BTC, feed.start_ms + seconds * 1000).last == pytest.approx(price, rel=1e-12)
-    desk = open_desk(feed=feed, start_ms=feed.start_ms)
+    desk = open_desk(feed=feed, start_ms=feed.start_ms, market_step_ms=7000)
     for before, after in zip([0, 3600, 5400], [3600, 5400, 7200], strict=True):
         desk.run(after - before)
         assert desk.engine.ticker(BTC).last_price == POINTS[after]
@@ -62,8 +62,9 @@ def test_noise_lies_between_the_points_and_is_the_seeds(feed: ScenarioFeed, tmp_
     path = tmp_path / "scenario.yaml"
     times = [feed.start_ms + at for at in range(0, 7_200_000, 30_000)]
     prices = [feed.tick(BTC, at).last for at in times]
-    assert prices == [load_scenario(path, 7).tick(BTC, at).last for at in times]
-    assert prices != [load_scenario(path, 8).tick(BTC, at).last for at in times]
+    same, other = load_scenario(path, 7), load_scenario(path, 8)
+    assert prices == [same.tick(BTC, at).last for at in times]
+    assert prices != [other.tick(BTC, at).last for at in times]
     assert any(after > before for before, after in pairwise(prices))
 
 
@@ -115,7 +116,7 @@ def test_breakpoints_are_the_points(feed: ScenarioFeed) -> None:
 def test_two_runs_agree_to_the_last_digit(feed: ScenarioFeed, tmp_path: Path) -> None:
     def run() -> list[object]:
         own = load_scenario(tmp_path / "scenario.yaml", 7)
-        desk = open_desk(feed=own, start_ms=own.start_ms)
+        desk = open_desk(feed=own, start_ms=own.start_ms, market_step_ms=10_000)
         desk.engine.open_position(desk.account, BTC, BUY, dec("0.3"))
         desk.run(100)
         desk.place(ETH, BUY, "0.1")
