@@ -80,7 +80,7 @@ class Position(Struct, frozen=True):
 
 def position_key(symbol: str, side: Side) -> str:
     """Join symbol and side to the identity of a position inside its account."""
-    return f"{symbol}#{side.value}"
+    return symbol + "#" + side
 
 
 class Balance(Struct, frozen=True):

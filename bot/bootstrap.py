@@ -1,0 +1,122 @@
+"""The only place that wires rooms together."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+import bot
+from bot.clock import Clock
+from bot.daemon.service import Service, ServiceTerms
+from bot.documents import Mistake, MistakesError
+from bot.exchange.factory import make_gateway
+from bot.exchange.gateway import CcxtGateway
+from bot.exchange.transport import Transport
+from bot.execution import Executor
+from bot.facts import GuardTerms
+from bot.guard import Guard
+from bot.journal import Journal, JournalWorker, open_journal
+from bot.market_stats import StatsKeeper
+from bot.rules import RuleSet, load_rules, rules_path
+from bot.settings import AccountSettings, Settings
+
+REFERENCE = "BTC"
+"""Betas refer to this market."""
+REFERENCE_SYMBOLS = {"bybit": "BTC/USDT:USDT"}
+
+
+class Prepared(Struct, frozen=True):
+    """Settings with the rules of every account, all of it read and found right."""
+
+    settings: Settings
+    rules: Mapping[str, RuleSet]
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Load the rules of every account; raises `MistakesError` with all mistakes of all files."""
+    base = settings.path.parent
+    loaded: dict[str, RuleSet] = {}
+    mistakes: list[Mistake] = []
+    for choice in dict.fromkeys(account.rules for account in settings.accounts):
+        try:
+            loaded[choice] = load_rules(rules_path(choice, base))
+        except MistakesError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise MistakesError(mistakes)
+    return Prepared(settings, {account.name: loaded[account.rules] for account in settings.accounts})
+
+
+def gateway_of(
+    settings: Settings, account: AccountSettings, clock: Clock, transport: Transport | None = None
+) -> CcxtGateway:
+    """Make the gateway of one account. Nothing is sent yet."""
+    return make_gateway(
+        account=account.name,
+        venue=account.venue,
+        network=settings.network.value,
+        api_key=account.api_key.get_secret_value(),
+        api_secret=account.secret.get_secret_value(),
+        clock=clock,
+        base_url=account.base_url,
+        transport=transport,
+    )
+
+
+def stats_of(gateway: CcxtGateway, clock: Clock) -> StatsKeeper:
+    """Make the keeper of market statistics."""
+    return StatsKeeper(gateway, REFERENCE_SYMBOLS[gateway.venue], REFERENCE, clock.now())
+
+
+def terms_of(settings: Settings) -> GuardTerms:
+    """Return how accounts are guarded, beside their rules."""
+    return GuardTerms(
+        caps=settings.caps,
+        protection=settings.protection,
+        max_age_seconds=settings.max_age.total_seconds(),
+    )
+
+
+def build_guard(
+    prepared: Prepared,
+    account: AccountSettings,
+    worker: JournalWorker,
+    clock: Clock,
+    transport: Transport | None = None,
+) -> Guard:
+    """Wire the guard of one account."""
+    settings = prepared.settings
+    gateway = gateway_of(settings, account, clock, transport)
+    return Guard(
+        gateway=gateway,
+        executor=Executor(gateway, worker, clock, armed=settings.armed),
+        worker=worker,
+        clock=clock,
+        rules=prepared.rules[account.name],
+        stats=stats_of(gateway, clock),
+        terms=terms_of(settings),
+    )
+
+
+def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service:
+    """Wire the daemon."""
+    settings = prepared.settings
+    worker = JournalWorker(journal)
+    guards = [build_guard(prepared, account, worker, clock) for account in settings.accounts]
+    terms = ServiceTerms(
+        poll=settings.poll_interval,
+        reconcile=settings.reconcile_interval,
+        housekeeping=settings.housekeeping_interval,
+        version=bot.__version__,
+        mode=settings.mode.value,
+        network=settings.network.value,
+        rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
+    )
+    return Service(guards, worker, clock, terms)
+
+
+def open_existing(path: Path) -> Journal | None:
+    """Open a journal for reading, None where there is no file yet."""
+    if not path.exists():
+        return None
+    return open_journal(path, read_only=True)

@@ -1,0 +1,5 @@
+"""`python -m bot.cli` is `reef`."""
+
+from bot.cli import main
+
+main()

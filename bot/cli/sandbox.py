@@ -1,0 +1,77 @@
+"""`reef sandbox serve`: the exchange on loopback."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.errors import MisuseError
+
+app = typer.Typer(no_args_is_help=True, help="An exchange on this machine, to try things on.")
+
+
+@app.callback()
+def root() -> None:
+    """An exchange on this machine, to try things on."""
+
+
+@app.command("serve")
+def serve(
+    venue: Annotated[str, typer.Option("--venue", help="Whose protocol to speak: bybit.")] = "bybit",
+    port: Annotated[int, typer.Option("--port", help="0 takes any free port.")] = 0,
+    host: Annotated[str, typer.Option("--host", help="A loopback address.")] = "127.0.0.1",
+    scenario: Annotated[Path | None, typer.Option("--scenario", help="Prices from a scenario file.")] = None,
+    candles: Annotated[
+        list[str] | None, typer.Option("--candles", help="Prices from candles, SYMBOL=FILE (CSV or CSV.gz).")
+    ] = None,
+    time: Annotated[str, typer.Option("--time", help="real, scaled or virtual.")] = "real",
+    speed: Annotated[
+        float, typer.Option("--speed", help="How much faster the market runs in scaled time.")
+    ] = 1.0,
+    start: Annotated[str | None, typer.Option("--start", help="Market time to begin at, ISO 8601.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Repeats the noise of prices.")] = 0,
+    account: Annotated[
+        list[str] | None, typer.Option("--account", help="Open an account: KEY:SECRET:DEPOSIT.")
+    ] = None,
+    paused: Annotated[bool, typer.Option("--paused", help="Hold the market until it is started.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The line that tells the URL is JSON in any case.")
+    ] = False,
+) -> None:
+    """Serve an exchange until SIGTERM or Ctrl-C; the first line on standard output tells its URL as JSON.
+
+    Example: reef sandbox serve --venue bybit --port 8080 --account demo:demo-secret:10000
+    """
+    from bot.sandbox.command import OptionsError, SandboxOptions, parse_candles, run
+
+    try:
+        options = SandboxOptions(
+            venue=venue,
+            host=host,
+            port=port,
+            scenario=scenario,
+            candles=dict(parse_candles(text) for text in candles or ()),
+            time=time,
+            speed=speed,
+            start=start_of(start),
+            seed=seed,
+            accounts=tuple(account or ()),
+            paused=paused,
+        )
+    except (OptionsError, ValueError) as error:
+        raise MisuseError(str(error)) from error
+    raise typer.Exit(run(options))
+
+
+def start_of(text: str | None) -> datetime | None:
+    """Read a market time; without a zone it is UTC."""
+    if text is None:
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise MisuseError(
+            f"--start {text!r} is no ISO 8601 time; write for example 2025-11-21T00:00:00Z"
+        ) from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)

@@ -1,0 +1,142 @@
+"""The daemon: jobs for each account, kept apart, until a signal ends them."""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, timedelta
+from typing import Any
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from msgspec import Struct
+
+from bot.clock import Clock
+from bot.guard import Guard
+from bot.journal import Draft, JournalError, JournalWorker
+from bot.journal.records import Started, Stopped
+
+log = structlog.get_logger(__name__)
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LOW_DISK_BYTES = 256 * 1024 * 1024
+
+
+class ServiceTerms(Struct, frozen=True):
+    """How often each job runs, and what is told at start."""
+
+    poll: timedelta
+    reconcile: timedelta
+    housekeeping: timedelta
+    version: str
+    mode: str
+    network: str
+    rules: str
+
+
+class Service:
+    """Runs the jobs of all guards on one event loop and one journal."""
+
+    def __init__(
+        self, guards: Sequence[Guard], worker: JournalWorker, clock: Clock, terms: ServiceTerms
+    ) -> None:
+        self._guards = guards
+        self._worker = worker
+        self._clock = clock
+        self._terms = terms
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
+        self._scheduler.add_listener(self._job_failed, EVENT_JOB_ERROR)
+        self._stop = asyncio.Event()
+        self._reason = ""
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then end the running cycles and close. Protective stops stay."""
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self.stop, f"signal {number.name}")
+        try:
+            await self._write(self._started())
+            self._schedule()
+            self._scheduler.start()
+            log.info("running", accounts=[guard.account for guard in self._guards], mode=self._terms.mode)
+            await self._stop.wait()
+        finally:
+            for number in STOP_SIGNALS:
+                loop.remove_signal_handler(number)
+            await self._end()
+
+    def stop(self, reason: str) -> None:
+        """Ask the service to end."""
+        self._reason = self._reason or reason
+        self._stop.set()
+
+    def _schedule(self) -> None:
+        now = self._clock.now()
+        for guard in self._guards:
+            self._every(self._terms.poll, guard.cycle, f"poll {guard.account}", now)
+            self._every(
+                self._terms.reconcile,
+                guard.reconcile,
+                f"reconcile {guard.account}",
+                now + self._terms.reconcile,
+            )
+            self._every(timedelta(seconds=30), guard.refresh_stats, f"statistics {guard.account}", now)
+        self._every(self._terms.housekeeping, self._keep_house, "housekeeping", now)
+
+    def _every(
+        self,
+        interval: timedelta,
+        work: Callable[[], Coroutine[Any, Any, object]],
+        name: str,
+        first: object,
+    ) -> None:
+        self._scheduler.add_job(
+            work, "interval", seconds=interval.total_seconds(), id=name, name=name, next_run_time=first
+        )
+
+    def _job_failed(self, event: JobExecutionEvent) -> None:
+        """What nobody foresaw sends that account back to load, observe, reconcile; the others go on."""
+        log.critical(
+            "a job failed in a way that was not foreseen", job=event.job_id, error=repr(event.exception)
+        )
+        for guard in self._guards:
+            if event.job_id.endswith(f" {guard.account}"):
+                guard.begin_again(f"{event.job_id}: {event.exception!r}")
+
+    async def _keep_house(self) -> None:
+        folder = self._worker.journal.path.parent
+        free = shutil.disk_usage(folder).free
+        if free < LOW_DISK_BYTES:
+            log.warning(
+                "the disk is nearly full; without room for the journal nothing is sent", free_bytes=free
+            )
+
+    async def _end(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.pause()
+        for guard in self._guards:
+            await guard.close()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        try:
+            await self._write(Stopped(reason=self._reason or "ended"))
+        except JournalError as error:
+            log.error("the end could not be recorded", error=str(error))
+        await self._worker.close()
+        log.info("ended", reason=self._reason)
+
+    def _started(self) -> Started:
+        return Started(
+            version=self._terms.version,
+            pid=os.getpid(),
+            mode=self._terms.mode,
+            network=self._terms.network,
+            accounts=tuple(guard.account for guard in self._guards),
+            rules=self._terms.rules,
+        )
+
+    async def _write(self, body: Started | Stopped) -> None:
+        draft = Draft(at=self._clock.now(), account="", body=body)
+        await self._worker.call(self._worker.journal.append, (draft,))

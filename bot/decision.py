@@ -1,0 +1,164 @@
+"""Assess and decide: one pure function of one recorded value, so that any decision can be taken again."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from bot.model import (
+    Caps,
+    Difference,
+    MarketStats,
+    Plan,
+    ProtectionTerms,
+    Snapshot,
+    Transfer,
+    Unknown,
+    Usage,
+)
+from bot.planning.planner import plan
+from bot.planning.protection import protective_stops
+from bot.planning.request import PlanRequest, Watch
+from bot.risk.assemble import build_portfolio
+from bot.risk.context import MetricContext, UnitView
+from bot.risk.ledger import UnitLedger, advance, open_ledger, view
+from bot.risk.portfolio import Portfolio
+from bot.risk.reconcile import differences
+from bot.risk.terms import venue_terms
+from bot.rules import Evaluation, RuleSet, RulesMemory, evaluate
+
+
+class DecisionInput(Struct, frozen=True):
+    """Everything that a decision depends on, but for the rules, which are recorded by their digest."""
+
+    at: datetime
+    snapshot: Snapshot
+    stats: MarketStats
+    ledger: UnitLedger | None
+    """None before the first look: the unit value begins at 1 then."""
+    transfers: tuple[Transfer, ...] | Unknown
+    """Deposits and withdrawals since the ledger's last look."""
+    memory: RulesMemory
+    usage: Usage
+    caps: Caps
+    protection: ProtectionTerms
+    max_age_seconds: float
+    impact: float
+    """Price impact to allow for, as a fraction, beside half spread and fee."""
+    steps_taken: dict[str, int]
+    """The number that the next step of each episode takes."""
+    own_stops: dict[str, Decimal] = {}
+    """Trigger of the stop that the guard placed last, by position key."""
+    blocked: tuple[str, ...] = ()
+    """Symbols on which an earlier order has not ended."""
+
+
+class Decision(Struct, frozen=True):
+    """What follows from an input and the rules."""
+
+    portfolio: Portfolio
+    context: MetricContext
+    ledger: UnitLedger | None
+    differences: tuple[Difference, ...]
+    evaluation: Evaluation
+    plan: Plan
+    """Steps of the rules first, then those of protection."""
+
+
+def decide(given: DecisionInput, rules: RuleSet) -> Decision:
+    """Assess the snapshot, evaluate the rules, plan. The same arguments always give the same bytes."""
+    snapshot = given.snapshot
+    terms = venue_terms(snapshot.venue)
+    portfolio = build_portfolio(snapshot, given.stats, terms, given.impact)
+    ledger = advance_ledger(given)
+    context = MetricContext(given.stats, view_units(given, ledger))
+    evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at)
+    planned = plan(
+        PlanRequest(
+            account=snapshot.account,
+            at=given.at,
+            snapshot=snapshot,
+            portfolio=portfolio,
+            context=context,
+            terms=terms,
+            demands=evaluation.demands,
+            watches=watches(rules, evaluation),
+            caps=given.caps,
+            usage=given.usage,
+            max_age_seconds=given.max_age_seconds,
+            steps_taken=given.steps_taken,
+            blocked_symbols=frozenset(given.blocked),
+        )
+    )
+    stops, refusals = protective_stops(
+        portfolio,
+        snapshot,
+        given.protection,
+        given.at,
+        given.max_age_seconds,
+        steps_taken=given.steps_taken,
+        own_stops=given.own_stops,
+        blocked_symbols=frozenset(given.blocked),
+    )
+    return Decision(
+        portfolio=portfolio,
+        context=context,
+        ledger=ledger,
+        differences=differences(snapshot, portfolio),
+        evaluation=evaluation,
+        plan=msgspec.structs.replace(
+            planned, steps=planned.steps + stops, refusals=planned.refusals + refusals
+        ),
+    )
+
+
+def advance_ledger(given: DecisionInput) -> UnitLedger | None:
+    """Bring the unit ledger up to the snapshot.
+
+    It stays where it was while equity or transfers are unknown, and for a balance older than the last one.
+    """
+    balance = given.snapshot.balance
+    at = given.snapshot.times.balance
+    if isinstance(balance.equity, Unknown) or isinstance(given.transfers, Unknown):
+        return given.ledger
+    if given.ledger is None:
+        return open_ledger(balance.equity, at, balance.wallet)
+    if at < given.ledger.as_of:
+        return given.ledger
+    return advance(given.ledger, balance.equity, given.transfers, at, balance.wallet)
+
+
+def view_units(given: DecisionInput, ledger: UnitLedger | None) -> UnitView:
+    """Return unit value, peak and day's open, unknown where the ledger could not be brought up to now."""
+    missing: Unknown | None = None
+    if isinstance(given.transfers, Unknown):
+        missing = given.transfers
+    if isinstance(given.snapshot.balance.equity, Unknown):
+        missing = given.snapshot.balance.equity
+    if missing is None and ledger is None:
+        missing = Unknown("the account's equity has not been seen yet")
+    if missing is not None or ledger is None:
+        reason = missing or Unknown("the account's equity has not been seen yet")
+        return UnitView(reason, reason, reason)
+    return view(ledger, given.snapshot.balance.equity)
+
+
+def watches(rules: RuleSet, evaluation: Evaluation) -> tuple[Watch, ...]:
+    """Return every limit in force, demanded or not: no plan may make one worse."""
+    made = []
+    for finding in evaluation.findings:
+        rule = rules.rule(finding.rule)
+        if rule is not None:
+            made.append(
+                Watch(
+                    rule=rule.name,
+                    metric=rule.metric,
+                    sense=rule.sense,
+                    limit=rule.limit,
+                    goal=rule.goal,
+                    target=finding.target,
+                    scenarios=rule.scenarios,
+                )
+            )
+    return tuple(made)

@@ -1,0 +1,127 @@
+"""What a decision needs beside the snapshot: remembered states, what the caps have used, transfers."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+from msgspec import Struct
+
+from bot.decision import DecisionInput
+from bot.exchange.errors import GatewayError
+from bot.exchange.protocol import Gateway
+from bot.journal import Journal
+from bot.journal.records import Kind, Prepared
+from bot.model import Caps, MarketStats, ProtectionTerms, Snapshot, StopRequest, Transfer, Unknown, Usage
+from bot.planning.protection import episode_of
+from bot.record import LEDGER, RULES, remembered_ledger, remembered_rules
+from bot.risk.ledger import UnitLedger
+from bot.rules import RulesMemory
+
+log = structlog.get_logger(__name__)
+
+
+class GuardTerms(Struct, frozen=True):
+    """How an account is guarded, beside its rules."""
+
+    caps: Caps
+    protection: ProtectionTerms
+    max_age_seconds: float
+    impact: float = 0.0005
+    """Price impact allowed for in sizing, as a fraction."""
+
+
+class Remembered(Struct, frozen=True):
+    """What one cycle leaves to the next."""
+
+    rules: RulesMemory
+    ledger: UnitLedger | None
+    own_stops: dict[str, Decimal]
+    """Trigger of the stop that was placed last, by position key."""
+
+
+class Facts(Struct, frozen=True):
+    """What the journal knows of an account."""
+
+    remembered: Remembered
+    usage: Usage
+    steps_taken: dict[str, int]
+
+
+def read_facts(
+    journal: Journal, account: str, positions: tuple[str, ...], now: datetime, known: Remembered | None = None
+) -> Facts:
+    """Read from the journal what a decision needs; `known` spares reading what the last cycle left."""
+    remembered = known or Remembered(
+        remembered_rules(journal.load_memory(account, RULES)),
+        remembered_ledger(journal.load_memory(account, LEDGER)),
+        {key: trigger for key in positions if (trigger := last_stop(journal, account, key)) is not None},
+    )
+    episodes = {one.episode for one in remembered.rules.standings if one.episode}
+    episodes |= {episode_of(key) for key in positions}
+    return Facts(
+        remembered=remembered,
+        usage=journal.usage(account, now),
+        steps_taken={name: journal.steps_taken(name) for name in sorted(episodes)},
+    )
+
+
+def last_stop(journal: Journal, account: str, key: str) -> Decimal | None:
+    """Return the trigger of the stop that the guard sent last for a position."""
+    entries = journal.entries(
+        kind=Kind.PREPARED, account=account, episode=episode_of(key), limit=1, newest=True
+    )
+    for entry in entries:
+        body = entry.record
+        if isinstance(body, Prepared) and isinstance(body.step.request, StopRequest):
+            return body.step.request.trigger_price
+    return None
+
+
+async def transfers_since(
+    gateway: Gateway, ledger: UnitLedger | None, snapshot: Snapshot
+) -> tuple[Transfer, ...] | Unknown:
+    """Read deposits and withdrawals since the ledger's last look.
+
+    Where the wallet balance stands as it stood there were none, and nothing is asked.
+    """
+    if ledger is None or ledger.wallet == snapshot.balance.wallet:
+        return ()
+    try:
+        found = await gateway.transfers(ledger.as_of)
+    except GatewayError as error:
+        log.warning("transfers could not be read", account=gateway.account, error=str(error))
+        return Unknown(f"deposits and withdrawals could not be read: {error}")
+    return tuple(one for one in found if ledger.as_of < one.at <= snapshot.times.balance)
+
+
+def decision_input(
+    snapshot: Snapshot,
+    stats: MarketStats,
+    facts: Facts,
+    transfers: tuple[Transfer, ...] | Unknown,
+    terms: GuardTerms,
+    now: datetime,
+    blocked: frozenset[str] = frozenset(),
+) -> DecisionInput:
+    """Put together what a decision is made of."""
+    return DecisionInput(
+        at=now,
+        snapshot=snapshot,
+        stats=stats,
+        ledger=facts.remembered.ledger,
+        transfers=transfers,
+        memory=facts.remembered.rules,
+        usage=facts.usage,
+        caps=terms.caps,
+        protection=terms.protection,
+        max_age_seconds=terms.max_age_seconds,
+        impact=terms.impact,
+        steps_taken=facts.steps_taken,
+        own_stops=facts.remembered.own_stops,
+        blocked=tuple(sorted(blocked)),
+    )
+
+
+def position_keys(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the keys of all positions of a snapshot."""
+    return tuple(one.key for one in snapshot.positions)

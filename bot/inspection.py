@@ -1,0 +1,67 @@
+"""One look at one account: a whole cycle that records nothing and sends nothing."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from bot.clock import Clock
+from bot.decision import Decision, decide
+from bot.exchange.protocol import Gateway
+from bot.facts import (
+    Facts,
+    GuardTerms,
+    Remembered,
+    decision_input,
+    position_keys,
+    read_facts,
+    transfers_since,
+)
+from bot.journal import Journal
+from bot.market_stats import StatsKeeper
+from bot.model import Number, Snapshot, Usage
+from bot.outlook import RuleOutlook, outlook
+from bot.risk.metrics import METRICS, Scope, measure
+from bot.rules import RuleSet, RulesMemory
+
+NOTHING_KNOWN = Facts(Remembered(RulesMemory(), None, {}), Usage(0, Decimal(0), Decimal(0)), {})
+"""Where there is no journal yet."""
+
+
+class Inspection(Struct, frozen=True):
+    """What one look saw and what would follow."""
+
+    account: str
+    snapshot: Snapshot
+    decision: Decision
+    rules: tuple[RuleOutlook, ...]
+    metrics: dict[str, Number]
+    """Every account metric that needs no parameters of a rule."""
+
+
+async def inspect(
+    gateway: Gateway,
+    stats: StatsKeeper,
+    rules: RuleSet,
+    terms: GuardTerms,
+    clock: Clock,
+    journal: Journal | None,
+) -> Inspection:
+    """Observe, assess and decide with what the journal remembers; raises `GatewayError`."""
+    snapshot = await gateway.snapshot()
+    await stats.refresh({position.symbol for position in snapshot.positions}, clock.now())
+    now = clock.now()
+    facts = NOTHING_KNOWN
+    if journal is not None:
+        facts = read_facts(journal, gateway.account, position_keys(snapshot), now)
+    transfers = await transfers_since(gateway, facts.remembered.ledger, snapshot)
+    made = decide(decision_input(snapshot, stats.stats, facts, transfers, terms, now), rules)
+    return Inspection(gateway.account, snapshot, made, outlook(made, rules), account_metrics(made))
+
+
+def account_metrics(made: Decision) -> dict[str, Number]:
+    """Measure the account as a whole."""
+    return {
+        name: measure(name, made.portfolio, made.context)
+        for name, metric in METRICS.items()
+        if metric.scope is Scope.ACCOUNT and not metric.parameters
+    }

@@ -1,0 +1,77 @@
+"""How far each rule is from firing, and at which price it would."""
+
+import msgspec
+from msgspec import Struct
+
+from bot.decision import Decision
+from bot.model import Finding, Number, Sense, Unknown
+from bot.risk.firing import AlreadyPast, Firing, FiringPoint, firing_price
+from bot.risk.metrics import METRICS
+from bot.rules import RuleSet
+
+
+class RuleOutlook(Struct, frozen=True):
+    """One rule on one target, with the nearest price at which it fires."""
+
+    finding: Finding
+    unit: str
+    room: Number
+    """How far the metric may still move towards its limit, in its own unit; negative when past it."""
+    fires_at: Number | None
+    """Price at which it fires: of the position's symbol, or of the reference market for account metrics.
+
+    None where no move between -95 % and +200 % would, unknown where that cannot be told.
+    """
+    move: Number | None
+    """The same as a fraction of today's price."""
+    prices: dict[str, float]
+    """Mark price of every held symbol there."""
+    past: bool
+    """Whether the limit is passed now."""
+
+
+def outlook(made: Decision, rules: RuleSet) -> tuple[RuleOutlook, ...]:
+    """Look ahead from a decision, for each of its findings."""
+    looks = []
+    for finding in made.evaluation.findings:
+        rule = rules.rule(finding.rule)
+        context = msgspec.structs.replace(made.context, scenarios=rule.scenarios if rule else ())
+        firing = firing_price(
+            finding.metric,
+            finding.limit,
+            finding.sense,
+            made.portfolio,
+            context,
+            finding.target.position,
+        )
+        looks.append(_look(finding, firing))
+    return tuple(looks)
+
+
+def _look(finding: Finding, firing: Firing) -> RuleOutlook:
+    fires_at: Number | None = None
+    move: Number | None = None
+    prices: dict[str, float] = {}
+    if isinstance(firing, Unknown):
+        fires_at = move = firing
+    elif isinstance(firing, FiringPoint):
+        fires_at, move, prices = firing.price, firing.move, firing.prices
+        if fires_at is None:
+            fires_at = Unknown("no position in the reference market: see the move")
+    return RuleOutlook(
+        finding=finding,
+        unit=METRICS[finding.metric].unit.value,
+        room=_room(finding),
+        fires_at=fires_at,
+        move=move,
+        prices=prices,
+        past=isinstance(firing, AlreadyPast),
+    )
+
+
+def _room(finding: Finding) -> Number:
+    if isinstance(finding.value, Unknown):
+        return finding.value
+    if finding.sense is Sense.MAX:
+        return finding.limit - finding.value
+    return finding.value - finding.limit

@@ -1,0 +1,175 @@
+"""What a cycle leaves in the journal: only what changed, each decision with its whole input."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from bot.decision import Decision, DecisionInput
+from bot.journal import Draft, blob_digest
+from bot.journal.records import Decision as DecisionRecord
+from bot.journal.records import DifferencesSeen, FindingChanged, canonical
+from bot.model import Difference, Finding, Number, State, Target
+from bot.risk.ledger import UnitLedger
+from bot.risk.metrics import measure
+from bot.rules import RuleSet, RulesMemory
+
+RULES, LEDGER, STATUS = "rules", "ledger", "status"
+"""Names under which an account's state is remembered."""
+STATUS_EVERY = timedelta(seconds=5)
+"""A cycle that changed nothing writes its status this often."""
+
+
+class Status(Struct, frozen=True):
+    """How an account stood at its last cycle, for `reef status`."""
+
+    at: datetime
+    armed: bool
+    equity: Number
+    margin_ratio: Number
+    positions: int
+    unprotected: tuple[str, ...]
+    active: tuple[Finding, ...]
+    """Findings that are not inactive."""
+    error: str
+    """Why the last cycle could not be finished; '' where it was."""
+
+
+class Record(Struct, frozen=True):
+    """What one cycle appends in one transaction."""
+
+    drafts: tuple[Draft, ...]
+    memory: dict[tuple[str, str], str | None]
+    blobs: tuple[bytes, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.drafts or self.memory)
+
+
+class Recorder:
+    """Remembers what was written last, so that a quiet cycle writes next to nothing."""
+
+    def __init__(self, account: str, rules: RuleSet, *, armed: bool) -> None:
+        self.account = account
+        self.armed = armed
+        self._rules = rules
+        self._rules_digest = blob_digest(rules.text.encode())
+        self._refusals: frozenset[tuple[str, str, str]] = frozenset()
+        self._differences: frozenset[tuple[Target, str]] = frozenset()
+        self._written: dict[str, str] = {}
+        self._status_at: datetime | None = None
+
+    def decided(self, given: DecisionInput, made: Decision) -> Record:
+        """Turn a decision into what must be written before it is carried out."""
+        changes = self._finding_changes(given, made)
+        differences = self._new_differences(made.differences)
+        drafts: list[Draft] = [*changes]
+        if differences:
+            drafts.append(self._draft(given.at, DifferencesSeen(differences)))
+        blobs: tuple[bytes, ...] = ()
+        if changes or made.plan.steps or made.plan.halt or self._new_refusals(made):
+            body = canonical(given)
+            blobs = (body, self._rules.text.encode())
+            drafts.append(self._decision(given, made, blob_digest(body)))
+        return Record(tuple(drafts), self._memory(given, made), blobs)
+
+    def _decision(self, given: DecisionInput, made: Decision, digest: str) -> Draft:
+        active = tuple(one for one in made.evaluation.findings if one.state is not State.INACTIVE)
+        episodes = {step.episode for step in made.plan.steps} | {one.episode for one in active}
+        named = sorted(episode for episode in episodes if episode)
+        return self._draft(
+            given.at,
+            DecisionRecord(
+                input=digest,
+                rules=self._rules_digest,
+                armed=self.armed,
+                findings=active,
+                plan=made.plan,
+                note="; ".join(made.evaluation.notes),
+            ),
+            named[0] if len(named) == 1 else "",
+        )
+
+    def _finding_changes(self, given: DecisionInput, made: Decision) -> list[Draft]:
+        before = {(one.rule, one.target): one.state for one in given.memory.standings}
+        ended = {(one.rule, one.target): one.episode for one in made.evaluation.ended}
+        drafts = []
+        for finding in made.evaluation.findings:
+            key = (finding.rule, finding.target)
+            was = before.get(key)
+            if was is finding.state or (was is None and finding.state is State.INACTIVE):
+                continue
+            episode = finding.episode or ended.get(key, "")
+            drafts.append(self._draft(given.at, FindingChanged(finding, was), episode))
+        return drafts
+
+    def _new_differences(self, seen: tuple[Difference, ...]) -> tuple[Difference, ...]:
+        keys = frozenset((one.target, one.figure) for one in seen)
+        new = keys - self._differences
+        self._differences = keys
+        return tuple(one for one in seen if (one.target, one.figure) in new)
+
+    def _new_refusals(self, made: Decision) -> bool:
+        keys = frozenset((one.rule, one.item, one.code) for one in made.plan.refusals)
+        new = bool(keys - self._refusals)
+        self._refusals = keys
+        return new
+
+    def _memory(self, given: DecisionInput, made: Decision) -> dict[tuple[str, str], str | None]:
+        memory: dict[tuple[str, str], str | None] = {}
+        self._remember(memory, RULES, made.evaluation.memory.to_json())
+        if made.ledger is not None:
+            self._remember(memory, LEDGER, canonical(made.ledger).decode())
+        if memory or self._status_at is None or given.at - self._status_at >= STATUS_EVERY:
+            self._status_at = given.at
+            memory[self.account, STATUS] = canonical(self._status(given, made)).decode()
+        return memory
+
+    def _remember(self, memory: dict[tuple[str, str], str | None], name: str, text: str) -> None:
+        if self._written.get(name) != text:
+            self._written[name] = text
+            memory[self.account, name] = text
+
+    def _status(self, given: DecisionInput, made: Decision) -> Status:
+        return Status(
+            at=given.at,
+            armed=self.armed,
+            equity=made.portfolio.equity,
+            margin_ratio=measure("account.margin_ratio", made.portfolio, made.context),
+            positions=len(given.snapshot.positions),
+            unprotected=tuple(
+                one.key for one in given.snapshot.positions if not isinstance(one.stop_price, Decimal)
+            ),
+            active=tuple(one for one in made.evaluation.findings if one.state is not State.INACTIVE),
+            error="",
+        )
+
+    def _draft(
+        self, at: datetime, body: DecisionRecord | DifferencesSeen | FindingChanged, episode: str = ""
+    ) -> Draft:
+        return Draft(at=at, account=self.account, body=body, episode=episode)
+
+    def forget(self) -> None:
+        """Take nothing as written, after a write that failed: the next cycle writes it all again."""
+        self._refusals = frozenset()
+        self._differences = frozenset()
+        self._written.clear()
+        self._status_at = None
+
+
+def remembered_rules(text: str | None) -> RulesMemory:
+    """Read the remembered rule states, empty where none were written."""
+    return RulesMemory() if text is None else RulesMemory.from_json(text)
+
+
+def remembered_ledger(text: str | None) -> UnitLedger | None:
+    """Read the remembered unit ledger."""
+    return None if text is None else msgspec.json.decode(text, type=UnitLedger)
+
+
+def remembered_status(text: str | None) -> Status | None:
+    """Read the status of the last cycle."""
+    return None if text is None else msgspec.json.decode(text, type=Status)

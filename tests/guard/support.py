@@ -1,0 +1,94 @@
+"""A guard of a real account on a sandbox that serves over HTTP, wired as the daemon wires it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from bot.clock import Clock, SystemClock
+from bot.exchange.factory import make_gateway
+from bot.execution import Executor
+from bot.facts import GuardTerms
+from bot.guard import Guard
+from bot.journal import Entry, Journal, JournalWorker, open_journal
+from bot.journal.records import Kind
+from bot.market_stats import StatsKeeper
+from bot.model import Caps, ProtectionTerms
+from bot.rules import load_rules_text
+from bot.sandbox.engine.types import Side
+from tests.sandbox.support import KEY, SECRET, Running, serving
+
+ACCOUNT = "main"
+LEVERAGE_CAP = """
+version: 1
+rules:
+  - name: leverage cap
+    metric: account.leverage
+    max: 5
+    restore: 4
+    cooldown: 0s
+    do: [cancel_orders, trim]
+"""
+TERMS = GuardTerms(caps=Caps(), protection=ProtectionTerms(), max_age_seconds=10.0)
+
+
+class Bench(msgspec.Struct):
+    """A guard and everything around it."""
+
+    venue: Running
+    guard: Guard
+    journal: Journal
+
+    def open(self, symbol: str, side: Side, qty: str) -> None:
+        """Open a position at the venue, as its owner would."""
+        account = self.venue.account.account_id
+        self.venue.engine.open_position(account, symbol, side, Decimal(qty), None, Decimal(20))
+
+    def price(self, symbol: str, price: str) -> None:
+        """Move a market."""
+        self.venue.engine.set_price(symbol, Decimal(price))
+
+    def of_kind(self, kind: Kind) -> list[Entry]:
+        """Return the journal's entries of a kind, oldest first."""
+        return self.journal.entries(kind=kind)
+
+
+@asynccontextmanager
+async def bench(
+    path: Path,
+    rules: str = LEVERAGE_CAP,
+    *,
+    armed: bool = True,
+    terms: GuardTerms = TERMS,
+    clock: Clock | None = None,
+) -> AsyncIterator[Bench]:
+    """Serve a sandbox and wire a guard to it; the journal is a file under `path`."""
+    used = clock or SystemClock()
+    async with serving() as venue:
+        gateway = make_gateway(
+            account=ACCOUNT,
+            venue="bybit",
+            network="sandbox",
+            api_key=KEY,
+            api_secret=SECRET,
+            clock=used,
+            base_url=venue.url,
+        )
+        journal = open_journal(path / "journal.sqlite")
+        worker = JournalWorker(journal)
+        guard = Guard(
+            gateway=gateway,
+            executor=Executor(gateway, worker, used, armed=armed),
+            worker=worker,
+            clock=used,
+            rules=load_rules_text(rules, "rules.yaml"),
+            stats=StatsKeeper(gateway, "BTC/USDT:USDT", "BTC", used.now()),
+            terms=terms,
+        )
+        try:
+            yield Bench(venue, guard, journal)
+        finally:
+            await guard.close()
+            await worker.close()
