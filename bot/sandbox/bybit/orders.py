@@ -13,14 +13,17 @@ from bot.sandbox.bybit.views import execution_row, order_row
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import (
     AccountInfo,
+    EngineRefusal,
     Execution,
     Order,
     OrderKind,
     OrderRequest,
     OrderStatus,
+    Reason,
     StopKind,
     TimeInForce,
     TriggerBy,
+    TriggerDirection,
 )
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_\-]{1,36}")
@@ -30,7 +33,13 @@ RECENTLY_CLOSED = 500
 def create(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/create."""
     request = read_order(engine, account, params)
-    return _ids(engine.place(account.account_id, request))
+    try:
+        return _ids(engine.place(account.account_id, request))
+    except EngineRefusal as refusal:
+        if refusal.reason is Reason.IMMEDIATE_TRIGGER and request.trigger_direction is TriggerDirection.RISE:
+            words_of_venue = "expect Rising, but trigger_price <= current"
+            raise BybitError(110092, f"{words_of_venue} [{refusal.message}]") from refusal
+        raise
 
 
 def amend(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
