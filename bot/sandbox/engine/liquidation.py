@@ -162,9 +162,10 @@ class _Unit:
             wanted = size - lower.cap / mark
         else:
             share = self._shares.setdefault((state.symbol, state.leg), size)
-            wanted = share * self._core.terms.liquidation_fraction
+            terms = self._core.terms
+            wanted = max(share * terms.liquidation_fraction, terms.liquidation_min_notional / mark)
         steps = (wanted / instrument.qty_step).to_integral_value(ROUND_CEILING)
-        qty = max(instrument.min_qty, steps * instrument.qty_step)
+        qty = max(instrument.min_qty, min(size, steps * instrument.qty_step))
         return size if size - qty < instrument.min_qty else qty
 
     def _close(

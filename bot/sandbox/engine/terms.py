@@ -13,6 +13,8 @@ class VenueTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Whether initial and maintenance margin hold the estimated taker fee to close."""
     liquidation_fraction: Decimal = Decimal("0.25")
     """Share of a position that one liquidation step closes in the lowest tier (1: the whole at once)."""
+    liquidation_min_notional: Decimal = Decimal(2_000)
+    """A step in the lowest tier closes at least this much notional (or what there is)."""
     liquidation_fee_rate: Decimal = Decimal("0.002")
     """Liquidation fee on the notional of each step, on top of the taker fee; goes to the insurance fund."""
     insurance_fund: Decimal = Decimal(10_000_000)

@@ -76,6 +76,15 @@ def test_higher_tiers_step_down_first() -> None:
     assert any(cap - 200 < held <= cap for cap in caps)
 
 
+def test_a_small_position_goes_in_few_steps() -> None:
+    desk = open_desk(100)
+    desk.engine.set_leverage(desk.account, BTC, dec(40))
+    desk.engine.open_position(desk.account, BTC, BUY, dec("0.03"))
+    desk.price(BTC, 97_200)
+    steps = desk.engine.liquidations()
+    assert steps[0].qty == dec("0.021")
+
+
 def test_orders_are_cancelled_first_and_everything_is_written_down() -> None:
     desk = open_desk(10_000)
     told: list[object] = []
