@@ -75,7 +75,7 @@ class Plan(Struct, frozen=True):
 class Caps(Struct, frozen=True):
     """Bounds on what the guard may do, whatever the rules say."""
 
-    actions_per_hour: int = 60
+    actions_per_hour: int = 300
     notional_per_day: Decimal | None = None
     """USD; None is no bound."""
     loss_per_day: Decimal | None = None

@@ -112,7 +112,7 @@ Money = Annotated[Decimal, BeforeValidator(within(parse_number, Decimal(1), Deci
 class CapsShape(Shape):
     """`caps`: bounds on what the guard may do, whatever the rules say."""
 
-    actions_per_hour: Annotated[int, BeforeValidator(within(_count, 1, 10_000))] = 60
+    actions_per_hour: Annotated[int, BeforeValidator(within(_count, 1, 10_000))] = 300
     notional_per_day: Money | None = None
     loss_per_day: Money | None = None
     max_slippage: Annotated[Decimal, _share("0.0001", "0.2")] = Decimal("0.02")
