@@ -1,0 +1,138 @@
+"""SQL of the journal, built once from the tables."""
+
+import hashlib
+import zlib
+from datetime import timedelta
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.sql.expression import ClauseElement
+
+from bot.journal import tables
+from bot.journal.chain import Entry, stamp
+from bot.journal.errors import CorruptJournalError
+from bot.journal.records import Kind
+
+_e = tables.entries.c
+_m = tables.memory.c
+
+DECISION_LEAD = timedelta(minutes=1)
+"""A decision is looked for this long before the first entry of its episode."""
+
+
+def _text(statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=dialect()))
+
+
+_remember = upsert(tables.memory)
+
+INSERT_ENTRY = _text(insert(tables.entries))
+INSERT_BLOB = _text(upsert(tables.blobs).on_conflict_do_nothing())
+UPSERT_MEMORY = _text(
+    _remember.on_conflict_do_update(
+        index_elements=[_m.account, _m.name],
+        set_={"body": _remember.excluded.body, "at": _remember.excluded.at},
+    )
+)
+DELETE_MEMORY = _text(delete(tables.memory).where(_m.account == "", _m.name == ""))
+SELECT_HEAD = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1"
+"""Read in every append, so it goes to the driver as it is."""
+
+
+def fetch(connection: Connection, statement: Select[Any]) -> list[Entry]:
+    """Run a select of whole entries."""
+    return [Entry(*row) for row in connection.execute(statement)]
+
+
+def all_entries() -> Select[Any]:
+    """Every entry, oldest first."""
+    return select(tables.entries).order_by(_e.seq)
+
+
+def entries_of(
+    connection: Connection,
+    kind: Kind | None,
+    episode: str | None,
+    account: str | None,
+    intent: str | None,
+    *,
+    after: int,
+    limit: int,
+    newest: bool,
+) -> list[Entry]:
+    """Entries that fit every filter that is given."""
+    statement = select(tables.entries).where(_e.seq > after)
+    wanted = ((_e.kind, kind), (_e.episode, episode), (_e.account, account), (_e.intent, intent))
+    for column, value in wanted:
+        if value is not None:
+            statement = statement.where(column == str(value))
+    return fetch(connection, statement.order_by(_e.seq.desc() if newest else _e.seq).limit(limit))
+
+
+def accounts_of(connection: Connection) -> tuple[str, ...]:
+    """Names of the accounts that something is remembered of."""
+    names = connection.execute(select(_m.account).distinct().order_by(_m.account)).scalars()
+    return tuple(name for name in names if name)
+
+
+def memory_of(connection: Connection, account: str, name: str) -> str | None:
+    """What is remembered under a name."""
+    return connection.scalar(select(_m.body).where(_m.account == account, _m.name == name))
+
+
+def episode_of(connection: Connection, episode: str) -> list[Entry]:
+    """Entries of an episode and the decisions that name it."""
+    own = fetch(connection, all_entries().where(_e.episode == episode, _e.episode != ""))
+    if not own:
+        return []
+    decisions = all_entries().where(
+        _e.account == own[0].account,
+        _e.kind == Kind.DECISION.value,
+        _e.at >= stamp(own[0].time - DECISION_LEAD),
+        _e.episode == "",
+        func.instr(_e.body, f'"{episode}"') > 0,
+    )
+    return sorted(own + fetch(connection, decisions), key=attrgetter("seq"))
+
+
+def episodes_of(connection: Connection, account: str | None, limit: int) -> list[str]:
+    """Names of the latest episodes, newest first."""
+    statement = select(_e.episode).where(_e.episode != "").group_by(_e.episode)
+    if account is not None:
+        statement = statement.where(_e.account == account)
+    return list(connection.scalars(statement.order_by(func.min(_e.seq).desc()).limit(limit)))
+
+
+def attempts(connection: Connection, intent: str) -> int:
+    """How often an intent or a repetition of it was prepared."""
+    prepared = _e.kind == Kind.PREPARED.value
+    # '/' follows '.' in the alphabet, so the range holds every repetition and nothing else.
+    repeated = (_e.intent >= f"{intent}.") & (_e.intent < f"{intent}/")
+    counts = (
+        connection.scalar(select(func.count()).select_from(tables.entries).where(prepared, which))
+        for which in (_e.intent == intent, repeated)
+    )
+    return sum(count or 0 for count in counts)
+
+
+def blob_of(connection: Connection, path: Path, digest: str) -> bytes | None:
+    """A blob, checked against its digest."""
+    packed = connection.scalar(select(tables.blobs.c.body).where(tables.blobs.c.digest == digest))
+    if packed is None:
+        return None
+    body = unpacked(packed)
+    if body is None or hashlib.sha256(body).hexdigest() != digest:
+        raise CorruptJournalError(path, f"blob {digest} is damaged", "Run `reef journal verify`.")
+    return body
+
+
+def unpacked(packed: bytes) -> bytes | None:
+    """Decompress a blob; None where it is not what zlib wrote."""
+    try:
+        return zlib.decompress(packed)
+    except zlib.error:
+        return None

@@ -1,0 +1,306 @@
+"""What the journal records: kinds of entries, each with a typed body.
+
+Bodies are stored as canonical JSON: keys sorted, decimals as text, times as ISO 8601 in UTC.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from bot.model import (
+    Answer,
+    Difference,
+    Figure,
+    Finding,
+    Order,
+    Plan,
+    State,
+    Step,
+    Verdict,
+)
+
+
+class Kind(StrEnum):
+    """Kinds of entries."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+    DECISION = "decision"
+    FINDING = "finding"
+    PREPARED = "prepared"
+    CLIPPED = "clipped"
+    SUBMITTED = "submitted"
+    PROGRESS = "progress"
+    OUTCOME = "outcome"
+    VERIFICATION = "verification"
+    DIFFERENCE = "difference"
+    PROTECTION = "protection"
+    ADOPTED = "adopted"
+    WORD = "word"
+    RECOVERY = "recovery"
+    ERROR = "error"
+
+
+class IntentState(StrEnum):
+    """Where an intent stands."""
+
+    PREPARED = "prepared"
+    ACCEPTED = "accepted"
+    FILLED = "filled"
+    """Done in full; of a cancel or a stop: the venue shows that it is as asked."""
+    CANCELLED = "cancelled"
+    """Ended with less than the whole, perhaps nothing; also: never sent, since there was nothing to do."""
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    ABANDONED = "abandoned"
+
+
+TERMINAL = frozenset({IntentState.FILLED, IntentState.CANCELLED, IntentState.REJECTED, IntentState.ABANDONED})
+
+
+class Started(Struct, frozen=True):
+    """The daemon began."""
+
+    version: str
+    pid: int
+    mode: str
+    network: str
+    accounts: tuple[str, ...]
+    rules: str
+    """Digest of the rule text."""
+
+
+class Stopped(Struct, frozen=True):
+    """The daemon ended on purpose."""
+
+    reason: str
+
+
+class Decision(Struct, frozen=True):
+    """One cycle's decision. `input` and `rules` are digests of blobs: deciding again gives the same plan."""
+
+    input: str
+    rules: str
+    armed: bool
+    findings: tuple[Finding, ...]
+    """Findings that changed or act."""
+    plan: Plan | None
+    note: str = ""
+
+
+class FindingChanged(Struct, frozen=True):
+    """A rule changed its state on a target."""
+
+    finding: Finding
+    before: State | None
+    """None when the rule is seen for the first time."""
+
+
+class PositionSeen(Struct, frozen=True):
+    """The position that an intent is about, as the guard last saw it."""
+
+    contracts: Decimal
+    contract_size: Decimal
+    entry_price: Figure
+    mark_price: Figure
+    read_at: datetime
+    """The venue's time."""
+
+
+class Prepared(Struct, frozen=True):
+    """A request that is about to be sent."""
+
+    step: Step
+    before: PositionSeen | None
+    """None where the request is not about a position."""
+
+
+class Clipped(Struct, frozen=True):
+    """The position had shrunk: less than planned is sent."""
+
+    planned: Decimal
+    contracts: Decimal
+    reason: str
+
+
+class Submitted(Struct, frozen=True):
+    """The venue's answer to the one submission."""
+
+    answer: Answer
+    sent_at: datetime
+
+
+class Standing(Struct, frozen=True):
+    """Where an intent stands, with the evidence. Money is in USD, sizes in contracts."""
+
+    state: IntentState
+    evidence: str
+    code: str = ""
+    order_id: str = ""
+    filled: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    fee: Decimal = Decimal(0)
+    notional: Decimal = Decimal(0)
+    """Value that was traded."""
+    loss: Decimal = Decimal(0)
+    """Realised loss and cost that the order caused; gains count as 0."""
+    looked_at: datetime | None = None
+    """The venue's time of the look-up that gave the evidence."""
+
+
+class Progress(Standing, frozen=True):
+    """An intent that has not ended: accepted or unknown."""
+
+
+class Outcome(Standing, frozen=True):
+    """How an intent ended: filled, cancelled, rejected or abandoned."""
+
+
+class Verification(Struct, frozen=True):
+    """What an intent changed, seen on a fresh snapshot."""
+
+    symbol: str
+    side: str
+    planned: Decimal
+    executed: Decimal
+    before: Decimal
+    after: Decimal
+    agrees: bool
+    """Whether the position fell by what was executed."""
+    note: str = ""
+
+
+class DifferencesSeen(Struct, frozen=True):
+    """Our recomputation and the venue's own figures differ."""
+
+    differences: tuple[Difference, ...]
+
+
+class Shelter(StrEnum):
+    """Whether a position's stop rests at the venue."""
+
+    VERIFIED = "verified"
+    MISPLACED = "misplaced"
+    """A stop rests, but not where it was asked for."""
+    UNPROTECTED = "unprotected"
+    UNKNOWN = "unknown"
+
+
+class Protection(Struct, frozen=True):
+    """The protective stop of a position, read back from the venue."""
+
+    symbol: str
+    side: str
+    shelter: Shelter
+    wanted: Decimal | None
+    found: Decimal | None
+    note: str = ""
+
+
+class Adopted(Struct, frozen=True):
+    """An order that carries the guard's prefix at the venue, and that the journal did not know."""
+
+    order: Order
+    note: str
+
+
+class Command(StrEnum):
+    """What an operator may say."""
+
+    HALT = "halt"
+    RESUME = "resume"
+    SILENCE = "silence"
+    APPROVE = "approve"
+    ABANDON = "abandon"
+
+
+class Word(Struct, frozen=True):
+    """The operator's word, or a rule's."""
+
+    command: Command
+    who: str
+    why: str
+
+
+class Recovered(Struct, frozen=True):
+    """What start-up found before it might trade."""
+
+    settled: tuple[str, ...]
+    """Intents that were open and have ended."""
+    open: tuple[str, ...]
+    """Intents that are still open."""
+    adopted: tuple[str, ...]
+    """Client ids of orders that the journal did not know."""
+    unprotected: tuple[str, ...]
+    """Positions without a stop."""
+    orphan_stops: tuple[str, ...]
+    """Venue ids of stops without a position."""
+    failures: tuple[str, ...] = ()
+    """Look-ups that the venue did not answer."""
+
+
+class Failure(Struct, frozen=True):
+    """A call to a venue, or a part of the guard, that failed."""
+
+    call: str
+    verdict: Verdict | None
+    code: str
+    message: str
+
+
+Record: TypeAlias = (
+    Started
+    | Stopped
+    | Decision
+    | FindingChanged
+    | Prepared
+    | Clipped
+    | Submitted
+    | Progress
+    | Outcome
+    | Verification
+    | DifferencesSeen
+    | Protection
+    | Adopted
+    | Word
+    | Recovered
+    | Failure
+)
+
+BODIES: dict[Kind, type[Record]] = {
+    Kind.STARTED: Started,
+    Kind.STOPPED: Stopped,
+    Kind.DECISION: Decision,
+    Kind.FINDING: FindingChanged,
+    Kind.PREPARED: Prepared,
+    Kind.CLIPPED: Clipped,
+    Kind.SUBMITTED: Submitted,
+    Kind.PROGRESS: Progress,
+    Kind.OUTCOME: Outcome,
+    Kind.VERIFICATION: Verification,
+    Kind.DIFFERENCE: DifferencesSeen,
+    Kind.PROTECTION: Protection,
+    Kind.ADOPTED: Adopted,
+    Kind.WORD: Word,
+    Kind.RECOVERY: Recovered,
+    Kind.ERROR: Failure,
+}
+
+KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoders = {kind: msgspec.json.Decoder(body) for kind, body in BODIES.items()}
+
+
+def canonical(value: object) -> bytes:
+    """Encode a value as canonical JSON: equal values give equal bytes."""
+    return _encoder.encode(value)
+
+
+def decode(kind: Kind, body: str) -> Record:
+    """Decode the body of an entry; raises `msgspec.ValidationError` where it does not fit its kind."""
+    return _decoders[kind].decode(body)
