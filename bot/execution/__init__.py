@@ -1,0 +1,33 @@
+"""Intents, their states, settlement, protective stops and recovery."""
+
+from bot.execution.executor import Executor, IntentNotRecordedError
+from bot.execution.halts import Halt, NothingOpenError, abandon, halt, halted, resume
+from bot.execution.intents import IllegalTransitionError, Intent, StoryError, fold
+from bot.execution.recovery import OWN_PREFIX, recover
+from bot.execution.report import ExecutionReport, Held, StepResult
+from bot.execution.settlement import Settlement
+from bot.execution.terms import ExecutionTerms
+from bot.journal.records import IntentState
+
+__all__ = [
+    "OWN_PREFIX",
+    "ExecutionReport",
+    "ExecutionTerms",
+    "Executor",
+    "Halt",
+    "Held",
+    "IllegalTransitionError",
+    "Intent",
+    "IntentNotRecordedError",
+    "IntentState",
+    "NothingOpenError",
+    "Settlement",
+    "StepResult",
+    "StoryError",
+    "abandon",
+    "fold",
+    "halt",
+    "halted",
+    "recover",
+    "resume",
+]

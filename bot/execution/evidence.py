@@ -1,0 +1,197 @@
+"""What the venue's evidence proves about an intent. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeAlias
+
+from bot.execution.intents import Intent
+from bot.execution.terms import ExecutionTerms
+from bot.journal.records import TERMINAL, IntentState, Outcome, Progress
+from bot.model import (
+    CancelRequest,
+    Fill,
+    NotFound,
+    OrderReport,
+    OrderRequest,
+    OrderSide,
+    OrderStatus,
+    Position,
+    Side,
+    Snapshot,
+    StopRequest,
+    position_key,
+)
+
+Evidence: TypeAlias = Progress | Outcome
+
+STATES = {
+    OrderStatus.OPEN: IntentState.ACCEPTED,
+    OrderStatus.FILLED: IntentState.FILLED,
+    OrderStatus.CANCELLED: IntentState.CANCELLED,
+    OrderStatus.REJECTED: IntentState.REJECTED,
+}
+
+
+def standing_of(intent: Intent, report: OrderReport) -> Evidence:
+    """Take over what the venue's own lists say of an order."""
+    state = STATES[report.status]
+    notional, loss = money(intent, report.filled, report.average_price, report.fee)
+    evidence = f"the venue lists it as {report.status.value}, {report.filled} of {report.contracts} filled"
+    kind = Outcome if state in TERMINAL else Progress
+    return kind(
+        state=state,
+        evidence=f"{evidence} ({report.reason})" if report.reason else evidence,
+        order_id=report.order_id,
+        filled=report.filled,
+        average_price=report.average_price,
+        fee=report.fee,
+        notional=notional,
+        loss=loss,
+        looked_at=report.at,
+    )
+
+
+def money(intent: Intent, filled: Decimal, price: Decimal | None, fee: Decimal) -> tuple[Decimal, Decimal]:
+    """USD traded, and USD lost by it: realised against entry, or against mark where that is more, and the
+    fee.
+
+    For linear contracts. Gains and rebates count as 0: a budget for losses is not refilled by luck. Where the
+    venue names no price, the plan's own figures stand in.
+    """
+    paid = max(fee, Decimal(0))
+    request, before = intent.prepared.step.request, intent.prepared.before
+    if not filled or not isinstance(request, OrderRequest):
+        return Decimal(0), paid
+    if price is None or before is None:
+        share = filled / request.contracts
+        step = intent.prepared.step
+        return Decimal(str(step.notional)) * share, max(Decimal(str(step.cost)), Decimal(0)) * share + paid
+    coins = filled * before.contract_size
+    falls = [
+        (reference - price) * request.position_side.sign * coins
+        for reference in (before.entry_price, before.mark_price)
+        if isinstance(reference, Decimal)
+    ]
+    return coins * price, max([*falls, Decimal(0)]) + paid
+
+
+def expired_for(intent: Intent, at: datetime, terms: ExecutionTerms) -> timedelta:
+    """Time that has passed since the order would have had to be visible, by the venue's clock.
+
+    Counted from the first look-up, which came after the request had been signed; negative before that.
+    """
+    window = timedelta(seconds=terms.recv_window_seconds + terms.visibility_seconds)
+    return at - (intent.asked_at or at) - window
+
+
+def not_yet(intent: Intent, found: NotFound) -> Progress:
+    """The first look-up found nothing: no verdict, but the clock for one begins."""
+    accepted = intent.state is IntentState.ACCEPTED
+    return Progress(
+        state=IntentState.ACCEPTED if accepted else IntentState.UNKNOWN,
+        evidence="not found in open, past and executed orders yet, which proves nothing",
+        order_id=intent.standing.order_id if intent.standing else "",
+        looked_at=found.at,
+    )
+
+
+def from_fills(intent: Intent, fills: Sequence[Fill], at: datetime) -> Outcome | None:
+    """The outcome of an order that only its executions still show; None where they hold none of it."""
+    own = {fill.fill_id: fill for fill in fills if fill.client_order_id == intent.intent}.values()
+    if not own:
+        return None
+    filled = sum((fill.contracts for fill in own), Decimal(0))
+    price = sum((fill.contracts * fill.price for fill in own), Decimal(0)) / filled
+    fee = sum((fill.fee for fill in own), Decimal(0))
+    notional, loss = money(intent, filled, price, fee)
+    return Outcome(
+        state=IntentState.FILLED if filled >= intent.contracts else IntentState.CANCELLED,
+        evidence=f"not in the lists of orders, but {len(own)} executions carry its id",
+        order_id=next(iter(own)).order_id,
+        filled=filled,
+        average_price=price,
+        fee=fee,
+        notional=notional,
+        loss=loss,
+        looked_at=at,
+    )
+
+
+def doubt(intent: Intent, fills: Sequence[Fill], positions: Sequence[Position]) -> str:
+    """Why absence is not proven although the lists are empty; '' where the position agrees."""
+    request, before = intent.prepared.step.request, intent.prepared.before
+    if before is None or not isinstance(request, OrderRequest):
+        return ""
+    key = position_key(request.symbol, request.position_side)
+    now = next((position.contracts for position in positions if position.key == key), Decimal(0))
+    closing = OrderSide.SELL if request.position_side is Side.LONG else OrderSide.BUY
+    explained = sum(
+        (fill.contracts for fill in {fill.fill_id: fill for fill in fills}.values() if fill.side is closing),
+        Decimal(0),
+    )
+    if before.contracts - now > explained:
+        fell = f"the position fell from {before.contracts} to {now}"
+        return f"{fell}, and executions of others explain only {explained}"
+    return ""
+
+
+def absent(intent: Intent, found: NotFound, terms: ExecutionTerms) -> Outcome:
+    """The order never arrived: nothing of it anywhere, long after its request had expired."""
+    seconds = expired_for(intent, found.at, terms).total_seconds() + terms.visibility_seconds
+    return Outcome(
+        state=IntentState.REJECTED,
+        evidence=f"not found in open, past and executed orders {seconds:.0f} s after its request expired",
+        code="never_arrived",
+        order_id=intent.standing.order_id if intent.standing else "",
+        looked_at=found.at,
+    )
+
+
+def seen_in(intent: Intent, snapshot: Snapshot, terms: ExecutionTerms) -> Outcome | None:
+    """What a snapshot that is younger than the request shows of a cancel or a stop; None for nothing yet.
+
+    Both may be sent again without harm, so the guard's own clock is good enough here.
+    """
+    request = intent.prepared.step.request
+    age = (snapshot.taken_at - (intent.sent_at or intent.prepared_at)).total_seconds()
+    if age <= 0 or isinstance(request, OrderRequest):
+        return None
+    if isinstance(request, CancelRequest):
+        state, seen = _cancel_in(request, snapshot)
+    else:
+        state, seen = _stop_in(request, snapshot)
+    if state is None:
+        if age <= terms.recv_window_seconds + terms.visibility_seconds:
+            return None
+        state = IntentState.CANCELLED if intent.state is IntentState.ACCEPTED else IntentState.REJECTED
+    return Outcome(state=state, evidence=seen, looked_at=snapshot.times.oldest)
+
+
+def _cancel_in(request: CancelRequest, snapshot: Snapshot) -> tuple[IntentState | None, str]:
+    if any(order.order_id == request.order_id for order in (*snapshot.orders, *snapshot.stops)):
+        return None, f"order {request.order_id} still rests"
+    return IntentState.FILLED, f"order {request.order_id} rests no more"
+
+
+def _stop_in(request: StopRequest, snapshot: Snapshot) -> tuple[IntentState | None, str]:
+    position = snapshot.position(position_key(request.symbol, request.position_side))
+    if position is None:
+        return IntentState.CANCELLED, "the position is gone, and its stop with it"
+    resting = resting_stop(position, snapshot)
+    market = snapshot.markets.get(request.symbol)
+    step = market.price_step if market else Decimal(0)
+    if resting is not None and abs(resting - request.trigger_price) <= step:
+        return IntentState.FILLED, f"the position's stop rests at {resting}"
+    return None, f"the position's stop rests at {resting}, not at {request.trigger_price}"
+
+
+def resting_stop(position: Position, snapshot: Snapshot) -> Decimal | None:
+    """Trigger of the position's own stop, as the position or the list of stops shows it."""
+    if isinstance(position.stop_price, Decimal):
+        return position.stop_price
+    for stop in snapshot.stops:
+        same = stop.symbol == position.symbol and stop.position_index == position.position_index
+        if same and stop.attached:
+            return stop.trigger_price
+    return None

@@ -1,0 +1,307 @@
+"""Carries out plans: the record first, then one submission, then the evidence."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from bot.clock import Clock
+from bot.errors import ReefError
+from bot.exchange.errors import GatewayError
+from bot.exchange.protocol import Gateway
+from bot.execution import gate, halts
+from bot.execution.intents import VERDICTS, Intent, advance
+from bot.execution.protection import read_back
+from bot.execution.recorder import Recorder
+from bot.execution.report import ExecutionReport, Held, StepResult, held_back, result_of
+from bot.execution.settlement import Settlement, Settler
+from bot.execution.terms import ExecutionTerms
+from bot.execution.verification import verifications
+from bot.journal import Draft, DuplicateIntentError, JournalError, JournalWorker
+from bot.journal.records import (
+    TERMINAL,
+    Clipped,
+    IntentState,
+    Outcome,
+    PositionSeen,
+    Prepared,
+    Progress,
+    Protection,
+    Record,
+    Submitted,
+    Verification,
+)
+from bot.model import (
+    Answer,
+    CancelRequest,
+    OrderRequest,
+    Plan,
+    Snapshot,
+    Step,
+    StopRequest,
+    Verdict,
+    position_key,
+)
+
+GONE = "position_gone"
+"""Code of an order that was not sent because its position is gone or has flipped."""
+
+STOPPING = frozenset({Verdict.THROTTLED, Verdict.AUTH, Verdict.MAINTENANCE})
+"""After such an answer the rest of a plan would fare the same, or make a ban longer."""
+
+
+class IntentNotRecordedError(ReefError):
+    """An intent could not be committed, so it was not sent. `report` tells of the steps before it."""
+
+    def __init__(self, account: str, step: Step, report: ExecutionReport, error: JournalError) -> None:
+        super().__init__(
+            f"account {account}: {step.kind.value} {step.request.symbol} was not sent, nor what follows it, "
+            f"since its intent could not be recorded: {error}"
+        )
+        self.account = account
+        self.step = step
+        self.report = report
+
+
+class Executor:
+    """Acts for one account. Calls must not overlap.
+
+    Armed is a word of the owner: disarmed (the default) prepares and sends nothing; it may be set at run
+    time.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        worker: JournalWorker,
+        clock: Clock,
+        *,
+        armed: bool = False,
+        terms: ExecutionTerms | None = None,
+    ) -> None:
+        self.armed = armed
+        self._gateway = gateway
+        self.worker = worker
+        self.clock = clock
+        self.terms = terms or ExecutionTerms()
+        self._recorder = Recorder(worker, clock, self.terms)
+        self.settler = Settler(gateway, self._recorder, clock, self.terms)
+        self._wanted_stops: dict[str, Decimal] = {}
+        self._shelters: dict[str, Protection] = {}
+
+    @property
+    def account(self) -> str:
+        """Name of the account."""
+        return self._gateway.account
+
+    async def carry_out(self, plan: Plan, snapshot: Snapshot) -> ExecutionReport:
+        """Carry out the steps of a plan in their order, then halt the account where the plan asks for it.
+
+        `snapshot` is the one that the plan was made from. The account is halted only when every step did all
+        that it was meant to do; otherwise the next cycle's plan has the rest, and asks again. Raises
+        `IntentNotRecordedError`.
+        """
+        report = await self._carry(plan.steps, snapshot)
+        if not (plan.halt and self.armed and report.complete):
+            return report
+        try:
+            await self.worker.call(
+                halts.halt,
+                self.worker.journal,
+                self.account,
+                who="the rules",
+                why=plan.halt,
+                at=self.clock.now(),
+            )
+        except JournalError:
+            return replace(report, unrecorded=report.unrecorded + 1)
+        return replace(report, halted=plan.halt)
+
+    async def protect(self, steps: Sequence[Step], snapshot: Snapshot) -> ExecutionReport:
+        """Carry out PROTECT steps. A halt does not hold them back. Raises `IntentNotRecordedError`."""
+        return await self._carry(steps, snapshot)
+
+    async def settle(self, snapshot: Snapshot) -> Settlement:
+        """Look up every open intent and record the evidence.
+
+        Raises `JournalError` when earlier evidence still cannot be recorded, and nothing is looked up then.
+        """
+        await self._recorder.flush()
+        return await self.settler.settle(await self.open_intents(), snapshot)
+
+    async def open_intents(self) -> tuple[Intent, ...]:
+        """Intents that have not ended, oldest first."""
+        return await self.worker.call(gate.open_intents, self.worker.journal, self.account)
+
+    async def blocked_symbols(self) -> frozenset[str]:
+        """Symbols on which an order has not ended: no new order is sent there."""
+        return frozenset(intent.symbol for intent in await self.open_intents() if intent.is_order)
+
+    async def verify(
+        self, report: ExecutionReport, before: Snapshot, after: Snapshot
+    ) -> tuple[Verification, ...]:
+        """Record what the orders of a report changed, seen on a fresh snapshot."""
+        now = self.clock.now()
+        seen = verifications(report, before, after)
+        await self._recorder.note(
+            [
+                Draft(now, self.account, verification, result.step.episode, result.intent)
+                for result, verification in seen
+            ]
+        )
+        return tuple(verification for _, verification in seen)
+
+    async def verify_protection(self, snapshot: Snapshot) -> tuple[Protection, ...]:
+        """Read the stop of every position back; what changed since the last time is recorded."""
+        held = {position.key for position in snapshot.positions}
+        for gone in (self._wanted_stops.keys() | self._shelters.keys()) - held:
+            self._wanted_stops.pop(gone, None)
+            self._shelters.pop(gone, None)
+        keys = (position.key for position in snapshot.positions)
+        read = dict(zip(keys, read_back(snapshot, self._wanted_stops), strict=True))
+        news = [protection for key, protection in read.items() if self._shelters.get(key) != protection]
+        self._shelters = read
+        now = self.clock.now()
+        await self._recorder.note([Draft(now, self.account, protection) for protection in news])
+        return tuple(read.values())
+
+    async def record(self, drafts: Sequence[Draft]) -> None:
+        """Note entries in the order of this account's others; what the journal refuses now is kept."""
+        await self._recorder.note(drafts)
+
+    async def _carry(self, steps: Sequence[Step], snapshot: Snapshot) -> ExecutionReport:
+        results: list[StepResult] = []
+        stopped: Answer | None = None
+        for step in steps:
+            if not self.armed:
+                results.append(held_back(step, Held.DISARMED, "disarmed: planned, not sent"))
+                continue
+            if stopped is not None:
+                why = f"the venue answered {stopped.verdict.value} before: {stopped.message}"
+                results.append(held_back(step, Held.VENUE_CLOSED, why))
+                continue
+            try:
+                result, answer = await self._one(step, snapshot)
+            except JournalError as error:
+                report = self._report(results, None)
+                raise IntentNotRecordedError(self.account, step, report, error) from error
+            results.append(result)
+            if answer is not None and answer.verdict in STOPPING:
+                stopped = answer
+        return self._report(results, stopped)
+
+    def _report(self, results: Sequence[StepResult], stopped: Answer | None) -> ExecutionReport:
+        return ExecutionReport(
+            account=self.account,
+            at=self.clock.now(),
+            results=tuple(results),
+            stopped=stopped,
+            halted=next((result.evidence for result in results if result.held is Held.HALTED), ""),
+            unrecorded=self._recorder.unrecorded,
+        )
+
+    async def _one(self, step: Step, snapshot: Snapshot) -> tuple[StepResult, Answer | None]:
+        await self._recorder.flush()
+        passed = await self.worker.call(gate.admit, self.worker.journal, self.account, step)
+        if isinstance(passed, gate.Barred):
+            return held_back(step, passed.held, passed.why), None
+        intent = self._intent(passed, snapshot)
+        try:
+            await self._recorder.commit(self._draft(intent, intent.prepared))
+        except DuplicateIntentError as error:
+            return held_back(step, Held.ALREADY_PREPARED, str(error)), None
+        intent = await self._fitted(intent, snapshot)
+        if intent.ended:
+            return result_of(step, intent, nothing_to_do=_code(intent) == GONE), None
+        intent, answer = await self._send(intent)
+        return result_of(step, intent, nothing_to_do=answer.verdict is Verdict.NOTHING_TO_DO), answer
+
+    def _intent(self, step: Step, snapshot: Snapshot) -> Intent:
+        return Intent(
+            intent=step.request.client_order_id,
+            account=self.account,
+            episode=step.episode,
+            prepared=Prepared(step, _seen(step, snapshot)),
+            prepared_at=self.clock.now(),
+            state=IntentState.PREPARED,
+        )
+
+    def _draft(self, intent: Intent, body: Record) -> Draft:
+        return Draft(self.clock.now(), self.account, body, intent.episode, intent.intent)
+
+    async def _fitted(self, intent: Intent, snapshot: Snapshot) -> Intent:
+        """Read the position again where the snapshot is old or does not show it.
+
+        Never send more than it holds.
+        """
+        request = intent.prepared.step.request
+        if not isinstance(request, OrderRequest):
+            return intent
+        age = (self.clock.now() - snapshot.taken_at).total_seconds()
+        if intent.prepared.before is not None and age <= self.terms.reread_after_seconds:
+            return intent
+        try:
+            room = gate.room(request, await self._gateway.positions(request.symbol))
+        except GatewayError as error:
+            return await self._unsent(intent, f"the position could not be read again: {error}", "not_read")
+        if isinstance(room, str):
+            return await self._unsent(intent, room, GONE)
+        if room == request.contracts:
+            return intent
+        clipped = Clipped(planned=request.contracts, contracts=room, reason="the position holds no more")
+        await self._recorder.commit(self._draft(intent, clipped))
+        return replace(intent, clipped=room)
+
+    async def _unsent(self, intent: Intent, why: str, code: str) -> Intent:
+        outcome = Outcome(state=IntentState.CANCELLED, evidence=f"not sent: {why}", code=code)
+        await self._recorder.note([self._draft(intent, outcome)])
+        return advance(intent, outcome)
+
+    async def _send(self, intent: Intent) -> tuple[Intent, Answer]:
+        request = intent.prepared.step.request
+        if isinstance(request, OrderRequest):
+            request = replace(request, contracts=intent.contracts)
+        sent_at = self.clock.now()
+        answer = await self._gateway.submit(request)
+        standing = _standing_after(answer)
+        await self._recorder.note(
+            [self._draft(intent, Submitted(answer, sent_at)), self._draft(intent, standing)]
+        )
+        intent = advance(replace(intent, sent_at=sent_at), standing)
+        if isinstance(request, StopRequest) and standing.state is not IntentState.REJECTED:
+            self._wanted_stops[position_key(request.symbol, request.position_side)] = request.trigger_price
+        if isinstance(request, OrderRequest) and not intent.ended:
+            intent = await self.settler.follow(intent)
+        return intent, answer
+
+
+def _code(intent: Intent) -> str:
+    return intent.standing.code if intent.standing else ""
+
+
+def _seen(step: Step, snapshot: Snapshot) -> PositionSeen | None:
+    request = step.request
+    if isinstance(request, CancelRequest):
+        return None
+    position = snapshot.position(position_key(request.symbol, request.position_side))
+    if position is None:
+        return None
+    return PositionSeen(
+        contracts=position.contracts,
+        contract_size=position.contract_size,
+        entry_price=position.entry_price,
+        mark_price=position.mark_price,
+        read_at=snapshot.times.positions,
+    )
+
+
+def _standing_after(answer: Answer) -> Progress | Outcome:
+    state = VERDICTS[answer.verdict]
+    kind = Outcome if state in TERMINAL else Progress
+    return kind(
+        state=state,
+        evidence=f"the venue answered {answer.verdict.value}"
+        + (f": {answer.message}" if answer.message else ""),
+        code=answer.code,
+        order_id=answer.order_id,
+    )

@@ -1,0 +1,63 @@
+"""What must hold before a step may be prepared, and before a prepared order may leave."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.execution.halts import halted
+from bot.execution.intents import Intent, fold
+from bot.execution.report import Held
+from bot.journal import Journal
+from bot.model import OrderRequest, Position, Step, StopRequest, position_key
+
+
+class Barred(Struct, frozen=True):
+    """A step that may not be prepared."""
+
+    held: Held
+    why: str
+
+
+def open_intents(journal: Journal, account: str) -> tuple[Intent, ...]:
+    """Work out the open intents of an account, oldest first."""
+    return tuple(fold(entries) for entries in journal.open_intents(account))
+
+
+def admit(journal: Journal, account: str, step: Step) -> Step | Barred:
+    """Let a step pass, or say why not.
+
+    Only orders are held back by an order that has not ended: a cancel or a stop that reaches the venue twice
+    changes nothing, and protection must not wait. A stop may be asked for again at the same trigger, for
+    example after somebody removed it: it gets a name of its own then.
+    """
+    name = step.request.client_order_id
+    if isinstance(step.request, StopRequest):
+        earlier = journal.attempts(name)
+        return _renamed(step, f"{name}.{earlier + 1}") if earlier else step
+    order = halted(journal, account)
+    if order is not None:
+        return Barred(Held.HALTED, f"halted by {order.who} at {order.at:%Y-%m-%d %H:%M:%S} UTC: {order.why}")
+    if journal.attempts(name):
+        return Barred(Held.ALREADY_PREPARED, f"intent {name} is in the journal and is never sent twice")
+    if isinstance(step.request, OrderRequest):
+        for intent in open_intents(journal, account):
+            if intent.is_order and intent.symbol == step.request.symbol:
+                return Barred(Held.UNKNOWN_OUTCOME, f"intent {intent.intent} there is {intent.state.value}")
+    return step
+
+
+def _renamed(step: Step, name: str) -> Step:
+    return replace(step, request=replace(step.request, client_order_id=name))
+
+
+def room(request: OrderRequest, positions: Sequence[Position]) -> Decimal | str:
+    """Contracts that may be sent now that the position was read again, or why none may."""
+    key = position_key(request.symbol, request.position_side)
+    for position in positions:
+        if position.key == key:
+            return min(request.contracts, position.contracts)
+    if any(position.symbol == request.symbol for position in positions):
+        return f"there is no {request.position_side.value} position any more, only one on the other side"
+    return f"the {request.position_side.value} position is gone"

@@ -1,0 +1,174 @@
+"""Intents and the only ways in which their state may change."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.errors import ReefError
+from bot.journal import Entry
+from bot.journal.records import (
+    TERMINAL,
+    Clipped,
+    IntentState,
+    Prepared,
+    Standing,
+    Submitted,
+)
+from bot.model import OrderRequest, Verdict
+
+ALLOWED: dict[IntentState, frozenset[IntentState]] = {
+    IntentState.PREPARED: frozenset(
+        {
+            IntentState.ACCEPTED,
+            IntentState.CANCELLED,
+            IntentState.REJECTED,
+            IntentState.UNKNOWN,
+            IntentState.ABANDONED,
+        }
+    ),
+    IntentState.ACCEPTED: frozenset(
+        {
+            IntentState.ACCEPTED,
+            IntentState.FILLED,
+            IntentState.CANCELLED,
+            IntentState.REJECTED,
+            IntentState.ABANDONED,
+        }
+    ),
+    IntentState.UNKNOWN: frozenset(
+        {
+            IntentState.UNKNOWN,
+            IntentState.ACCEPTED,
+            IntentState.FILLED,
+            IntentState.CANCELLED,
+            IntentState.REJECTED,
+            IntentState.ABANDONED,
+        }
+    ),
+    IntentState.FILLED: frozenset(),
+    IntentState.CANCELLED: frozenset(),
+    IntentState.REJECTED: frozenset(),
+    IntentState.ABANDONED: frozenset(),
+}
+"""Where an intent may go from each state. An order that is known to be accepted never becomes unknown again.
+
+Here an intent may go from each state. An order that is known to be accepted never becomes unknown again.
+"""
+
+VERDICTS: dict[Verdict, IntentState] = {
+    Verdict.ACCEPTED: IntentState.ACCEPTED,
+    Verdict.DUPLICATE: IntentState.ACCEPTED,
+    Verdict.REJECTED: IntentState.REJECTED,
+    Verdict.THROTTLED: IntentState.REJECTED,
+    Verdict.AUTH: IntentState.REJECTED,
+    Verdict.MAINTENANCE: IntentState.REJECTED,
+    Verdict.NOTHING_TO_DO: IntentState.CANCELLED,
+    Verdict.UNKNOWN: IntentState.UNKNOWN,
+}
+"""What the venue's answer makes of a prepared intent. Throttled, auth and maintenance were not executed."""
+
+
+class IllegalTransitionError(ReefError):
+    """An intent was to go where its state does not lead."""
+
+    def __init__(self, intent: str, before: IntentState, after: IntentState) -> None:
+        super().__init__(
+            f"intent {intent} cannot go from {before.value} to {after.value}. "
+            "The record was left as it is; run `reef journal verify`."
+        )
+        self.intent = intent
+        self.before = before
+        self.after = after
+
+
+class StoryError(ReefError):
+    """The entries of an intent do not begin with its preparation."""
+
+    def __init__(self, intent: str, came: str) -> None:
+        super().__init__(f"intent {intent or '(none)'}: {came}. Run `reef journal verify`.")
+
+
+class Intent(Struct, frozen=True):
+    """One request that was committed before it was sent, with what is known of it."""
+
+    intent: str
+    """The client order id."""
+    account: str
+    episode: str
+    prepared: Prepared
+    prepared_at: datetime
+    state: IntentState
+    standing: Standing | None = None
+    """The latest evidence."""
+    clipped: Decimal | None = None
+    """Contracts that were sent instead of the planned ones."""
+    sent_at: datetime | None = None
+    asked_at: datetime | None = None
+    """The venue's time of the first look-up that came after the request had been signed."""
+
+    @property
+    def symbol(self) -> str:
+        """Unified symbol of the request."""
+        return self.prepared.step.request.symbol
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can become of it."""
+        return self.state in TERMINAL
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it trades; cancels and stops do not."""
+        return isinstance(self.prepared.step.request, OrderRequest)
+
+    @property
+    def contracts(self) -> Decimal:
+        """Contracts that were, or would be, sent; 0 for cancels and stops."""
+        if self.clipped is not None:
+            return self.clipped
+        request = self.prepared.step.request
+        return request.contracts if isinstance(request, OrderRequest) else Decimal(0)
+
+
+def advance(intent: Intent, standing: Standing) -> Intent:
+    """Apply evidence to an intent; raises `IllegalTransitionError`."""
+    if standing.state not in ALLOWED[intent.state]:
+        raise IllegalTransitionError(intent.intent, intent.state, standing.state)
+    return replace(
+        intent,
+        state=standing.state,
+        standing=standing,
+        asked_at=intent.asked_at or standing.looked_at,
+    )
+
+
+def fold(entries: Sequence[Entry]) -> Intent:
+    """Work out an intent from its journal entries, oldest first.
+
+    Raises `StoryError`, `IllegalTransitionError`.
+    """
+    if not entries:
+        raise StoryError("", "there are no entries")
+    first = entries[0].record
+    if not isinstance(first, Prepared):
+        raise StoryError(entries[0].intent, f"the first entry is {entries[0].kind}, not its preparation")
+    intent = Intent(
+        intent=entries[0].intent,
+        account=entries[0].account,
+        episode=entries[0].episode,
+        prepared=first,
+        prepared_at=entries[0].time,
+        state=IntentState.PREPARED,
+    )
+    for entry in entries[1:]:
+        record = entry.record
+        if isinstance(record, Standing):
+            intent = advance(intent, record)
+        elif isinstance(record, Submitted):
+            intent = replace(intent, sent_at=record.sent_at)
+        elif isinstance(record, Clipped):
+            intent = replace(intent, clipped=record.contracts)
+    return intent

@@ -1,0 +1,153 @@
+"""Asks the venue what became of open intents, until its evidence settles each of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from bot.clock import Clock
+from bot.exchange.errors import GatewayError
+from bot.exchange.protocol import Gateway
+from bot.execution import evidence
+from bot.execution.evidence import Evidence
+from bot.execution.intents import Intent, advance
+from bot.execution.recorder import Recorder
+from bot.execution.terms import ExecutionTerms
+from bot.journal import Draft
+from bot.journal.records import TERMINAL, IntentState, Progress
+from bot.model import NotFound, OrderReport, Snapshot
+
+UNANSWERED = Progress(
+    state=IntentState.UNKNOWN, evidence="no answer is on record: the guard stopped in between"
+)
+"""What a crash between the record and the answer leaves."""
+
+
+class Settlement(Struct, frozen=True):
+    """What a round of look-ups gave, by client order id."""
+
+    ended: tuple[Intent, ...]
+    open: tuple[Intent, ...]
+    failures: tuple[str, ...]
+    """Look-ups that the venue did not answer, in words."""
+
+
+class Settler:
+    """Settles intents of one account."""
+
+    def __init__(self, gateway: Gateway, recorder: Recorder, clock: Clock, terms: ExecutionTerms) -> None:
+        self._gateway = gateway
+        self._recorder = recorder
+        self._clock = clock
+        self._terms = terms
+        self._missing: dict[str, datetime] = {}
+        """When an order that should have been visible was missed first, by the venue's clock."""
+        self.doubts: dict[str, str] = {}
+        """Why an order that is not found is not given up, by client order id."""
+
+    @property
+    def awaits_second_look(self) -> bool:
+        """Whether an order was missed once, so that another look may settle it."""
+        return any(intent not in self.doubts for intent in self._missing)
+
+    async def settle(self, intents: Sequence[Intent], snapshot: Snapshot) -> Settlement:
+        """Look at each open intent once; evidence is recorded."""
+        after: list[Intent] = []
+        failures: list[str] = []
+        for intent in intents:
+            try:
+                after.append(
+                    await self.look_up(intent) if intent.is_order else await self._compare(intent, snapshot)
+                )
+            except GatewayError as error:
+                failures.append(str(error))
+                after.append(intent)
+        return Settlement(
+            ended=tuple(intent for intent in after if intent.ended),
+            open=tuple(intent for intent in after if not intent.ended),
+            failures=tuple(failures),
+        )
+
+    async def follow(self, intent: Intent) -> Intent:
+        """Look an order up at once after it was sent, a few times.
+
+        What is open then is left to the next cycle.
+        """
+        for attempt in range(self._terms.look_tries):
+            if attempt:
+                await self._clock.sleep(self._terms.look_pause_seconds)
+            try:
+                intent = await self.look_up(intent)
+            except GatewayError:
+                return intent
+            if intent.ended:
+                return intent
+        return intent
+
+    async def look_up(self, intent: Intent) -> Intent:
+        """Look an order up by its client order id; raises `GatewayError`."""
+        found = await self._gateway.find_order(intent.symbol, intent.intent)
+        if isinstance(found, OrderReport):
+            return await self._take(intent, evidence.standing_of(intent, found))
+        if intent.asked_at is None:
+            return await self._take(intent, evidence.not_yet(intent, found))
+        return await self._missed(intent, found)
+
+    async def _missed(self, intent: Intent, found: NotFound) -> Intent:
+        """Not found is a verdict only long after the fact, twice, and where executions and position agree."""
+        if evidence.expired_for(intent, found.at, self._terms).total_seconds() <= 0:
+            return intent
+        first = self._missing.setdefault(intent.intent, found.at)
+        if (found.at - first).total_seconds() < self._terms.second_look_seconds:
+            return intent
+        before = intent.prepared.before
+        fills = await self._gateway.fills(intent.symbol, before.read_at if before else intent.prepared_at)
+        executed = evidence.from_fills(intent, fills, found.at)
+        if executed is not None:
+            return await self._take(intent, executed)
+        doubt = evidence.doubt(intent, fills, await self._gateway.positions(intent.symbol))
+        if doubt:
+            return await self._doubted(intent, doubt)
+        return await self._take(intent, evidence.absent(intent, found, self._terms))
+
+    async def _doubted(self, intent: Intent, doubt: str) -> Intent:
+        if self.doubts.get(intent.intent) == doubt:
+            return intent
+        self.doubts[intent.intent] = doubt
+        standing = Progress(state=intent.state, evidence=f"not found, but not given up: {doubt}")
+        await self.record(intent, [standing])
+        return advance(intent, standing)
+
+    async def _compare(self, intent: Intent, snapshot: Snapshot) -> Intent:
+        seen = evidence.seen_in(intent, snapshot, self._terms)
+        return intent if seen is None else await self._take(intent, seen)
+
+    async def _take(self, intent: Intent, standing: Evidence) -> Intent:
+        found: list[Evidence] = []
+        if intent.state is IntentState.PREPARED and standing.state is not IntentState.UNKNOWN:
+            found.append(UNANSWERED)
+            intent = advance(intent, UNANSWERED)
+        if _says_nothing_new(intent, standing):
+            return intent
+        after = advance(intent, standing)
+        await self.record(intent, [*found, standing])
+        if after.ended:
+            self._missing.pop(intent.intent, None)
+            self.doubts.pop(intent.intent, None)
+        return after
+
+    async def record(self, intent: Intent, bodies: Sequence[Evidence]) -> None:
+        """Note evidence about an intent in the journal."""
+        now = self._clock.now()
+        await self._recorder.note(
+            [Draft(now, intent.account, body, intent.episode, intent.intent) for body in bodies]
+        )
+
+
+def _says_nothing_new(intent: Intent, standing: Evidence) -> bool:
+    known = intent.standing
+    return (
+        known is not None
+        and standing.state not in TERMINAL
+        and (standing.state, standing.filled, bool(intent.asked_at)) == (intent.state, known.filled, True)
+    )

@@ -1,0 +1,25 @@
+"""How patiently orders are followed up."""
+
+from msgspec import Struct
+
+
+class ExecutionTerms(Struct, frozen=True):
+    """Limits in seconds and tries."""
+
+    reread_after_seconds: float = 2.0
+    """A position is read again before an order when the snapshot is older than this."""
+    look_tries: int = 4
+    """Look-ups of an order at once after it was accepted.
+
+    What is still open then is followed up next cycle.
+    """
+    look_pause_seconds: float = 0.25
+    recv_window_seconds: float = 5.0
+    """After this long the venue no longer takes a signed request."""
+    visibility_seconds: float = 30.0
+    """For this long an order may stay invisible in the venue's lists after it was taken."""
+    second_look_seconds: float = 1.0
+    """Least time between the two look-ups that prove absence."""
+    record_tries: int = 3
+    """Attempts to record an answer before it is kept in memory."""
+    record_pause_seconds: float = 0.2

@@ -1,0 +1,44 @@
+"""What orders changed, seen on a fresh snapshot. Pure."""
+
+from decimal import Decimal
+
+from bot.execution.report import ExecutionReport, StepResult
+from bot.journal.records import Verification
+from bot.model import OrderRequest, Snapshot, position_key
+
+
+def verifications(
+    report: ExecutionReport, before: Snapshot, after: Snapshot
+) -> tuple[tuple[StepResult, Verification], ...]:
+    """Compare positions before and after the orders of a report that were sent."""
+    return tuple(
+        (result, _verification(result, result.step.request, before, after))
+        for result in report.results
+        if result.sent and isinstance(result.step.request, OrderRequest)
+    )
+
+
+def _verification(
+    result: StepResult, request: OrderRequest, before: Snapshot, after: Snapshot
+) -> Verification:
+    key = position_key(request.symbol, request.position_side)
+    was, now = _contracts(before, key), _contracts(after, key)
+    fell = was - now
+    note = ""
+    if fell != result.executed:
+        note = f"the position fell by {fell}, the order executed {result.executed}"
+    return Verification(
+        symbol=request.symbol,
+        side=request.position_side.value,
+        planned=request.contracts,
+        executed=result.executed,
+        before=was,
+        after=now,
+        agrees=not note,
+        note=note,
+    )
+
+
+def _contracts(snapshot: Snapshot, key: str) -> Decimal:
+    position = snapshot.position(key)
+    return position.contracts if position else Decimal(0)
