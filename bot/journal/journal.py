@@ -64,9 +64,10 @@ class Journal:
         `CorruptJournalError`.
         """
         packed = [(blob_digest(blob), zlib.compress(blob, 1)) for blob in blobs]
-        dated = at or (entries[-1].at if entries else None)
-        if memory and dated is None:
+        when = at or (entries[-1].at if entries else None)
+        if memory and when is None:
             raise ValueError("remembered state without an entry needs a time")
+        dated = stamp(when) if when else ""
         with self._mutex:
             lock = self._writable()
             lock.acquire()
@@ -82,7 +83,7 @@ class Journal:
         drafts: Sequence[Draft],
         memory: Mapping[tuple[str, str], str | None],
         packed: list[tuple[str, bytes]],
-        at: datetime | None,
+        dated: str,
     ) -> Head:
         cursor = self._cursor
         cursor.execute("BEGIN IMMEDIATE")
@@ -97,8 +98,8 @@ class Journal:
             for (account, name), body in memory.items():
                 if body is None:
                     cursor.execute(queries.DELETE_MEMORY, (account, name))
-                elif at is not None:
-                    cursor.execute(queries.UPSERT_MEMORY, (account, name, body, stamp(at)))
+                else:
+                    cursor.execute(queries.UPSERT_MEMORY, (account, name, body, dated))
             cursor.execute("COMMIT")
         except BaseException:
             # A full disk may have ended the transaction already.

@@ -114,6 +114,9 @@ def test_memory_changes_and_is_forgotten(journal: Journal) -> None:
     journal.save_memory("main", "rules", '{"a":2}', START)
     assert journal.load_memory("main", "rules") == '{"a":2}'
     assert journal.load_memory("other", "rules") is None
+    journal.save_memory("another", "rules", "{}", START)
+    journal.save_memory("", "halt", "{}", START)
+    assert journal.accounts() == ("another", "main")
     journal.save_memory("main", "rules", None, START)
     assert journal.load_memory("main", "rules") is None
     assert journal.head().seq == 1

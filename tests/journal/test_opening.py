@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from bot.journal import (
     CorruptJournalError,
@@ -25,7 +26,7 @@ from bot.journal import (
     verify,
 )
 from bot.journal.locking import WriteLock
-from bot.journal.translation import translate
+from bot.journal.translation import translate, translated
 from tests.journal.support import stopped
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -270,6 +271,21 @@ def test_what_sqlite_says_is_never_lost() -> None:
     error = translate(Path("j.db"), sqlite3.ProgrammingError("something odd"))
     assert type(error) is JournalError
     assert "something odd" in str(error)
+
+
+def test_a_defect_is_not_taken_for_a_failure_of_the_disk() -> None:
+    with pytest.raises(DBAPIError), translated(Path("j.db")):
+        raise DBAPIError("SELECT 1", None, RuntimeError("not from SQLite"))
+    with pytest.raises(CorruptJournalError), translated(Path("j.db")):
+        raise DBAPIError("SELECT 1", None, _failed("SQLITE_CORRUPT"))
+    with pytest.raises(LockedJournalError), translated(Path("j.db")):
+        raise _failed("SQLITE_BUSY_SNAPSHOT")
+
+
+def _failed(name: str) -> sqlite3.Error:
+    error = sqlite3.DatabaseError("it failed")
+    error.sqlite_errorname = name
+    return error
 
 
 def test_strange_names(tmp_path: Path) -> None:
