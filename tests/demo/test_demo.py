@@ -1,0 +1,127 @@
+"""`reef demo`, really run: an exchange, a daemon, a crash."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import typer
+from rich.console import Console
+
+from bot.cli import app
+from bot.cli import demo as command
+from bot.demo import scene
+from bot.demo.process import DemoError
+from bot.demo.run import JOURNAL, DemoOptions, run
+from bot.demo.score import Score, score
+from bot.journal import verify
+from tests.demo import build
+from tests.demo.test_process import until
+
+QUICK = "500"
+"""Market time over wall time: faster than what people see."""
+
+
+@pytest.mark.timeout(180)
+def test_the_guarded_account_lives_and_the_twin_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {name: scene.new_keys(name) for name in (scene.GUARDED, scene.TWIN)}
+    monkeypatch.setattr(scene, "new_keys", made.__getitem__)
+    folder = tmp_path / "demo"
+    app(["demo", "--seed", "7", "--json", "--folder", str(folder), "--speed", QUICK], standalone_mode=False)
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 1
+    told = json.loads(printed.out)
+    assert set(told) == {"seed", "journal", "guarded", "unguarded"}
+    assert told["seed"] == 7
+    keys = {"initial_equity", "final_equity", "liquidated", "actions", "cost"}
+    assert set(told["guarded"]) == set(told["unguarded"]) == keys
+    guarded, twin = told["guarded"], told["unguarded"]
+    assert guarded["initial_equity"] == twin["initial_equity"] == 100_000
+    assert guarded["liquidated"] is False
+    assert guarded["final_equity"] > 70_000
+    assert guarded["actions"] > 0
+    assert guarded["cost"] > 0
+    assert twin["liquidated"] is True
+    assert twin["final_equity"] < 10_000
+    assert verify(Path(told["journal"])).sound
+    kept = b"".join(file.read_bytes() for file in folder.iterdir())
+    assert not any(one.secret.encode() in kept for one in made.values())
+    assert "2:55" in printed.err
+
+
+def test_a_folder_with_a_journal_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_text("precious")
+    with pytest.raises(DemoError, match="already holds a journal"):
+        run(DemoOptions(seed=1, folder=tmp_path), Console())
+    assert (tmp_path / JOURNAL).read_text() == "precious"
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DemoError, match="cannot be made"):
+        run(DemoOptions(seed=1, folder=tmp_path / "file" / "demo"), Console())
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_daemon_that_does_not_start_says_why_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: bool
+) -> None:
+    monkeypatch.setattr(scene, "CONFIG", "mode: dance\n")
+    screen = Console(file=io.StringIO(), force_terminal=seen, width=100)
+    with pytest.raises(DemoError, match="daemon ended while the demo waited for journal") as caught:
+        run(DemoOptions(seed=1, folder=tmp_path / "demo"), screen)
+    assert "dance" in str(caught.value)
+    assert psutil.Process().children(recursive=True) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_children_never_outlive_the_demo(tmp_path: Path, number: signal.Signals) -> None:
+    folder = tmp_path / "demo"
+    started = [sys.executable, "-m", "bot.cli", "demo", "--json", "--folder", str(folder)]
+    demo = subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert until((folder / JOURNAL).exists, 30)
+        children = psutil.Process(demo.pid).children(recursive=True)
+        assert len(children) == 4  # a leash and its process, twice
+        demo.send_signal(number)
+        out, _ = demo.communicate(timeout=20)
+        assert demo.returncode != 0
+        assert out == b""
+        gone, alive = psutil.wait_procs(children, timeout=20)
+        assert (len(gone), alive) == (4, [])
+    finally:
+        demo.kill()
+        demo.wait()
+
+
+def a_score(equity: str) -> Score:
+    """A score with a final equity of the guarded account."""
+    final = build.state(10_500, guarded=build.account(build.CAST.guarded, equity))
+    return score(
+        seed=7,
+        journal="/x/reef.sqlite",
+        cast=build.CAST,
+        final=final,
+        track=build.track([final]),
+        deeds=[],
+        verified=build.verified(),
+    )
+
+
+def test_the_page_and_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "console", Console(file=sys.stdout, width=100))
+    monkeypatch.setattr(command, "run", lambda options, console: a_score("78000"))
+    command.demo(seed=7)
+    assert "78,000" in capsys.readouterr().out
+    monkeypatch.setattr(command, "run", lambda options, console: a_score("69000"))
+    with pytest.raises(typer.Exit) as ended:
+        command.demo(seed=7)
+    assert ended.value.exit_code == 1
