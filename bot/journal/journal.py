@@ -115,7 +115,8 @@ class Journal:
     def load_memory(self, account: str, name: str) -> str | None:
         """Return the JSON text remembered under a name, None where there is none."""
         with self._reading():
-            return queries.memory_of(self._connection, account, name)
+            row = self._cursor.execute(queries.SELECT_MEMORY, (account, name)).fetchone()
+            return str(row[0]) if row else None
 
     def accounts(self) -> tuple[str, ...]:
         """Return the names of the accounts that something is remembered of, sorted."""
@@ -155,7 +156,7 @@ class Journal:
     def open_intents(self, account: str) -> list[tuple[Entry, ...]]:
         """Return the entries of every intent that was prepared and has not ended, oldest intent first."""
         with self._reading():
-            return self._open.of(self._connection, account)
+            return self._open.of(self._cursor, self._head(self._cursor).seq, account)
 
     def episode(self, episode: str) -> list[Entry]:
         """Return every entry that tells of an episode, oldest first: its own, and decisions that name it."""
@@ -165,11 +166,14 @@ class Journal:
     def attempts(self, intent: str) -> int:
         """Return how often an intent, or a repetition of it (`intent` + '.' + number), was prepared."""
         with self._reading():
-            return queries.attempts(self._connection, intent)
+            # '/' follows '.' in the alphabet, so the range holds every repetition and nothing else.
+            names = (intent, f"{intent}.", f"{intent}/")
+            return int(self._cursor.execute(queries.SELECT_ATTEMPTS, names).fetchone()[0])
 
     def ended(self, intent: str) -> bool:
         """Return whether an intent has an outcome."""
-        return bool(self.entries(kind=Kind.OUTCOME, intent=intent, limit=1))
+        with self._reading():
+            return bool(self._cursor.execute(queries.SELECT_ENDED, (intent,)).fetchone()[0])
 
     def episodes(self, account: str | None = None, limit: int = 100) -> list[str]:
         """Return the names of the latest episodes, newest first."""
@@ -182,7 +186,12 @@ class Journal:
         Protective stops count in none of them. An open intent counts with its planned notional.
         """
         with self._reading():
-            return usage.usage_of(self._connection, account, now, self._open.of(self._connection, account))
+            return usage.usage_of(
+                self._connection,
+                account,
+                now,
+                self._open.of(self._cursor, self._head(self._cursor).seq, account),
+            )
 
     def steps_taken(self, episode: str) -> int:
         """Return one above the highest number that a step of an episode was prepared with; 0 for none.

@@ -7,7 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, literal_column, select, text
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql.expression import ClauseElement
@@ -28,6 +28,11 @@ def _text(statement: ClauseElement) -> str:
     return str(statement.compile(dialect=dialect()))
 
 
+def all_entries() -> Select[Any]:
+    """Every entry, oldest first."""
+    return select(tables.entries).order_by(_e.seq)
+
+
 _remember = upsert(tables.memory)
 
 INSERT_ENTRY = _text(insert(tables.entries))
@@ -40,17 +45,35 @@ UPSERT_MEMORY = _text(
 )
 DELETE_MEMORY = _text(delete(tables.memory).where(_m.account == "", _m.name == ""))
 SELECT_HEAD = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1"
-"""Read in every append, so it goes to the driver as it is."""
+SELECT_MEMORY = "SELECT body FROM memory WHERE account = ? AND name = ?"
+SELECT_ATTEMPTS = (
+    "SELECT (SELECT count(*) FROM entries WHERE kind IN ('prepared', 'outcome') "
+    "AND kind = 'prepared' AND intent = ?) "
+    "+ (SELECT count(*) FROM entries WHERE kind IN ('prepared', 'outcome') "
+    "AND kind = 'prepared' AND intent >= ? AND intent < ?)"
+)
+SELECT_ENDED = (
+    "SELECT count(*) FROM entries WHERE kind IN ('prepared', 'outcome') AND kind = 'outcome' AND intent = ?"
+)
+"""Asked before every order, so they go to the driver as they are. Only a condition that repeats the one of a
+partial index lets SQLite use it."""
+
+
+_prepared = select(_e.intent).where(text(tables.ENDS), _e.kind == literal_column("'prepared'"))
+_ended = select(_e.intent).where(text(tables.ENDS), _e.kind == literal_column("'outcome'"))
+
+SELECT_FRESH = _text(all_entries().where(_e.seq > 0, _e.intent != literal_column("''")))
+SELECT_NEVER_ENDED = _text(
+    all_entries().where(
+        _e.seq > 0, _e.intent != literal_column("''"), _e.intent.in_(_prepared.except_(_ended))
+    )
+)
+"""Both take the seq behind which to begin."""
 
 
 def fetch(connection: Connection, statement: Select[Any]) -> list[Entry]:
     """Run a select of whole entries."""
     return [Entry(*row) for row in connection.execute(statement)]
-
-
-def all_entries() -> Select[Any]:
-    """Every entry, oldest first."""
-    return select(tables.entries).order_by(_e.seq)
 
 
 def entries_of(
@@ -70,6 +93,9 @@ def entries_of(
     for column, value in wanted:
         if value is not None:
             statement = statement.where(column == str(value))
+    for column, value in ((_e.episode, episode), (_e.intent, intent)):
+        if value:
+            statement = statement.where(column != literal_column("''"))
     return fetch(connection, statement.order_by(_e.seq.desc() if newest else _e.seq).limit(limit))
 
 
@@ -79,14 +105,9 @@ def accounts_of(connection: Connection) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def memory_of(connection: Connection, account: str, name: str) -> str | None:
-    """What is remembered under a name."""
-    return connection.scalar(select(_m.body).where(_m.account == account, _m.name == name))
-
-
 def episode_of(connection: Connection, episode: str) -> list[Entry]:
     """Entries of an episode and the decisions that name it."""
-    own = fetch(connection, all_entries().where(_e.episode == episode, _e.episode != ""))
+    own = fetch(connection, all_entries().where(_e.episode == episode, _e.episode != literal_column("''")))
     if not own:
         return []
     decisions = all_entries().where(
@@ -101,22 +122,10 @@ def episode_of(connection: Connection, episode: str) -> list[Entry]:
 
 def episodes_of(connection: Connection, account: str | None, limit: int) -> list[str]:
     """Names of the latest episodes, newest first."""
-    statement = select(_e.episode).where(_e.episode != "").group_by(_e.episode)
+    statement = select(_e.episode).where(_e.episode != literal_column("''")).group_by(_e.episode)
     if account is not None:
         statement = statement.where(_e.account == account)
     return list(connection.scalars(statement.order_by(func.min(_e.seq).desc()).limit(limit)))
-
-
-def attempts(connection: Connection, intent: str) -> int:
-    """How often an intent or a repetition of it was prepared."""
-    prepared = _e.kind == Kind.PREPARED.value
-    # '/' follows '.' in the alphabet, so the range holds every repetition and nothing else.
-    repeated = (_e.intent >= f"{intent}.") & (_e.intent < f"{intent}/")
-    counts = (
-        connection.scalar(select(func.count()).select_from(tables.entries).where(prepared, which))
-        for which in (_e.intent == intent, repeated)
-    )
-    return sum(count or 0 for count in counts)
 
 
 def blob_of(connection: Connection, path: Path, digest: str) -> bytes | None:

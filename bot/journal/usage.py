@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select
 
 from bot.journal import tables
 from bot.journal.chain import Entry, stamp
@@ -68,6 +68,8 @@ def _since(connection: Connection, account: str, kind: Kind, start: datetime) ->
 
 def steps_taken(connection: Connection, episode: str) -> int:
     """One above the highest number that a step of an episode was prepared with; 0 for none."""
-    statement = select(_e.body).where(_e.episode == episode, _e.episode != "", _e.kind == Kind.PREPARED.value)
+    statement = select(_e.body).where(
+        _e.episode == episode, _e.episode != literal_column("''"), _e.kind == Kind.PREPARED.value
+    )
     steps = [_prepared.decode(body).step for body in connection.scalars(statement)]
     return max((step.number for step in steps if step.kind is not StepKind.PROTECT), default=-1) + 1

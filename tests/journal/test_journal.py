@@ -21,6 +21,7 @@ from bot.journal import (
     UnwritableJournalError,
     blob_digest,
     open_journal,
+    queries,
     verify,
 )
 from bot.journal.chain import Draft, digest_of, stamp
@@ -265,3 +266,25 @@ def test_processes_that_write_at_once_keep_one_chain(journal: Journal) -> None:
     assert report.sound
     assert report.entries == 120
     assert isinstance(journal.entries(limit=1)[0].record, Prepared)
+
+
+def test_what_is_asked_before_every_order_does_not_grow_with_the_journal(journal: Journal) -> None:
+    journal.append([prepared("reef1"), outcome("reef1"), stopped()])
+    asked: list[str] = []
+    journal._db.set_trace_callback(asked.append)
+    journal.attempts("reef1")
+    journal.ended("reef1")
+    journal.open_intents("main")
+    journal.usage("main", START)
+    journal.steps_taken(EPISODE)
+    journal.load_memory("main", "halt")
+    journal.entries(intent="reef1")
+    journal.entries(episode=EPISODE)
+    journal.append([prepared("reef2")])
+    journal.open_intents("main")
+    journal._db.set_trace_callback(None)
+    selects = [text for text in asked if text.startswith("SELECT") and text != queries.SELECT_HEAD]
+    assert len(selects) >= 9
+    for text in selects:
+        plan = [row[3] for row in journal._db.execute(f"EXPLAIN QUERY PLAN {text}")]
+        assert "SCAN entries" not in plan, text
