@@ -1,0 +1,1 @@
+"""Recorded markets through the real guard in virtual time, every invariant checked after every cycle."""

@@ -1,0 +1,101 @@
+"""A recorded decision taken again with a worse mark: the trim may then not be smaller."""
+
+from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
+
+from bot.decision import DecisionInput, decide
+from bot.journal import Journal
+from bot.journal.records import Decision
+from bot.model import Balance, Figure, Mark, OrderRequest, Plan, Position, Snapshot, Unknown
+from bot.rules import load_rules_text
+
+WORSE = Decimal("0.005")
+"""Share of mark by which every position's price moves against it."""
+DERIVED = Unknown("left to be recomputed at the worse mark")
+
+
+def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
+    """Return in words what a worse mark would have trimmed less of; '' where it trims as much or more."""
+    body, text = journal.blob(recorded.input), journal.blob(recorded.rules)
+    if body is None or text is None or recorded.plan is None:
+        return "the decision's input is missing"
+    given = msgspec.json.decode(body, type=DecisionInput)
+    rules = load_rules_text(text.decode(), "the recorded rules")
+    as_seen = trims(decide(derived(given, Decimal(0)), rules).plan)
+    darker = trims(decide(derived(given, WORSE), rules).plan)
+    less = [
+        f"{symbol} {darker.get(symbol, Decimal(0))} instead of {contracts}"
+        for symbol, contracts in as_seen.items()
+        if darker.get(symbol, Decimal(0)) < contracts
+    ]
+    return f"a mark {WORSE:%} worse trims less: {', '.join(less)}" if less else ""
+
+
+def trims(made: Plan) -> dict[str, Decimal]:
+    """Return the contracts that a plan takes off, by symbol."""
+    return {
+        step.request.symbol: step.request.contracts
+        for step in made.steps
+        if isinstance(step.request, OrderRequest)
+    }
+
+
+def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
+    """Return the input at a mark that is worse by a fraction, the account's figures moved with it.
+
+    What the venue derived from the mark (maintenance margin, liquidation price) becomes unknown on both
+    sides of a comparison, so that both use the same recomputation.
+    """
+    snapshot = given.snapshot
+    lost = Decimal(0)
+    positions = []
+    for position in snapshot.positions:
+        price = snapshot.marks[position.symbol].mark
+        if isinstance(price, Decimal):
+            lost += price * worse * position.size
+        positions.append(_moved(position, worse))
+    signs = {position.symbol: position.side.sign for position in snapshot.positions}
+    marks = {symbol: _mark(mark, 1 - worse * signs.get(symbol, 0)) for symbol, mark in snapshot.marks.items()}
+    darker: Snapshot = replace(
+        snapshot, positions=tuple(positions), marks=marks, balance=_poorer(snapshot.balance, lost)
+    )
+    return replace(given, snapshot=darker)
+
+
+def _moved(position: Position, worse: Decimal) -> Position:
+    return replace(
+        position,
+        mark_price=_times(position.mark_price, 1 - worse * position.side.sign),
+        maintenance_margin=DERIVED,
+        liquidation_price=DERIVED,
+    )
+
+
+def _mark(mark: Mark, factor: Decimal) -> Mark:
+    return replace(
+        mark,
+        mark=_times(mark.mark, factor),
+        index=_times(mark.index, factor),
+        last=_times(mark.last, factor),
+        bid=_times(mark.bid, factor),
+        ask=_times(mark.ask, factor),
+    )
+
+
+def _poorer(balance: Balance, lost: Decimal) -> Balance:
+    return replace(
+        balance,
+        equity=_less(balance.equity, lost),
+        margin_balance=_less(balance.margin_balance, lost),
+        maintenance_margin=DERIVED,
+    )
+
+
+def _times(value: Figure, factor: Decimal) -> Figure:
+    return value * factor if isinstance(value, Decimal) else value
+
+
+def _less(value: Figure, amount: Decimal) -> Figure:
+    return value - amount if isinstance(value, Decimal) else value

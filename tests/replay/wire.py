@@ -1,0 +1,72 @@
+"""The wire between one guard and the venue: every request can be looked at before it arrives."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from bot.sandbox.http import Request, Response
+from bot.sandbox.transport import InProcessTransport
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """One request that changes something at the venue, before its answer is known."""
+
+    path: str
+    body: Mapping[str, Any]
+
+    @property
+    def client_id(self) -> str:
+        """The client order id; '' where the request has none."""
+        return str(self.body.get("orderLinkId", ""))
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it opens, changes or ends an order of its own; stops of a position do not."""
+        return self.path == "/v5/order/create"
+
+    @property
+    def stop(self) -> Decimal | None:
+        """Trigger of the position's stop that it asks for."""
+        raw = self.body.get("stopLoss")
+        return Decimal(raw) if self.path == "/v5/position/trading-stop" and raw is not None else None
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A request that changes something, and the venue's code for it: 0 is accepted."""
+
+    sent: Sent
+    code: int
+
+
+class Wire:
+    """Carries requests to a sandbox inside the process; counts them and shows the writing ones."""
+
+    def __init__(self, handle: Callable[[Request], Response], seen: Callable[[Sent], None]) -> None:
+        self._transport = InProcessTransport(handle)
+        self._seen = seen
+        self.requests = 0
+        self.answers: list[Answered] = []
+        self.cut = False
+        """Whether the network is down: nothing arrives, and nothing comes back."""
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | bytes | None = None
+    ) -> tuple[int, str, dict[str, str], str]:
+        """Carry one request, as a network would."""
+        self.requests += 1
+        if self.cut:
+            raise ConnectionRefusedError("the network is down")
+        if method != "POST":
+            return await self._transport.request(method, url, headers, body)
+        sent = Sent(url.split("?")[0].removeprefix("http://127.0.0.1:1"), msgspec.json.decode(body or b"{}"))
+        self._seen(sent)
+        answer = await self._transport.request(method, url, headers, body)
+        self.answers.append(Answered(sent, int(msgspec.json.decode(answer[3])["retCode"])))
+        return answer
+
+    def taken(self) -> list[Answered]:
+        """Return the answers since the last call."""
+        answers, self.answers = self.answers, []
+        return answers
