@@ -1,5 +1,6 @@
 """The account while it is being trimmed: what has been taken off each position, and what that cost."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ from bot.risk.portfolio import Holding
 class Leg(Struct):
     """One open position and what has been taken off it so far."""
 
+    key: str
+    """Identity of the position."""
     position: Position
     market: Market | None
     holding: Holding | None
@@ -21,11 +24,6 @@ class Leg(Struct):
     taken: Decimal = Decimal(0)
     cost: float = 0.0
     """USD paid for what was taken, at the price it was sized with."""
-
-    @property
-    def key(self) -> str:
-        """Identity of the position."""
-        return self.position.key
 
     @property
     def left(self) -> float:
@@ -50,14 +48,16 @@ class Book(Struct):
     """All legs, in the order of their keys."""
 
     request: PlanRequest
-    legs: tuple[Leg, ...]
+    by_key: dict[str, Leg]
+
+    @property
+    def legs(self) -> Iterable[Leg]:
+        """Every leg."""
+        return self.by_key.values()
 
     def leg(self, key: str) -> Leg | None:
         """Find a leg by its key."""
-        for leg in self.legs:
-            if leg.key == key:
-                return leg
-        return None
+        return self.by_key.get(key)
 
     @property
     def holdings(self) -> tuple[Leg, ...]:
@@ -72,14 +72,14 @@ def is_open(position: Position) -> bool:
 
 def open_book(request: PlanRequest) -> Book:
     """Start from the snapshot, nothing taken."""
-    positions = sorted(request.snapshot.positions, key=lambda position: position.key)
     holdings = {holding.key: holding for holding in request.portfolio.holdings}
-    legs = tuple(
-        Leg(position, request.snapshot.markets.get(position.symbol), holdings.get(position.key))
-        for position in positions
+    markets = request.snapshot.markets
+    legs = (
+        Leg(position.key, position, markets.get(position.symbol), holdings.get(position.key))
+        for position in request.snapshot.positions
         if is_open(position)
     )
-    return Book(request, legs)
+    return Book(request, {leg.key: leg for leg in sorted(legs, key=lambda leg: leg.key)})
 
 
 def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:

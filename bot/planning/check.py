@@ -4,7 +4,8 @@ Each demanded limit is measured before and after by `measures`, with every contr
 permitted price and the fee paid. A limit that is not demanded may not be made worse: it must stay inside,
 or, where it is past already, not go further. A limit of survival (margin ratio, distances) must hold its
 level whatever the cost; a limit on exposure may lose what the trade's cost alone takes, because every trade
-has one. Drawdown, daily loss and equity are left out: no trade improves them, and every cost worsens them.
+has one, and a demand for survival does not yield to it. Drawdown, daily loss and equity are left out: no
+trade improves them, and every cost worsens them.
 """
 
 from collections.abc import Mapping, Set
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Set
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import LimitProof, Number, Sense, Unknown
+from bot.model import LimitProof, Number, Sense, Target, Unknown
 from bot.planning.measures import recomputed
 from bot.planning.recomputation import Removal, State, charged, state_after
 from bot.planning.request import PlanRequest, Watch
@@ -30,6 +31,23 @@ SURVIVAL = frozenset(
         "position.liquidation_distance_sigma",
     }
 )
+
+
+class Meter:
+    """Measures limits on states, each once."""
+
+    def __init__(self, request: PlanRequest) -> None:
+        self._context = request.context
+        self._known: dict[tuple[int, str, Target, int], tuple[State, Watch, Number]] = {}
+
+    def read(self, watch: Watch, state: State) -> Number:
+        """Measure a limit's metric on a recomputed state."""
+        at = (id(state), watch.metric, watch.target, id(watch.scenarios))
+        known = self._known.get(at)
+        if known is None:
+            known = (state, watch, recomputed(watch, state, self._context))
+            self._known[at] = known
+        return known[2]
 
 
 class Examination(Struct, frozen=True):
@@ -80,7 +98,7 @@ def examine(request: PlanRequest, before: State, removals: Mapping[str, Removal]
 
 
 def prove(
-    watch: Watch, request: PlanRequest, examination: Examination | Unknown, *, expected: bool = False
+    watch: Watch, meter: Meter, examination: Examination | Unknown, *, expected: bool = False
 ) -> LimitProof:
     """Measure one limit before and after."""
     before: Number
@@ -89,8 +107,8 @@ def prove(
         before = after = examination
     else:
         state = examination.expected if expected else examination.worst
-        before = recomputed(watch, examination.before, request.context)
-        after = recomputed(watch, state, request.context)
+        before = meter.read(watch, examination.before)
+        after = meter.read(watch, state)
         closed = watch.target.position is not None and state.entry(watch.target.position) is None
         if closed and examination.before.entry(watch.target.position) is not None:
             return _proof(watch, before, after, met=True)
@@ -122,7 +140,7 @@ def is_nearer(proof: LimitProof) -> bool:
     return gain > 0 if proof.sense == Sense.MAX.value else gain < 0
 
 
-def is_block_nearer(watch: Watch, request: PlanRequest, examination: Examination, keys: Set[str]) -> bool:
+def is_block_nearer(watch: Watch, meter: Meter, examination: Examination, keys: Set[str]) -> bool:
     """Whether the margin blocks that a plan touches come nearer, where the account's worst block cannot.
 
     Margin ratio and joint distance are those of the worst block (the cross account, or one isolated
@@ -130,8 +148,8 @@ def is_block_nearer(watch: Watch, request: PlanRequest, examination: Examination
     """
     if watch.metric not in ("account.margin_ratio", "account.joint_distance"):
         return False
-    before = recomputed(watch, _blocks(examination.before, keys), request.context)
-    after = recomputed(watch, _blocks(examination.worst, keys), request.context)
+    before = meter.read(watch, _blocks(examination.before, keys))
+    after = meter.read(watch, _blocks(examination.worst, keys))
     return is_nearer(_proof(watch, before, after, met=False))
 
 
@@ -141,18 +159,16 @@ def _blocks(state: State, keys: Set[str]) -> State:
     return replace(state, entries=kept)
 
 
-def worsened(
-    watch: Watch, request: PlanRequest, examination: Examination, *, expected: bool = False
-) -> str | None:
+def worsened(watch: Watch, meter: Meter, examination: Examination, *, expected: bool = False) -> str | None:
     """Say how a limit is made worse by the plan, None where it is not."""
     if watch.metric in _COST_ONLY:
         return None
     state = examination.expected if expected else examination.worst
-    after = recomputed(watch, state, request.context)
+    after = meter.read(watch, state)
     if isinstance(after, Unknown) or is_inside(after, watch.limit, watch.sense):
         return None
     base = examination.before if watch.metric in SURVIVAL else examination.costed
-    before = recomputed(watch, base, request.context)
+    before = meter.read(watch, base)
     if isinstance(before, Unknown) or not is_worse(after, before, watch.sense):
         return None
     return f"{watch.rule} ({watch.metric} of {watch.target.text}) would go from {before:.6g} to {after:.6g}"

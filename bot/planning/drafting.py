@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from math import isfinite
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,21 +24,59 @@ _RANKS = {
     "position.leverage": 2,
 }
 _SEVERITIES = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+_ROUNDS = 3
 _TRADES = (Action.TRIM, Action.CLOSE, Action.CLOSE_ALL)
+
+
+class Prices:
+    """Every leg's price under every demand's terms. Prices do not change while a plan is sized again."""
+
+    def __init__(self, request: PlanRequest) -> None:
+        self._request = request
+        self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
+
+    def of(
+        self, demand: Demand, legs: Sequence[Leg], *, whole: bool
+    ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
+        """Price the legs that a demand may use; refusals tell which cannot be."""
+        at = (id(demand), whole)
+        if at not in self._found:
+            self._found[at] = self._price(demand, legs, whole=whole)
+        return self._found[at]
+
+    def _price(
+        self, demand: Demand, legs: Sequence[Leg], *, whole: bool
+    ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
+        seconds = (self._request.at - demand.acting_since).total_seconds()
+        priced: dict[str, Priced] = {}
+        refusals: list[Refusal] = []
+        for leg in legs:
+            found = price_leg(leg, demand.trim, self._request, seconds, whole=whole)
+            if isinstance(found, NoQuote):
+                refusals.append(refuse(demand, leg.key, found.code, found.reason))
+            else:
+                priced[leg.key] = found
+        return priced, tuple(refusals)
 
 
 class Outcome(Struct, frozen=True):
     """What one demand took, and whether its goal is met by the sizing."""
 
     demand: Demand
-    taken: dict[str, Decimal]
-    priced: dict[str, Priced]
-    met: bool
+    taken: dict[str, Decimal] = {}
+    priced: dict[str, Priced] = {}
+    met: bool = False
+    faces: tuple[Face, ...] = ()
+    """The limit as it was sized; empty for a close of all that is asked."""
     closes: bool = False
-    """Whether whole positions were ordered away: their price is no matter of the limit."""
+    """Whether whole positions were ordered away, whatever the limit says afterwards."""
+    whole: bool = False
+    """Whether only whole positions may go."""
     expected: bool = False
     """Whether it was sized at expected prices, because at the worst permitted ones selling would not help."""
     refusals: tuple[Refusal, ...] = ()
+    shortfall: tuple[Refusal, ...] = ()
+    """What is missing to the goal, and why."""
 
 
 class Drawing(Struct, frozen=True):
@@ -79,174 +116,122 @@ def refuse(demand: Demand, item: str, code: str, reason: str) -> Refusal:
     )
 
 
-def draw(request: PlanRequest, demands: Sequence[Demand], tightness: Sequence[float]) -> Drawing:
-    """Size every demand, each on what the ones before it left. `tightness` is by demand."""
+def draw(
+    request: PlanRequest, demands: Sequence[Demand], tightness: Sequence[float], prices: Prices
+) -> Drawing:
+    """Size every demand, each on what the ones before it left. `tightness` is by demand.
+
+    What a later demand takes may hedge an earlier one's limit, so all are gone through again until none needs
+    more, at most _ROUNDS times.
+    """
     book = open_book(request)
-    outcomes = tuple(_answer(demand, book, share) for demand, share in zip(demands, tightness, strict=True))
-    return Drawing(book, outcomes)
+    outcomes = [
+        _answer(demand, book, share, prices) for demand, share in zip(demands, tightness, strict=True)
+    ]
+    for _ in range(_ROUNDS):
+        again = [_once_more(outcome, book) for outcome in outcomes]
+        settled = all(new.taken == old.taken for new, old in zip(again, outcomes, strict=True))
+        outcomes = again
+        if settled:
+            break
+    return Drawing(book, tuple(outcomes))
 
 
-def _answer(demand: Demand, book: Book, tightness: float) -> Outcome:
-    if Action.TRIM in demand.permits:
-        outcome = _trim(demand, book, tightness)
-        if outcome.taken or outcome.met:
-            return outcome
-        if Action.CLOSE in demand.permits or Action.CLOSE_ALL in demand.permits:
-            closed = _close(demand, book, tightness)
-            return replace(closed, refusals=outcome.refusals + closed.refusals)
+def _answer(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outcome:
+    if Action.TRIM not in demand.permits:
+        return _close(demand, book, tightness, prices)
+    outcome = _sized(demand, book, tightness, prices, whole=False)
+    may_close = Action.CLOSE in demand.permits or Action.CLOSE_ALL in demand.permits
+    if outcome.taken or outcome.met or not may_close:
         return outcome
-    return _close(demand, book, tightness)
+    closed = _close(demand, book, tightness, prices)
+    return replace(closed, refusals=outcome.refusals + outcome.shortfall + closed.refusals)
 
 
-def _price(
-    demand: Demand, book: Book, keys: Sequence[str], *, whole: bool
-) -> tuple[dict[str, Priced], list[Refusal]]:
-    """Price the legs that a demand may use; refusals tell which cannot be."""
-    request = book.request
-    seconds = (request.at - demand.acting_since).total_seconds()
-    priced: dict[str, Priced] = {}
-    refusals: list[Refusal] = []
-    for key in keys:
-        leg = book.leg(key)
-        assert leg is not None
-        found = price_leg(leg, demand.trim, request, seconds, whole=whole)
-        if isinstance(found, NoQuote):
-            refusals.append(refuse(demand, key, found.code, found.reason))
-        else:
-            priced[key] = found
-    return priced, refusals
-
-
-def _asked(demand: Demand, book: Book) -> list[str]:
-    """Keys of the legs that a demand's target covers."""
+def _asked(demand: Demand, book: Book) -> list[Leg]:
+    """The legs that a demand's target covers."""
     own = demand.target.position
-    return [leg.key for leg in book.legs if own is None or leg.key == own]
+    return [leg for leg in book.legs if own is None or leg.key == own]
 
 
-def _trim(demand: Demand, book: Book, tightness: float) -> Outcome:
-    none = Outcome(demand, {}, {}, met=False)
-    if not isfinite(demand.goal):
-        reason = f"the goal {demand.goal} is no finite number"
-        return replace(none, refusals=(refuse(demand, demand.target.text, "unknown_figure", reason),))
+def _sized(demand: Demand, book: Book, tightness: float, prices: Prices, *, whole: bool) -> Outcome:
+    """Trim (or close whole positions) until the limit is back at its goal."""
     found = faces(tightened(watch_of(demand), tightness), book)
     if isinstance(found, CannotHelp):
-        return replace(none, refusals=(refuse(demand, demand.target.text, found.code, found.reason),))
-    keys = [key for key in _asked(demand, book) if _is_sized(book, key)]
-    priced, refusals = _price(demand, book, keys, whole=False)
-    result, expected = _best(demand, found, book, priced)
-    refusals.extend(_shortfall(demand, book, priced, result))
-    return Outcome(demand, result.taken, priced, result.met, expected=expected, refusals=tuple(refusals))
+        refusal = refuse(demand, demand.target.text, found.code, found.reason)
+        return Outcome(demand, shortfall=(refusal,))
+    if not found:
+        return Outcome(demand, met=True)
+    legs = [leg for leg in _asked(demand, book) if leg.holding is not None]
+    priced, refusals = prices.of(demand, legs, whole=whole)
+    start = Outcome(demand, priced=priced, faces=found, whole=whole, refusals=refusals)
+    outcome = _once_more(start, book)
+    if outcome.met or outcome.taken or demand.metric != "account.margin_ratio":
+        return outcome
+    second = _once_more(replace(start, expected=True), book)
+    return second if second.taken else outcome
 
 
-def _is_sized(book: Book, key: str) -> bool:
-    leg = book.leg(key)
-    return leg is not None and leg.holding is not None
+def _once_more(outcome: Outcome, book: Book) -> Outcome:
+    """Take what an outcome's limit still needs.
 
-
-def _is_isolated(book: Book, key: str) -> bool:
-    leg = book.leg(key)
-    return leg is not None and leg.holding is not None and leg.holding.isolated_equity is not None
-
-
-def _best(
-    demand: Demand, found: tuple[Face, ...], book: Book, priced: dict[str, Priced]
-) -> tuple[Spread, bool]:
-    """Spread at worst permitted prices; for the margin ratio, where that cannot help, at expected ones.
-
-    A sale lowers the ratio only while maintenance rate exceeds ratio times cost. Near liquidation the worst
-    permitted price of a wide slippage cap breaks that for every large coin, although a real fill helps.
+    A margin ratio is sized at expected prices where at the worst permitted ones nothing helps: a sale lowers
+    the ratio only while the maintenance rate exceeds ratio times cost, and near liquidation a wide slippage
+    cap breaks that for every large coin, although a real fill helps.
     """
-    result = _spread(demand, found, book, priced, expected=False)
-    if result.met or result.taken or demand.metric != "account.margin_ratio":
-        return result, False
-    shared = {key: terms for key, terms in priced.items() if not _is_isolated(book, key)}
-    second = _spread(demand, found, book, shared, expected=True)
-    return (second, True) if second.taken else (result, False)
-
-
-def _spread(
-    demand: Demand,
-    found: tuple[Face, ...],
-    book: Book,
-    priced: dict[str, Priced],
-    *,
-    expected: bool,
-    whole: bool = False,
-) -> Spread:
+    if not outcome.faces:
+        return outcome
     candidates: list[Candidate] = []
-    for key, terms in priced.items():
-        leg = book.leg(key)
-        assert leg is not None
-        candidates.append(Candidate(leg, terms, terms.expected if expected else terms.cost))
-    return spread(found, book, candidates, whole=whole, strict=demand.target.position is not None)
+    for key, terms in outcome.priced.items():
+        leg = book.by_key[key]
+        if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
+            continue
+        candidates.append(Candidate(leg, terms, terms.expected if outcome.expected else terms.cost))
+    strict = outcome.demand.target.position is not None
+    result = spread(outcome.faces, book, candidates, whole=outcome.whole, strict=strict)
+    taken = dict(outcome.taken)
+    for key, more in result.taken.items():
+        taken[key] = taken.get(key, Decimal(0)) + more
+    return replace(outcome, taken=taken, met=result.met, shortfall=_shortfall(outcome, book, result, taken))
 
 
-def _shortfall(demand: Demand, book: Book, priced: dict[str, Priced], result: Spread) -> list[Refusal]:
+def _shortfall(
+    outcome: Outcome, book: Book, result: Spread, taken: dict[str, Decimal]
+) -> tuple[Refusal, ...]:
     """Tell what is missing after a spread that did not reach its goal, and why."""
     if result.met:
-        return []
-    item = demand.target.text
-    if result.help is not None and not result.taken:
-        return [refuse(demand, item, result.help.code, result.help.reason)]
-    full = [key for key, terms in priced.items() if _is_full(book, key, terms)]
+        return ()
+    demand, item = outcome.demand, outcome.demand.target.text
+    if result.help is not None and not taken:
+        return (refuse(demand, item, result.help.code, result.help.reason),)
+    full = [key for key, terms in outcome.priced.items() if _is_full(book.by_key[key], terms)]
+    missing = f"{result.shortfall:.2f} USD are missing to the goal {demand.goal:g}"
     if full:
-        keys = ", ".join(full)
-        return [
-            refuse(
-                demand,
-                item,
-                "cap_share",
-                f"{keys}: no more may go in one cycle; {result.shortfall:.2f} USD are missing",
-            )
-        ]
-    return [
-        refuse(
-            demand,
-            item,
-            "goal_out_of_reach",
-            f"trims alone leave {result.shortfall:.2f} USD missing to the goal {demand.goal:g}",
-        )
-    ]
+        reason = f"{', '.join(full)}: no more may go in one cycle; {missing}"
+        return (refuse(demand, item, "cap_share", reason),)
+    return (refuse(demand, item, "goal_out_of_reach", f"trims alone do not reach it: {missing}"),)
 
 
-def _is_full(book: Book, key: str, terms: Priced) -> bool:
-    leg = book.leg(key)
-    return leg is not None and leg.taken >= terms.room and terms.room < leg.position.contracts
+def _is_full(leg: Leg, terms: Priced) -> bool:
+    return leg.taken >= terms.room and terms.room < leg.position.contracts
 
 
-def _close(demand: Demand, book: Book, tightness: float) -> Outcome:
+def _close(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outcome:
     """Close whole positions: all, the target, or for an account's limit as many as it needs."""
-    keys = _asked(demand, book)
     everything = Action.CLOSE_ALL in demand.permits
-    if everything:
-        keys = [leg.key for leg in book.legs]
-    priced, refusals = _price(demand, book, keys, whole=True)
     if not everything and demand.target.position is None:
-        return _close_some(demand, book, priced, refusals, tightness)
+        return _sized(demand, book, tightness, prices, whole=True)
+    legs = list(book.legs) if everything else _asked(demand, book)
+    priced, refusals = prices.of(demand, legs, whole=True)
+    terms = book.request.order_terms
     taken: dict[str, Decimal] = {}
-    for key, terms in priced.items():
-        leg = book.leg(key)
-        assert leg is not None
-        more = take_contracts(
-            leg, terms, leg.position.contracts, terms.cost, book.request.order_terms, whole=True
-        )
+    for key, found in priced.items():
+        leg = book.by_key[key]
+        more = take_contracts(leg, found, leg.position.contracts, found.cost, terms, whole=True)
         if more > 0:
             taken[key] = more
-    gone = all(leg.taken == leg.position.contracts for leg in book.legs if leg.key in keys)
-    return Outcome(demand, taken, priced, gone, closes=True, refusals=tuple(refusals))
-
-
-def _close_some(
-    demand: Demand, book: Book, priced: dict[str, Priced], refusals: list[Refusal], tightness: float
-) -> Outcome:
-    found = faces(tightened(watch_of(demand), tightness), book)
-    if isinstance(found, CannotHelp):
-        refusals.append(refuse(demand, demand.target.text, found.code, found.reason))
-        return Outcome(demand, {}, priced, met=False, refusals=tuple(refusals))
-    sized = {key: terms for key, terms in priced.items() if _is_sized(book, key)}
-    result = _spread(demand, found, book, sized, expected=False, whole=True)
-    refusals.extend(_shortfall(demand, book, sized, result))
-    return Outcome(demand, result.taken, sized, result.met, refusals=tuple(refusals))
+    gone = all(leg.taken == leg.position.contracts for leg in legs)
+    return Outcome(demand, taken, priced, gone, closes=True, refusals=refusals)
 
 
 def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:

@@ -141,37 +141,41 @@ def _in_units(table: str) -> Callable[[Watch, State, MetricContext], Number]:
     return measured
 
 
-def _moves(entries: tuple[Entry, ...], move: float) -> list[float]:
-    """Adverse move of every position; the legs of a symbol share the residual of their net side."""
+def _rates(entries: tuple[Entry, ...], direction: float) -> list[float]:
+    """Adverse move of every position for one unit of the market's move, the floor at price 0 left out.
+
+    The legs of a symbol share the residual of their net side.
+    """
     nets: dict[str, float] = {}
     for entry in entries:
         nets[entry.symbol] = nets.get(entry.symbol, 0.0) + entry.sign * entry.value
-    moves: list[float] = []
+    rates: list[float] = []
     for entry in entries:
         net = nets[entry.symbol]
         side = 1 if net > 0 else -1 if net < 0 else 0
-        moves.append(max(entry.beta * move - side * entry.residual * abs(move), -1.0))
-    return moves
-
-
-def _room_after(entries: tuple[Entry, ...], room: float, move: float) -> float:
-    """What stays of a margin balance above maintenance when the whole market moves."""
-    for entry, change in zip(entries, _moves(entries, move), strict=True):
-        room += entry.sign * entry.value * change - margin_for(entry, entry.value * (1.0 + change))
-    return room
+        rates.append(entry.beta * direction - side * entry.residual)
+    return rates
 
 
 def _first_root(entries: tuple[Entry, ...], room: float, direction: float) -> float:
     """Smallest move in one direction that uses the room up: false position between kinks at price 0."""
-    rates = _moves(entries, direction * 1e-6)
-    kinks = sorted({-1e-6 / rate for rate in rates if rate < -1e-6} | {0.0, JOINT_BOUND})
+    pairs = list(zip(entries, _rates(entries, direction), strict=True))
+
+    def room_after(move: float) -> float:
+        left = room
+        for entry, rate in pairs:
+            change = rate * move
+            if change < -1.0:
+                change = -1.0
+            left += entry.sign * entry.value * change - margin_for(entry, entry.value * (1.0 + change))
+        return left
+
+    kinks = sorted({-1.0 / rate for _, rate in pairs if rate < -1.0} | {0.0, JOINT_BOUND})
     low, at_low = 0.0, 1.0
     for high in kinks:
-        at_high = _room_after(entries, room, direction * high)
+        at_high = room_after(high)
         if at_high <= 0.0:
-            return _false_position(
-                lambda move: _room_after(entries, room, direction * move), low, at_low, high, at_high
-            )
+            return _false_position(room_after, low, at_low, high, at_high)
         low, at_low = high, at_high
     return JOINT_BOUND
 
@@ -207,10 +211,12 @@ def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Numbe
 
 def _loss(state: State, scenario: Scenario) -> float:
     """Loss in USD at shocked prices; an isolated position loses at most its own margin."""
-    reference = scenario.shocks.get(state.reference, 0.0)
+    market = scenario.shocks.get(state.reference, 0.0)
+    size = abs(market)
+    rates = _rates(state.entries, 1.0 if market > 0 else -1.0)
     loss = 0.0
-    for entry, move in zip(state.entries, _moves(state.entries, reference), strict=True):
-        change = max(scenario.shocks.get(entry.base, move), -1.0)
+    for entry, rate in zip(state.entries, rates, strict=True):
+        change = max(scenario.shocks.get(entry.base, rate * size), -1.0)
         own = -entry.sign * entry.value * change
         loss += own if entry.equity is None else min(own, max(entry.equity, 0.0))
     return loss

@@ -21,8 +21,18 @@ from bot.model import (
 from bot.planning.book import is_open
 from bot.planning.cancels import cancel_request, orders_to_cancel
 from bot.planning.caps import Allowance, Capped, Draft, apply, notional_of
-from bot.planning.check import Examination, examine, is_block_nearer, is_nearer, prove, violations, worsened
-from bot.planning.drafting import Drawing, Outcome, acting, drafts_of, draw, refuse
+from bot.planning.check import (
+    SURVIVAL,
+    Examination,
+    Meter,
+    examine,
+    is_block_nearer,
+    is_nearer,
+    prove,
+    violations,
+    worsened,
+)
+from bot.planning.drafting import Drawing, Outcome, Prices, acting, drafts_of, draw, refuse
 from bot.planning.identity import client_order_id
 from bot.planning.recomputation import Removal, State, state_before
 from bot.planning.request import PlanRequest, stale_reason, watch_of
@@ -38,6 +48,7 @@ class Attempt(Struct, frozen=True):
     drawing: Drawing
     capped: Capped
     examination: Examination | Unknown
+    meter: Meter
 
 
 class Fault(Struct, frozen=True):
@@ -89,7 +100,7 @@ def plan(request: PlanRequest) -> Plan:
     attempt, dropped = _settle(request, demands, before, allowance)
     refused.extend(dropped)
     for outcome in attempt.drawing.outcomes:
-        refused.extend(outcome.refusals)
+        refused.extend(outcome.refusals + outcome.shortfall)
     refused.extend(attempt.capped.refusals)
     steps = [_step(draft, numbering) for draft in attempt.capped.drafts]
     return Plan(
@@ -97,7 +108,7 @@ def plan(request: PlanRequest) -> Plan:
         at=request.at,
         steps=(*cancels, *steps),
         refusals=_unique(refused),
-        proofs=_proofs(request, demands, attempt),
+        proofs=_proofs(demands, attempt),
         halt=halt,
     )
 
@@ -169,11 +180,12 @@ def _settle(
     active = list(demands)
     tries = [0] * len(active)
     refusals: list[Refusal] = []
+    prices, meter = Prices(request), Meter(request)
     while True:
         tightness = [
             _FIRST_TIGHTENING * _TIGHTENING_GROWTH ** (count - 1) if count else 0.0 for count in tries
         ]
-        attempt = _attempt(request, draw(request, active, tightness), before, allowance)
+        attempt = _attempt(request, draw(request, active, tightness, prices), before, allowance, meter)
         fault = _fault(request, attempt)
         if fault is None:
             return attempt, refusals
@@ -186,13 +198,13 @@ def _settle(
 
 
 def _attempt(
-    request: PlanRequest, drawing: Drawing, before: State | Unknown, allowance: Allowance
+    request: PlanRequest, drawing: Drawing, before: State | Unknown, allowance: Allowance, meter: Meter
 ) -> Attempt:
     drafts, short = drafts_of(drawing)
     capped = apply(drafts, allowance.copy(), request.order_terms)
     removals = {draft.key: _removal(draft) for draft in capped.drafts}
     examination = before if isinstance(before, Unknown) else examine(request, before, removals)
-    return Attempt(drawing, Capped(capped.drafts, capped.refusals, capped.short | short), examination)
+    return Attempt(drawing, Capped(capped.drafts, capped.refusals, capped.short | short), examination, meter)
 
 
 def _removal(draft: Draft) -> Removal:
@@ -210,7 +222,7 @@ def _fault(request: PlanRequest, attempt: Attempt) -> Fault | None:
     if broken:
         return Fault(taking[-1], "; ".join(broken), retry=False)
     for index, outcome in enumerate(outcomes):
-        fault = _own_fault(request, attempt, index, outcome)
+        fault = _own_fault(attempt, index, outcome)
         if fault is not None:
             return fault
     yielding = [index for index in taking if not _is_final(outcomes[index])]
@@ -218,9 +230,11 @@ def _fault(request: PlanRequest, attempt: Attempt) -> Fault | None:
         return None
     expected = any(outcome.expected for outcome in outcomes)
     for watch in request.watches:
-        worse = worsened(watch, request, attempt.examination, expected=expected)
-        if worse is not None:
-            return Fault(yielding[-1], f"another limit would be made worse: {worse}", retry=False)
+        worse = worsened(watch, attempt.meter, attempt.examination, expected=expected)
+        lesser = watch.metric not in SURVIVAL
+        giving = [index for index in yielding if not (lesser and outcomes[index].demand.metric in SURVIVAL)]
+        if worse is not None and giving:
+            return Fault(giving[-1], f"another limit would be made worse: {worse}", retry=False)
     return None
 
 
@@ -228,7 +242,7 @@ def _is_final(outcome: Outcome) -> bool:
     return outcome.closes and Action.CLOSE_ALL in outcome.demand.permits
 
 
-def _own_fault(request: PlanRequest, attempt: Attempt, index: int, outcome: Outcome) -> Fault | None:
+def _own_fault(attempt: Attempt, index: int, outcome: Outcome) -> Fault | None:
     """Judge one demand: a complete one must reach its goal, one under a cap must come nearer."""
     capped = attempt.capped
     if outcome.closes or (not outcome.taken and not outcome.met):
@@ -236,7 +250,7 @@ def _own_fault(request: PlanRequest, attempt: Attempt, index: int, outcome: Outc
     if outcome.taken and not any(draft.key in outcome.taken for draft in capped.drafts):
         return None
     watch = watch_of(outcome.demand)
-    proof = prove(watch, request, attempt.examination, expected=outcome.expected)
+    proof = prove(watch, attempt.meter, attempt.examination, expected=outcome.expected)
     if isinstance(attempt.examination, Unknown):
         reason = f"the account cannot be recomputed: {attempt.examination.reason}"
         return Fault(index, reason, retry=False) if outcome.taken else None
@@ -245,7 +259,7 @@ def _own_fault(request: PlanRequest, attempt: Attempt, index: int, outcome: Outc
     if complete and not proof.met:
         return Fault(index, _missed(proof), retry=True)
     if outcome.taken and not is_nearer(proof):
-        if is_block_nearer(watch, request, attempt.examination, outcome.taken.keys()):
+        if is_block_nearer(watch, attempt.meter, attempt.examination, outcome.taken.keys()):
             return None
         return Fault(index, f"the plan would not bring it nearer: {_missed(proof)}", retry=False)
     return None
@@ -260,7 +274,7 @@ def _text(number: float | Unknown) -> str:
     return f"unknown ({number.reason})" if isinstance(number, Unknown) else f"{number:.6g}"
 
 
-def _proofs(request: PlanRequest, demands: Sequence[Demand], attempt: Attempt) -> tuple[LimitProof, ...]:
+def _proofs(demands: Sequence[Demand], attempt: Attempt) -> tuple[LimitProof, ...]:
     """Prove every demand that permits trades, those that were refused included."""
     expected = {
         (outcome.demand.rule, outcome.demand.target): outcome.expected for outcome in attempt.drawing.outcomes
@@ -268,7 +282,7 @@ def _proofs(request: PlanRequest, demands: Sequence[Demand], attempt: Attempt) -
     return tuple(
         prove(
             watch_of(demand),
-            request,
+            attempt.meter,
             attempt.examination,
             expected=expected.get((demand.rule, demand.target), False),
         )

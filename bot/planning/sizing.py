@@ -25,6 +25,7 @@ pro rata, e shrinks with the position (w_i falls by e/N): trimming then helps on
 """
 
 from collections.abc import Callable
+from math import isfinite
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -217,6 +218,8 @@ def _changes(holdings: list[Holding], move: float) -> dict[str, float]:
 
 
 def _stress(watch: Watch, book: Book, share: float) -> Faces:
+    if not watch.scenarios:
+        return CannotHelp(f"{watch.metric} of no scenario cannot be sized", "unknown_figure")
     faces: list[Face] = []
     portfolio = book.request.portfolio
     for scenario in watch.scenarios:
@@ -279,6 +282,8 @@ _FACES: dict[str, Callable[[Watch, Book, MetricContext], Faces]] = {
 
 def faces(watch: Watch, book: Book) -> Faces:
     """Return the faces of a limit at its goal, or why trimming cannot help it."""
+    if not isfinite(watch.goal):
+        return CannotHelp(f"the goal {watch.goal} is no finite number", "unknown_figure")
     definition = METRICS.get(watch.metric)
     if definition is not None and definition.sense is not watch.sense:
         return CannotHelp(f"a trim moves {watch.metric} the other way")

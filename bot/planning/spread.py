@@ -40,13 +40,20 @@ class Candidate(Struct, frozen=True):
 def maintenance(leg: Leg, notional: float) -> float:
     """Maintenance margin of a leg at a notional: the highest of its brackets' lines."""
     assert leg.holding is not None
-    return max((bracket.rate * notional - bracket.deduction for bracket in leg.holding.brackets), default=0.0)
+    most = 0.0
+    for bracket in leg.holding.brackets:
+        most = max(most, bracket.rate * notional - bracket.deduction)
+    return most
 
 
 def _own(face: Face, leg: Leg) -> float:
-    """The share of one leg in the left side of a face."""
-    key, left = leg.key, leg.left
-    total = face.weights.get(key, 0.0) * left
+    """The share of one leg in the left side of a face, what it has cost included."""
+    key = leg.key
+    total = face.cost_weight * leg.cost if key in face.payers else 0.0
+    if leg.holding is None:
+        return total
+    left = leg.left
+    total += face.weights.get(key, 0.0) * left
     if key in face.factors:
         total += maintenance(leg, left * face.factors[key])
     return total
@@ -56,15 +63,12 @@ def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
     total = face.excess - face.budget
     for leg in book.legs:
-        if leg.key in face.payers:
-            total += face.cost_weight * leg.cost
-        if leg.holding is not None:
-            total += _own(face, leg)
+        total += _own(face, leg)
     return total
 
 
 def _is_met(face: Face, gap: float) -> bool:
-    return gap <= _TOLERANCE * max(1.0, abs(face.budget))
+    return isfinite(gap) and gap <= _TOLERANCE * max(1.0, abs(face.budget))
 
 
 def lines(face: Face, candidate: Candidate, gap: float) -> list[tuple[float, float]]:
@@ -133,6 +137,8 @@ def _fill(
     if not isfinite(gap):
         return CannotHelp("the figures of this limit are not finite numbers", "unknown_figure")
     tolerance = _TOLERANCE * max(1.0, abs(face.budget))
+    if gap <= tolerance:
+        return None
     trouble: CannotHelp | None = None
     for candidate in _cheapest_first(face, candidates, gap):
         if gap <= tolerance:
@@ -146,10 +152,11 @@ def _fill(
             continue
         part = 1.0 if usd is None else min(1.0, usd / leg.holding.notional)
         contracts = Decimal(part) * leg.position.contracts
+        own = _own(face, leg)
         more = take(leg, candidate.priced, contracts, candidate.cost, book.request.order_terms, whole=whole)
         taken[leg.key] = taken.get(leg.key, Decimal(0)) + more
-        gap = missing(face, book)
-    if gap > tolerance and not taken and trouble is None:
+        gap += _own(face, leg) - own
+    if not taken and trouble is None:
         return CannotHelp(
             "no position can give what is missing: selling a USD costs more than it brings back"
         )
@@ -189,7 +196,7 @@ def spread(
             break
     gaps = [(face, missing(face, book)) for face in found]
     met = all(face.reachable and _is_met(face, gap) for face, gap in gaps)
-    shortfall = 0.0 if met else max(0.0, *(gap for _, gap in gaps))
+    shortfall = 0.0 if met else max([0.0, *(gap for _, gap in gaps)])
     return Spread(
         {key: more for key, more in taken.items() if more > 0}, met, shortfall, None if met else trouble
     )

@@ -1,0 +1,159 @@
+"""The recomputation beside bot.risk: two ways to the same numbers, and what cannot be known."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from bot.model import Beta, MarginMode, MarketStats, Scenario, Sense, Side, Target, Unknown
+from bot.planning.measures import BEYOND, recomputed
+from bot.planning.recomputation import State, state_before
+from bot.planning.request import PlanRequest, Watch
+from bot.risk.metrics import measure
+from tests.planning.build import (
+    CRASH,
+    NOW,
+    context,
+    measured,
+    opened,
+    position,
+    random_account,
+    request,
+    snapshot,
+    stats_for,
+    target,
+)
+
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+ACCOUNT_METRICS = (
+    "account.leverage",
+    "account.net_leverage",
+    "account.margin_ratio",
+    "account.joint_distance",
+    "account.stress_loss",
+    "account.cushion",
+    "account.drawdown",
+    "account.daily_loss",
+    "account.equity",
+)
+POSITION_METRICS = (
+    "position.leverage",
+    "position.equity_share",
+    "position.liquidation_distance",
+    "position.liquidation_distance_atr",
+    "position.liquidation_distance_sigma",
+)
+SCENARIOS = (CRASH, Scenario("rally", {"BTC": 0.3, "ETH": 0.2}), Scenario("one", {"SOL": -0.4}))
+
+
+def watch(metric: str, where: Target | None = None, **changes: object) -> Watch:
+    found = Watch("rule", metric, Sense.MAX, 1.0, 1.0, where or Target("main"), SCENARIOS)
+    return replace(found, **changes)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=150, deadline=None)
+def test_the_second_opinion_agrees_with_the_first(seed: int) -> None:
+    shot, stats = random_account(seed)
+    asked = request(shot, about=context(0.9, 1.0, stats))
+    about = replace(asked.context, scenarios=SCENARIOS)
+    for metric in ACCOUNT_METRICS:
+        theirs = measure(metric, asked.portfolio, about)
+        assert measured(watch(metric), asked) == pytest.approx(theirs, rel=1e-8, abs=1e-9), metric
+    for one in shot.positions:
+        for metric in POSITION_METRICS:
+            theirs = measure(metric, asked.portfolio, about, one.key)
+            ours = measured(watch(metric, target(one.symbol, one.side)), asked)
+            assert ours == pytest.approx(theirs, rel=1e-8, abs=1e-9), (metric, one.key)
+
+
+def hedged() -> PlanRequest:
+    """A long and a shorter short leg of one symbol."""
+    long = position(BTC, Side.LONG, "2", "1000", position_index=1)
+    short = position(BTC, Side.SHORT, "1.5", "1000", position_index=2)
+    return request(snapshot([long, short], 400))
+
+
+def test_the_legs_of_a_symbol_share_one_price() -> None:
+    asked = hedged()
+    distance = measured(watch("position.liquidation_distance", target(BTC)), asked)
+    assert distance == pytest.approx(
+        measure("position.liquidation_distance", asked.portfolio, asked.context, f"{BTC}#long")
+    )
+    assert 0.7 < distance < 1.0
+    assert measured(watch("position.liquidation_distance", target(BTC, Side.SHORT)), asked) == 10.0
+
+
+def test_legs_that_cancel_have_no_residual() -> None:
+    legs = [position(BTC, side, "1", "1000", position_index=1) for side in Side]
+    stats = MarketStats("ETH", {BTC: Beta(1.0, 0.5, "test")}, {}, {}, NOW)
+    asked = request(snapshot(legs, 400), about=context(stats=stats))
+    assert measured(watch("account.joint_distance"), asked) == 1.0
+
+
+def test_what_is_ruined_is_past_every_limit() -> None:
+    asked = request(snapshot([position(BTC, Side.LONG, "1", "1000")], 0))
+    assert measured(watch("account.leverage"), asked) == BEYOND
+    assert measured(watch("account.margin_ratio"), asked) == BEYOND
+    assert measured(watch("position.liquidation_distance", target(BTC)), asked) < 0
+    assert measured(watch("account.joint_distance"), asked) == 0.0
+    flat = request(snapshot([], 0), about=context(value=0.0, peak=0.0))
+    assert measured(watch("account.leverage"), flat) == 0.0
+    assert measured(watch("account.joint_distance"), flat) == 1.0
+    assert measured(watch("account.drawdown"), flat) == BEYOND
+
+
+def unknown_money(asked: PlanRequest) -> PlanRequest:
+    nothing = Unknown("the venue was silent")
+    return replace(asked, portfolio=replace(asked.portfolio, equity=nothing, margin_balance=nothing))
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "account.leverage",
+        "account.margin_ratio",
+        "account.joint_distance",
+        "account.stress_loss",
+        "account.cushion",
+        "account.drawdown",
+        "position.leverage",
+        "position.liquidation_distance",
+        "position.liquidation_distance_atr",
+    ],
+)
+def test_unknown_money_makes_unknown_metrics(metric: str) -> None:
+    asked = unknown_money(request(snapshot([position(BTC, Side.LONG, "1", "1000")], 500)))
+    value = recomputed(watch(metric, target(BTC)), opened(asked), asked.context)
+    assert isinstance(value, Unknown)
+    assert "silent" in value.reason
+
+
+def test_what_is_not_there_is_unknown() -> None:
+    asked = request(snapshot([position(BTC, Side.LONG, "1", "1000")], 500))
+    bare = replace(asked, context=context())
+    state = opened(asked)
+    for metric in POSITION_METRICS:
+        assert isinstance(recomputed(watch(metric, target(ETH)), state, asked.context), Unknown)
+    assert isinstance(recomputed(watch("account.concentration"), state, asked.context), Unknown)
+    atr = watch("position.liquidation_distance_atr", target(BTC))
+    assert isinstance(recomputed(atr, state, bare.context), Unknown)
+
+
+def test_an_account_that_cannot_be_read_has_no_state() -> None:
+    shot = snapshot([position(BTC, Side.LONG, "1", "1000")], 500)
+    asked = request(shot)
+    assert isinstance(state_before(replace(asked, snapshot=replace(shot, tiers={}))), Unknown)
+    assert isinstance(state_before(request(replace(shot, tiers={}))), Unknown)
+    empty = replace(shot, positions=(replace(shot.positions[0], contracts=Decimal(0)),))
+    assert isinstance(state_before(request(empty)), State)
+
+
+def test_an_isolated_position_loses_at_most_its_margin() -> None:
+    apart = position(
+        BTC, Side.LONG, "10", "1000", margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(500)
+    )
+    asked = request(snapshot([apart], 2000), about=context(stats=stats_for([BTC])))
+    assert measured(watch("account.stress_loss", scenarios=(CRASH,)), asked) == pytest.approx(0.25)

@@ -1,0 +1,420 @@
+"""Plans: closes, merging, refusals, the check's verdicts, determinism."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from bot.model import (
+    Action,
+    Demand,
+    MarginMode,
+    OrderRequest,
+    OrderSide,
+    Plan,
+    PositionMode,
+    Scenario,
+    Sense,
+    Severity,
+    Side,
+    StepKind,
+    Style,
+    Target,
+    TrimTerms,
+    Unknown,
+)
+from bot.planning import planner
+from bot.planning.check import violations
+from bot.planning.planner import plan
+from bot.planning.recomputation import Removal
+from bot.planning.request import PlanRequest, Watch, watch_of
+from tests.planning.build import (
+    ACCOUNT,
+    KEPT,
+    context,
+    demand,
+    later,
+    mark,
+    market,
+    measured,
+    order,
+    position,
+    random_account,
+    request,
+    snapshot,
+    stats_for,
+    target,
+    tiers,
+)
+
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+HELD = [position(BTC, Side.LONG, "1", "50000"), position(ETH, Side.LONG, "20", "2500")]
+SHOT = snapshot(HELD, 25_000)
+ALL = (Action.CLOSE_ALL, Action.HALT)
+
+
+def contracts(made: Plan) -> dict[str, Decimal]:
+    return {
+        step.request.symbol: step.request.contracts
+        for step in made.steps
+        if isinstance(step.request, OrderRequest)
+    }
+
+
+def codes(made: Plan) -> list[str]:
+    return [refusal.code for refusal in made.refusals]
+
+
+def drawdown(**changes: Any) -> Demand:
+    return demand("account.drawdown", 0.25, rule="stop", episode="stop.1", permits=ALL, **changes)
+
+
+def test_close_all_closes_everything_and_halts() -> None:
+    asked = request(replace(SHOT, orders=(order(BTC, OrderSide.BUY),)), [drawdown()])
+    made = plan(replace(asked, context=replace(asked.context, units=context(0.7, 1.0).units)))
+    assert [step.kind for step in made.steps] == [StepKind.CLOSE, StepKind.CLOSE]
+    assert contracts(made) == {BTC: Decimal(1), ETH: Decimal(20)}
+    assert "stop: account.drawdown of main" in made.halt
+    assert made.refusals == ()
+    (proof,) = made.proofs
+    assert not proof.met
+    assert isinstance(proof.after, float)
+    assert isinstance(proof.before, float)
+    assert proof.after > proof.before == pytest.approx(0.3)
+
+
+def test_close_all_goes_on_where_one_market_is_shut_and_trades_the_rest() -> None:
+    shut = replace(SHOT.markets[BTC], active=False)
+    made = plan(request(replace(SHOT, markets={**SHOT.markets, BTC: shut}), [drawdown()]))
+    assert contracts(made) == {ETH: Decimal(20)}
+    assert codes(made) == ["market_closed"]
+
+
+def test_close_all_closes_what_cannot_be_measured() -> None:
+    made = plan(request(replace(SHOT, tiers={}), [drawdown()]))
+    assert contracts(made) == {BTC: Decimal(1), ETH: Decimal(20)}
+    assert isinstance(made.proofs[0].after, Unknown)
+    assert not made.proofs[0].met
+
+
+def test_close_of_a_position() -> None:
+    only = demand("position.equity_share", 1.0, target=target(BTC), permits=(Action.CLOSE,))
+    made = plan(request(SHOT, [only]))
+    assert contracts(made) == {BTC: Decimal(1)}
+    assert made.proofs[0].met
+    assert made.proofs[0].after == Unknown("the position is closed")
+
+
+def test_close_ignores_share_caps() -> None:
+    terms = TrimTerms(max_share=0.1)
+    only = demand("position.equity_share", 1.0, target=target(BTC), permits=(Action.CLOSE,), trim=terms)
+    assert contracts(plan(request(SHOT, [only]))) == {BTC: Decimal(1)}
+
+
+def test_close_of_an_accounts_limit_closes_as_few_as_it_needs() -> None:
+    wide = demand("account.leverage", 3.0, permits=(Action.CLOSE,))
+    made = plan(request(SHOT, [wide]))
+    assert list(contracts(made).values()) in ([Decimal(1)], [Decimal(20)])
+    assert made.proofs[0].met
+    hopeless = demand("account.drawdown", 0.1, permits=(Action.CLOSE,))
+    about = replace(request(SHOT).context, units=context(0.5, 1.0).units)
+    assert codes(plan(request(SHOT, [hopeless], about=about))) == ["trimming_cannot_help"]
+
+
+def test_where_a_trim_cannot_help_the_permitted_close_does() -> None:
+    apart = replace(HELD[0], margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(6000))
+    tight = demand(
+        "position.liquidation_distance", 0.3, target=target(BTC), permits=(Action.TRIM, Action.CLOSE)
+    )
+    made = plan(request(snapshot([apart], 8000), [tight]))
+    assert contracts(made) == {BTC: Decimal(1)}
+    assert codes(made) == ["trimming_cannot_help"]
+    enough = replace(tight, metric="position.equity_share", goal=5.0, sense=Sense.MAX)
+    assert 0 < contracts(plan(request(snapshot([apart], 8000), [enough])))[BTC] < 1
+
+
+def test_notify_gives_nothing() -> None:
+    made = plan(request(SHOT, [demand("account.leverage", 1.0, permits=(Action.NOTIFY,))]))
+    assert (made.steps, made.refusals, made.proofs, made.halt) == ((), (), (), "")
+
+
+def test_one_order_a_position_carries_the_rule_that_asked_most() -> None:
+    small = demand("account.leverage", 3.9, rule="wide", episode="wide.1")
+    big = demand("position.equity_share", 1.0, rule="share", episode="share.1", target=target(BTC))
+    for demands in ([small, big], [big, small]):
+        made = plan(request(SHOT, demands))
+        keys = [step.request.symbol for step in made.steps]
+        assert len(keys) == len(set(keys))
+        by_symbol = {step.request.symbol: step for step in made.steps}
+        assert by_symbol[BTC].rule == "share"
+        assert all(proof.met for proof in made.proofs)
+
+
+def test_each_demand_builds_on_what_the_others_took() -> None:
+    first = demand("account.leverage", 3.0, rule="a", episode="a.1")
+    again = demand("account.leverage", 3.0, rule="b", episode="b.1")
+    alone, both = plan(request(SHOT, [first])), plan(request(SHOT, [first, again]))
+    assert contracts(alone) == contracts(both)
+
+
+def test_the_same_request_gives_the_same_bytes() -> None:
+    shot, stats = random_account(7, count=12)
+    demands = [
+        demand("account.leverage", 1.0, rule="a", episode="a.1"),
+        demand("account.joint_distance", 0.5, rule="b", episode="b.1"),
+    ]
+    asked = request(shot, demands, about=context(stats=stats))
+    turned = replace(
+        request(replace(shot, positions=shot.positions[::-1]), demands[::-1], about=context(stats=stats))
+    )
+    encode = msgspec.json.Encoder(order="sorted").encode
+    assert encode(plan(asked)) == encode(plan(asked))
+    assert encode(plan(asked).steps) == encode(plan(turned).steps)
+
+
+@pytest.mark.parametrize("part", ["positions", "balance", "orders", "stops", "marks", "taken_at"])
+def test_stale_parts_allow_no_step(part: str) -> None:
+    old = later(-11)
+    if part == "taken_at":
+        shot = replace(SHOT, taken_at=old)
+    else:
+        shot = replace(SHOT, times=replace(SHOT.times, **{part: old}))
+    quiet = demand("account.leverage", 1.0, rule="quiet", permits=(Action.NOTIFY,))
+    made = plan(request(shot, [demand("account.leverage", 1.0), quiet, drawdown()]))
+    assert made.steps == ()
+    assert [(refusal.rule, refusal.code) for refusal in made.refusals] == [
+        ("cap", "stale_data"),
+        ("stop", "stale_data"),
+    ]
+    assert made.halt
+
+
+def test_an_unknown_outcome_blocks_its_symbol_only() -> None:
+    made = plan(request(SHOT, [drawdown()], blocked_symbols=frozenset((BTC,))))
+    assert contracts(made) == {ETH: Decimal(20)}
+    assert [(refusal.item, refusal.code) for refusal in made.refusals] == [(f"{BTC}#long", "unknown_outcome")]
+
+
+def test_escalation_reaches_the_order() -> None:
+    slow = demand("account.leverage", 3.0, acting_since=later(-40))
+    (step,) = plan(request(SHOT, [slow])).steps
+    assert isinstance(step.request, OrderRequest)
+    assert (step.request.style, step.request.price) == (Style.MARKET, None)
+
+
+def test_the_largest_order_of_the_market_bounds_a_step() -> None:
+    small = {symbol: market(symbol, amount_max=Decimal("0.1")) for symbol in (BTC, ETH)}
+    made = plan(request(replace(SHOT, markets=small), [drawdown()]))
+    assert contracts(made) == {BTC: Decimal("0.1"), ETH: Decimal("0.1")}
+
+
+def test_a_wider_order_of_another_rule_stays_under_the_market_bound() -> None:
+    bounds = {s: market(s, market_amount_max=Decimal("0.3")) for s in (BTC, ETH)}
+    shot = replace(SHOT, markets=bounds)
+    quick = demand("account.leverage", 3.9, rule="ioc", episode="i.1", trim=TrimTerms(max_share=0.29))
+    slow = demand(
+        "position.equity_share", 1.7, rule="mkt", episode="m.1", target=target(BTC), acting_since=later(-50)
+    )
+    made = plan(request(shot, [quick, slow]))
+    assert contracts(made)[BTC] <= Decimal("0.3")
+
+
+def test_odd_sizes_and_steps_are_refused() -> None:
+    odd = replace(HELD[0], contracts=Decimal("NaN"))
+    made = plan(request(replace(SHOT, positions=(odd, HELD[1])), [drawdown()]))
+    assert contracts(made) == {ETH: Decimal(20)}
+    assert codes(made) == ["unknown_figure"]
+    broken = {**SHOT.markets, BTC: market(BTC, price_step=Decimal(0))}
+    made = plan(request(replace(SHOT, markets=broken), [drawdown()]))
+    assert contracts(made) == {ETH: Decimal(20)}
+    assert codes(made) == ["unknown_figure"]
+
+
+def watching(metric: str, limit: float, **changes: Any) -> Watch:
+    found = watch_of(demand(metric, limit, rule="watched"))
+    return replace(found, **changes)
+
+
+def test_a_plan_that_makes_another_limit_worse_is_refused() -> None:
+    """The short hedges the long: closing it would raise net leverage past its limit."""
+    held = [HELD[0], position(ETH, Side.SHORT, "16", "2500")]
+    shot = snapshot(held, 25_000)
+    share = demand("position.equity_share", 0.5, target=target(ETH, Side.SHORT))
+    for permits in ((Action.TRIM,), (Action.CLOSE,)):
+        asked = request(shot, [replace(share, permits=permits)], [watching("account.net_leverage", 1.0)])
+        made = plan(asked)
+        assert made.steps == ()
+        assert codes(made) == ["check_failed"]
+        assert "watched (account.net_leverage of main)" in made.refusals[0].reason
+    everything = request(shot, [replace(share, permits=ALL)], [watching("account.net_leverage", 1.0)])
+    assert len(plan(everything).steps) == 2
+
+
+def test_survival_does_not_yield_to_a_limit_on_exposure() -> None:
+    held = [HELD[0], position(ETH, Side.SHORT, "19", "2500")]
+    shot = replace(snapshot(held, 900), tiers={BTC: tiers("0.004"), ETH: tiers("0.02")})
+    ratio = demand("account.margin_ratio", 0.9)
+    made = plan(request(shot, [ratio], [watching("account.net_leverage", 4.0)]))
+    assert list(contracts(made)) == [ETH]
+    assert made.proofs[0].met
+
+
+def test_cost_alone_does_not_make_a_limit_worse() -> None:
+    past = [watching("position.equity_share", 1.0, target=target(BTC)), watching("account.drawdown", -1.0)]
+    only = demand("position.equity_share", 1.0, target=target(ETH))
+    made = plan(request(SHOT, [only], past))
+    assert made.refusals == ()
+    assert made.proofs[0].met
+
+
+def test_a_watch_that_cannot_be_measured_says_nothing() -> None:
+    made = plan(request(SHOT, [demand("account.leverage", 3.0)], [watching("account.concentration", 0.1)]))
+    assert made.proofs[0].met
+
+
+def test_an_account_that_cannot_be_recomputed_is_not_trimmed() -> None:
+    apart = replace(HELD[0], margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(6000))
+    shot = snapshot([apart, HELD[1]], 25_000)
+    blind = replace(shot, tiers={BTC: tiers()})
+    share = demand("position.leverage", 5.0, target=target(BTC))
+    made = plan(request(blind, [share], terms=KEPT))
+    assert made.steps == ()
+    assert codes(made) == ["check_failed"]
+    assert "cannot be recomputed" in made.refusals[0].reason
+    calm = demand("position.leverage", 50.0, target=target(BTC))
+    assert plan(request(blind, [calm], terms=KEPT)).refusals == ()
+
+
+def test_a_goal_that_the_recomputation_denies_is_tightened_then_refused() -> None:
+    """Sizing sees the holding, the recomputation the snapshot, whose tiers ask ten times more."""
+    shot = snapshot([HELD[0]], 600)
+    asked = request(shot, [demand("account.margin_ratio", 0.4)])
+    slightly = replace(asked, snapshot=replace(shot, tiers={BTC: tiers("0.00505")}))
+    made = plan(slightly)
+    assert made.proofs[0].met
+    assert made.refusals == ()
+    grossly = replace(asked, snapshot=replace(shot, tiers={BTC: tiers("0.05")}))
+    made = plan(grossly)
+    assert codes(made) == ["check_failed"]
+    assert made.steps == ()
+    assert not made.proofs[0].met
+
+
+def test_a_trim_that_would_not_come_nearer_is_refused() -> None:
+    """By the snapshot's own fee every trade makes things worse."""
+    asked = request(SHOT, [demand("account.leverage", 3.0, trim=TrimTerms(max_share=0.2))])
+    dear = {symbol: replace(found, taker_fee=Decimal("0.4")) for symbol, found in SHOT.markets.items()}
+    made = plan(replace(asked, snapshot=replace(SHOT, markets=dear)))
+    assert made.steps == ()
+    assert set(codes(made)) <= {"check_failed", "cap_share", "goal_out_of_reach", "trimming_cannot_help"}
+    assert not made.proofs[0].met
+
+
+def test_blocks_that_can_be_helped_are_helped_where_the_worst_cannot() -> None:
+    apart = replace(HELD[0], margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(400))
+    shot = snapshot([apart, HELD[1]], 400 + 500)
+    made = plan(request(shot, [demand("account.margin_ratio", 0.3)]))
+    assert list(contracts(made)) == [ETH]
+    assert not made.proofs[0].met
+    assert "goal_out_of_reach" in codes(made) or "trimming_cannot_help" in codes(made)
+
+
+def test_removals_that_do_not_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(SHOT, [demand("account.leverage", 3.0)])
+    price = Decimal(50000)
+    found = violations(
+        asked,
+        {
+            "SOL/USDT:USDT#long": Removal(Decimal(1), price, price),
+            f"{BTC}#long": Removal(Decimal(2), price, price),
+            f"{ETH}#long": Removal(Decimal("0.0005"), price, price),
+        },
+    )
+    assert [text.split()[-1] for text in found] == ["1", "0.001", "unknown"]
+    monkeypatch.setattr(planner, "violations", lambda request, removals: ("odd",) if removals else ())
+    made = plan(asked)
+    assert made.steps == ()
+    assert [(refusal.code, refusal.reason) for refusal in made.refusals] == [("check_failed", "odd")]
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    metric=st.sampled_from(["account.leverage", "account.margin_ratio"]),
+    fall=st.floats(0.001, 0.05),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_worse_mark_never_gives_a_smaller_trim(seed: int, metric: str, fall: float) -> None:
+    """One long; the contracts that go must not shrink as its price falls."""
+    shot, stats = random_account(seed, count=1, isolated=0.0, leverage=(4.0, 10.0))
+    (held,) = shot.positions
+    if held.side is Side.SHORT:
+        held = replace(held, side=Side.LONG)
+    before = request(replace(shot, positions=(held,)), about=context(stats=stats))
+    goal = measured(watch_of(demand(metric, 1.0)), before) * 0.8
+    price = held.mark_price
+    assert isinstance(price, Decimal)
+    lower = (price * Decimal(1 - fall)).quantize(Decimal("0.0001"))
+    lost = (price - lower) * held.size
+    money = replace(
+        shot.balance,
+        equity=_less(shot.balance.equity, lost),
+        margin_balance=_less(shot.balance.margin_balance, lost),
+    )
+    fallen = replace(
+        shot,
+        positions=(replace(held, mark_price=lower),),
+        marks={held.symbol: mark(held.symbol, lower)},
+        balance=money,
+    )
+    demands = [demand(metric, goal)]
+    first = plan(replace(before, demands=tuple(demands)))
+    second = plan(request(fallen, demands, about=context(stats=stats)))
+    assert sum(contracts(second).values()) >= sum(contracts(first).values())
+
+
+def _less(figure: Decimal | Unknown, amount: Decimal) -> Decimal:
+    assert isinstance(figure, Decimal)
+    return figure - amount
+
+
+def test_severity_and_rank_decide_the_order_of_demands() -> None:
+    rules = [
+        demand("account.leverage", 3.0, rule="z", severity=Severity.WARNING),
+        demand("account.leverage", 3.0, rule="y"),
+        demand("account.cushion", 0.9, rule="x"),
+        demand("account.margin_ratio", 0.9, rule="w"),
+    ]
+    made = plan(request(SHOT, rules))
+    assert [proof.rule for proof in made.proofs] == ["w", "x", "y", "z"]
+
+
+def test_hedge_mode_names_the_leg() -> None:
+    legs = [
+        position(BTC, Side.LONG, "1", "50000", position_index=1),
+        position(BTC, Side.SHORT, "0.5", "50000", position_index=2),
+    ]
+    shot = replace(snapshot(legs, 10_000), position_mode=PositionMode.HEDGE)
+    only = demand("position.equity_share", 1.0, target=Target(ACCOUNT, BTC, "short"))
+    made = plan(request(shot, [only], about=context(stats=stats_for([BTC]))))
+    (step,) = made.steps
+    assert isinstance(step.request, OrderRequest)
+    assert (step.request.side, step.request.position_index) == (OrderSide.BUY, 2)
+    assert step.request.position_side is Side.SHORT
+
+
+def test_both_ways_of_a_market_are_looked_at() -> None:
+    held = [HELD[0], position(ETH, Side.SHORT, "40", "2500")]
+    ways = (Scenario("down", {"BTC": -0.3, "ETH": -0.1}), Scenario("up", {"BTC": 0.1, "ETH": 0.3}))
+    made = plan(request(snapshot(held, 25_000), [demand("account.stress_loss", 0.3, scenarios=ways)]))
+    assert made.proofs[0].met
+
+
+def test_steps_tell_their_arithmetic() -> None:
+    asked: PlanRequest = request(SHOT, [demand("account.leverage", 3.0)])
+    (step,) = plan(asked).steps
+    assert "account.leverage is 4.5, limit 3, goal 3" in step.reason
+    assert step.cost == pytest.approx(step.notional * asked.portfolio.holdings[0].trade_cost)

@@ -1,0 +1,109 @@
+"""Limit prices, escalation, and prices that cannot be had."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.model import Caps, Mark, OrderPolicy, Side, Style, TrimTerms, Unknown
+from bot.planning.pricing import NoQuote, Quote, quote, slippage_now
+from tests.planning.build import NOW, later, mark, market
+
+SYMBOL = "BTC/USDT:USDT"
+PRICE = Decimal(100000)
+TERMS = TrimTerms(max_slippage=0.005, escalate_after_seconds=20)
+
+
+def priced(
+    found: Mark | None, side: Side = Side.LONG, seconds: float = 0, terms: TrimTerms = TERMS
+) -> Quote | NoQuote:
+    return quote(side, market(SYMBOL), found, terms, Caps(), NOW, seconds, 10)
+
+
+def test_the_limit_holds_against_mark_and_index() -> None:
+    higher_index = mark(SYMBOL, PRICE, index=Decimal(100200), bid=Decimal(100100))
+    found = priced(higher_index)
+    assert isinstance(found, Quote)
+    assert found.price == Decimal("99699.00")
+    lower_index = mark(SYMBOL, PRICE, index=Decimal(99800), ask=Decimal(99900))
+    found = priced(lower_index, Side.SHORT)
+    assert isinstance(found, Quote)
+    assert found.price == Decimal("100299.00")
+
+
+@given(
+    price=st.decimals(Decimal("0.5"), 100000, places=4),
+    index=st.decimals(Decimal("0.5"), 100000, places=4),
+    slippage=st.floats(0.0001, 0.02),
+    side=st.sampled_from(Side),
+)
+def test_rounding_never_passes_the_cap(price: Decimal, index: Decimal, slippage: float, side: Side) -> None:
+    nothing = Unknown("empty book")
+    found = priced(
+        mark(SYMBOL, price, index=index, bid=nothing, ask=nothing), side, 0, TrimTerms(1.0, slippage)
+    )
+    assert isinstance(found, Quote)
+    cap = Decimal(str(slippage))
+    for anchor in (price, index):
+        if side is Side.LONG:
+            assert found.worst >= anchor * (1 - cap)
+        else:
+            assert found.worst <= anchor * (1 + cap)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "style", "slippage"),
+    [
+        (0, Style.IOC, "0.005"),
+        (19.9, Style.IOC, "0.005"),
+        (20, Style.IOC, "0.010"),
+        (39.9, Style.IOC, "0.010"),
+        (40, Style.MARKET, "0.02"),
+    ],
+)
+def test_escalation(seconds: float, style: Style, slippage: str) -> None:
+    assert slippage_now(TERMS, Caps(), seconds) == (style, Decimal(slippage))
+
+
+def test_the_accounts_cap_bounds_every_stage() -> None:
+    tight = Caps(max_slippage=Decimal("0.004"))
+    assert slippage_now(TERMS, tight, 0) == (Style.IOC, Decimal("0.004"))
+    assert slippage_now(TERMS, tight, 30) == (Style.IOC, Decimal("0.004"))
+
+
+def test_a_rule_may_begin_with_market_orders() -> None:
+    found = priced(mark(SYMBOL, PRICE), terms=TrimTerms(order=OrderPolicy.MARKET))
+    assert isinstance(found, Quote)
+    assert (found.style, found.price) == (Style.MARKET, None)
+    assert found.worst == Decimal(99500)
+
+
+def test_a_best_price_beyond_the_cap_is_refused() -> None:
+    found = priced(mark(SYMBOL, PRICE, bid=Decimal(99000)))
+    assert isinstance(found, NoQuote)
+    assert found.code == "cap_slippage"
+    assert "best bid 99000" in found.reason
+    found = priced(mark(SYMBOL, PRICE, ask=Decimal(101000)), Side.SHORT)
+    assert isinstance(found, NoQuote)
+    assert "best ask 101000" in found.reason
+    assert isinstance(priced(mark(SYMBOL, PRICE, bid=Decimal(99000)), seconds=40), Quote)
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        (None, "unknown_mark"),
+        (mark(SYMBOL, PRICE, mark=Unknown("gone")), "unknown_mark"),
+        (mark(SYMBOL, PRICE, mark=Decimal(0)), "unknown_mark"),
+        (mark(SYMBOL, PRICE, mark=Decimal("NaN")), "unknown_mark"),
+        (mark(SYMBOL, PRICE, at=later(-11)), "stale_data"),
+        (mark(SYMBOL, PRICE, index=Unknown("gone")), "unknown_index"),
+        (mark(SYMBOL, PRICE, index=Decimal(-1)), "unknown_index"),
+    ],
+)
+def test_without_fresh_prices_there_is_no_order(found: Mark | None, code: str) -> None:
+    for seconds in (0, 40):
+        refused = priced(found, seconds=seconds)
+        assert isinstance(refused, NoQuote)
+        assert refused.code == code
