@@ -34,7 +34,8 @@ class Child:
         self.output = folder / f"{name}.out"
         self.log = folder / f"{name}.log"
         self._command = command
-        self._environ = {**os.environ, **(environ or {})}
+        self.environ = {**os.environ, **(environ or {})}
+        """All variables that the process is given."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -44,7 +45,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=log,
-                env=self._environ,
+                env=self.environ,
                 start_new_session=True,
             )
         return self

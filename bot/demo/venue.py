@@ -31,12 +31,12 @@ class Wallet(Struct, frozen=True):
 
 
 class HeldPosition(Struct, frozen=True):
-    """A position: `size` in coins, positive; `value` in USD at mark; `side` is buy for a long."""
+    """A position: `size` in coins, positive; `value` in USD at mark; `stop_loss` is its stop's trigger."""
 
     symbol: str
-    side: str | None
     size: Decimal
     value: Decimal
+    stop_loss: Decimal | None = None
 
 
 class AccountState(Struct, frozen=True):

@@ -31,7 +31,7 @@ def account(
         account_id=f"id-{keys.api_key}",
         wallet=Wallet(equity=Decimal(equity), margin_ratio=None if ratio is None else Decimal(ratio)),
         positions=tuple(
-            HeldPosition(symbol=symbol, side="buy", size=Decimal(size), value=Decimal(size) * 100)
+            HeldPosition(symbol=symbol, size=Decimal(size), value=Decimal(size) * 100)
             for symbol, size in (held or {}).items()
         ),
         liquidated_ms=SERVER_MS if liquidated else None,
