@@ -25,7 +25,7 @@ from bot.risk.portfolio import Holding
 _SMALLEST_VOLATILITY = 0.5
 """No position's share of the common distance is less than this, however small its beta."""
 
-_STEPS = 80
+_STEPS = 50
 
 
 class Anchored(Struct, frozen=True):
@@ -80,8 +80,6 @@ def largest_scale(block: Sequence[Anchored], margin: float, allowance: float) ->
         return low
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if middle in (low, high):
-            break
         if room_at(block, margin, middle, allowance) >= 0.0:
             low = middle
         else:

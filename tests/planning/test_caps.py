@@ -92,3 +92,10 @@ def test_a_gain_uses_no_loss_budget() -> None:
     asked = capped(CLOSE_ALL, loss_per_day=Decimal(0))
     made = plan(replace(asked, snapshot=replace(SHOT, positions=won)))
     assert amounts(made) == [Decimal(1)]
+
+
+def test_a_trim_that_the_caps_leave_nothing_of_is_refused_by_the_cap_alone() -> None:
+    made = plan(capped(TRIM, notional_per_day=Decimal(0)))
+    assert made.steps == ()
+    assert {refusal.code for refusal in made.refusals} == {"cap_notional"}
+    assert not made.proofs[0].met

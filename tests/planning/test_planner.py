@@ -27,14 +27,10 @@ from bot.model import (
     TrimTerms,
     Unknown,
 )
-from bot.planning import planner
-from bot.planning.check import violations
 from bot.planning.planner import plan
-from bot.planning.recomputation import Removal
-from bot.planning.request import PlanRequest, Watch, watch_of
+from bot.planning.request import PlanRequest, watch_of
 from tests.planning.build import (
     ACCOUNT,
-    KEPT,
     context,
     demand,
     later,
@@ -212,15 +208,37 @@ def test_the_largest_order_of_the_market_bounds_a_step() -> None:
     assert contracts(made) == {BTC: Decimal("0.1"), ETH: Decimal("0.1")}
 
 
-def test_a_wider_order_of_another_rule_stays_under_the_market_bound() -> None:
-    bounds = {s: market(s, market_amount_max=Decimal("0.3")) for s in (BTC, ETH)}
-    shot = replace(SHOT, markets=bounds)
-    quick = demand("account.leverage", 3.9, rule="ioc", episode="i.1", trim=TrimTerms(max_share=0.29))
-    slow = demand(
-        "position.equity_share", 1.7, rule="mkt", episode="m.1", target=target(BTC), acting_since=later(-50)
-    )
-    made = plan(request(shot, [quick, slow]))
-    assert contracts(made)[BTC] <= Decimal("0.3")
+def test_the_order_of_the_rule_that_asked_most_bounds_what_others_added() -> None:
+    bounds = {symbol: market(symbol, market_amount_max=Decimal("0.3")) for symbol in (BTC, ETH)}
+    slow = demand("position.leverage", 1.2, rule="mkt", target=target(BTC), acting_since=later(-50))
+    quick = demand("position.equity_share", 1.2, rule="ioc", episode="i.1", target=target(BTC))
+    made = plan(request(replace(SHOT, markets=bounds), [quick, slow]))
+    assert contracts(made) == {BTC: Decimal("0.3")}
+    assert {step.rule for step in made.steps} == {"mkt"}
+    assert not any(proof.met for proof in made.proofs)
+
+
+def test_two_rules_that_close_everything_close_it_once() -> None:
+    made = plan(request(SHOT, [drawdown(), replace(drawdown(), rule="other", episode="other.1")]))
+    assert contracts(made) == {BTC: Decimal(1), ETH: Decimal(20)}
+    assert {step.rule for step in made.steps} == {"other"}
+
+
+def test_a_book_beyond_the_slippage_cap_is_said_loudly() -> None:
+    thin = {**SHOT.marks, BTC: mark(BTC, Decimal(50000), bid=Decimal(49000))}
+    made = plan(request(replace(SHOT, marks=thin), [drawdown()]))
+    assert contracts(made) == {ETH: Decimal(20)}
+    assert codes(made) == ["cap_slippage"]
+    assert made.refusals[0].reason.startswith("LIFELINE BLOCKED")
+
+
+def test_a_bracket_that_a_large_sale_would_break_is_sized_at_expected_prices() -> None:
+    held = position(BTC, Side.LONG, "1", "100000")
+    shot = replace(snapshot([held], 1700), tiers={BTC: tiers("0.005", "60000")})
+    ratio = demand("account.margin_ratio", 0.33, trim=TrimTerms(max_slippage=0.02))
+    made = plan(request(shot, [ratio]))
+    assert made.proofs[0].met
+    assert 0 < contracts(made)[BTC] < Decimal("0.5")
 
 
 def test_odd_sizes_and_steps_are_refused() -> None:
@@ -232,113 +250,6 @@ def test_odd_sizes_and_steps_are_refused() -> None:
     made = plan(request(replace(SHOT, markets=broken), [drawdown()]))
     assert contracts(made) == {ETH: Decimal(20)}
     assert codes(made) == ["unknown_figure"]
-
-
-def watching(metric: str, limit: float, **changes: Any) -> Watch:
-    found = watch_of(demand(metric, limit, rule="watched"))
-    return replace(found, **changes)
-
-
-def test_a_plan_that_makes_another_limit_worse_is_refused() -> None:
-    """The short hedges the long: closing it would raise net leverage past its limit."""
-    held = [HELD[0], position(ETH, Side.SHORT, "16", "2500")]
-    shot = snapshot(held, 25_000)
-    share = demand("position.equity_share", 0.5, target=target(ETH, Side.SHORT))
-    for permits in ((Action.TRIM,), (Action.CLOSE,)):
-        asked = request(shot, [replace(share, permits=permits)], [watching("account.net_leverage", 1.0)])
-        made = plan(asked)
-        assert made.steps == ()
-        assert codes(made) == ["check_failed"]
-        assert "watched (account.net_leverage of main)" in made.refusals[0].reason
-    everything = request(shot, [replace(share, permits=ALL)], [watching("account.net_leverage", 1.0)])
-    assert len(plan(everything).steps) == 2
-
-
-def test_survival_does_not_yield_to_a_limit_on_exposure() -> None:
-    held = [HELD[0], position(ETH, Side.SHORT, "19", "2500")]
-    shot = replace(snapshot(held, 900), tiers={BTC: tiers("0.004"), ETH: tiers("0.02")})
-    ratio = demand("account.margin_ratio", 0.9)
-    made = plan(request(shot, [ratio], [watching("account.net_leverage", 4.0)]))
-    assert list(contracts(made)) == [ETH]
-    assert made.proofs[0].met
-
-
-def test_cost_alone_does_not_make_a_limit_worse() -> None:
-    past = [watching("position.equity_share", 1.0, target=target(BTC)), watching("account.drawdown", -1.0)]
-    only = demand("position.equity_share", 1.0, target=target(ETH))
-    made = plan(request(SHOT, [only], past))
-    assert made.refusals == ()
-    assert made.proofs[0].met
-
-
-def test_a_watch_that_cannot_be_measured_says_nothing() -> None:
-    made = plan(request(SHOT, [demand("account.leverage", 3.0)], [watching("account.concentration", 0.1)]))
-    assert made.proofs[0].met
-
-
-def test_an_account_that_cannot_be_recomputed_is_not_trimmed() -> None:
-    apart = replace(HELD[0], margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(6000))
-    shot = snapshot([apart, HELD[1]], 25_000)
-    blind = replace(shot, tiers={BTC: tiers()})
-    share = demand("position.leverage", 5.0, target=target(BTC))
-    made = plan(request(blind, [share], terms=KEPT))
-    assert made.steps == ()
-    assert codes(made) == ["check_failed"]
-    assert "cannot be recomputed" in made.refusals[0].reason
-    calm = demand("position.leverage", 50.0, target=target(BTC))
-    assert plan(request(blind, [calm], terms=KEPT)).refusals == ()
-
-
-def test_a_goal_that_the_recomputation_denies_is_tightened_then_refused() -> None:
-    """Sizing sees the holding, the recomputation the snapshot, whose tiers ask ten times more."""
-    shot = snapshot([HELD[0]], 600)
-    asked = request(shot, [demand("account.margin_ratio", 0.4)])
-    slightly = replace(asked, snapshot=replace(shot, tiers={BTC: tiers("0.00505")}))
-    made = plan(slightly)
-    assert made.proofs[0].met
-    assert made.refusals == ()
-    grossly = replace(asked, snapshot=replace(shot, tiers={BTC: tiers("0.05")}))
-    made = plan(grossly)
-    assert codes(made) == ["check_failed"]
-    assert made.steps == ()
-    assert not made.proofs[0].met
-
-
-def test_a_trim_that_would_not_come_nearer_is_refused() -> None:
-    """By the snapshot's own fee every trade makes things worse."""
-    asked = request(SHOT, [demand("account.leverage", 3.0, trim=TrimTerms(max_share=0.2))])
-    dear = {symbol: replace(found, taker_fee=Decimal("0.4")) for symbol, found in SHOT.markets.items()}
-    made = plan(replace(asked, snapshot=replace(SHOT, markets=dear)))
-    assert made.steps == ()
-    assert set(codes(made)) <= {"check_failed", "cap_share", "goal_out_of_reach", "trimming_cannot_help"}
-    assert not made.proofs[0].met
-
-
-def test_blocks_that_can_be_helped_are_helped_where_the_worst_cannot() -> None:
-    apart = replace(HELD[0], margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(400))
-    shot = snapshot([apart, HELD[1]], 400 + 500)
-    made = plan(request(shot, [demand("account.margin_ratio", 0.3)]))
-    assert list(contracts(made)) == [ETH]
-    assert not made.proofs[0].met
-    assert "goal_out_of_reach" in codes(made) or "trimming_cannot_help" in codes(made)
-
-
-def test_removals_that_do_not_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = request(SHOT, [demand("account.leverage", 3.0)])
-    price = Decimal(50000)
-    found = violations(
-        asked,
-        {
-            "SOL/USDT:USDT#long": Removal(Decimal(1), price, price),
-            f"{BTC}#long": Removal(Decimal(2), price, price),
-            f"{ETH}#long": Removal(Decimal("0.0005"), price, price),
-        },
-    )
-    assert [text.split()[-1] for text in found] == ["1", "0.001", "unknown"]
-    monkeypatch.setattr(planner, "violations", lambda request, removals: ("odd",) if removals else ())
-    made = plan(asked)
-    assert made.steps == ()
-    assert [(refusal.code, refusal.reason) for refusal in made.refusals] == [("check_failed", "odd")]
 
 
 @given(

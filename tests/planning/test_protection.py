@@ -30,7 +30,6 @@ from bot.planning.request import PlanRequest
 from tests.planning.build import (
     NOW,
     context,
-    mark,
     order,
     position,
     random_account,
@@ -282,6 +281,7 @@ def test_what_cannot_be_protected_is_said() -> None:
     key = f"{BTC}#long"
     ruined = single(equity=20)
     assert [refusal.code for refusal in protect(ruined)[1]] == ["would_trigger"]
+    assert [refusal.code for refusal in protect(single(equity=-50_000))[1]] == ["would_trigger"]
     silent = replace(asked.portfolio, margin_balance=Unknown("silent"))
     assert protect(replace(asked, portfolio=silent))[1][0].code == "unprotected"
     blind = replace(asked.portfolio, holdings=(), missing={key: "no tiers"})
@@ -308,4 +308,3 @@ def test_an_isolated_position_stands_alone() -> None:
     stops = triggers(protect(asked)[0])
     alone = request(snapshot([apart], 1500), about=context(stats=stats_for([BTC])))
     assert stops[f"{BTC}#long"] == only(protect(alone)[0])
-    assert mark(BTC, Decimal(1)).mark == 1

@@ -37,7 +37,6 @@ from tests.planning.build import (
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 SLIP, FEE, RATE = 0.005, 0.00055, 0.005 + 0.00055
 COST = SLIP + FEE * (1 - SLIP)
-TERMS = TrimTerms(max_slippage=SLIP)
 
 
 def one(asked: Demand, equity: float = 25_000, **changes: object) -> PlanRequest:
@@ -109,6 +108,14 @@ def test_isolated_margin_that_is_kept() -> None:
     assert trimmed(plan(leverage)) == pytest.approx((100_000 - 3 * equity) / (1 - 3 * COST), abs=0.2)
     ratio = replace(kept, demands=(demand("account.margin_ratio", 0.02),))
     assert trimmed(plan(ratio)) == pytest.approx((RATE * 1e5 - 0.02 * equity) / (RATE - 0.02 * COST), abs=0.2)
+
+
+def test_the_joint_distance_of_isolated_positions_is_their_own() -> None:
+    apart = {"margin_mode": MarginMode.ISOLATED, "isolated_margin": Decimal(25_000)}
+    asked = one(demand("account.joint_distance", 0.3), 30_000, **apart)
+    own = one(demand("position.liquidation_distance", 0.3, target=target(BTC)), 30_000, **apart)
+    found = [plan(request(each.snapshot, each.demands, terms=KEPT)) for each in (asked, own)]
+    assert trimmed(found[0]) == pytest.approx(trimmed(found[1]), abs=0.2)
 
 
 def test_tiers_take_the_largest_over_brackets() -> None:
