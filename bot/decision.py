@@ -74,23 +74,25 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
     ledger = advance_ledger(given)
     context = MetricContext(given.stats, view_units(given, ledger))
     evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at)
-    planned = plan(
-        PlanRequest(
-            account=snapshot.account,
-            at=given.at,
-            snapshot=snapshot,
-            portfolio=portfolio,
-            context=context,
-            terms=terms,
-            demands=evaluation.demands,
-            watches=watches(rules, evaluation),
-            caps=given.caps,
-            usage=given.usage,
-            max_age_seconds=given.max_age_seconds,
-            steps_taken=given.steps_taken,
-            blocked_symbols=frozenset(given.blocked),
+    planned = Plan(snapshot.account, given.at, (), (), (), "")
+    if evaluation.demands:
+        planned = plan(
+            PlanRequest(
+                account=snapshot.account,
+                at=given.at,
+                snapshot=snapshot,
+                portfolio=portfolio,
+                context=context,
+                terms=terms,
+                demands=evaluation.demands,
+                watches=watches(rules, evaluation),
+                caps=given.caps,
+                usage=given.usage,
+                max_age_seconds=given.max_age_seconds,
+                steps_taken=given.steps_taken,
+                blocked_symbols=frozenset(given.blocked),
+            )
         )
-    )
     stops, refusals = protective_stops(
         portfolio,
         snapshot,

@@ -57,7 +57,6 @@ def read_facts(
         {key: trigger for key in positions if (trigger := last_stop(journal, account, key)) is not None},
     )
     episodes = {one.episode for one in remembered.rules.standings if one.episode}
-    episodes |= {episode_of(key) for key in positions}
     return Facts(
         remembered=remembered,
         usage=journal.usage(account, now),

@@ -59,7 +59,8 @@ class Recorder:
         self._rules_digest = blob_digest(rules.text.encode())
         self._refusals: frozenset[tuple[str, str, str]] = frozenset()
         self._differences: frozenset[tuple[Target, str]] = frozenset()
-        self._written: dict[str, str] = {}
+        self._rules_written: RulesMemory | None = None
+        self._ledger_written: UnitLedger | None = None
         self._status_at: datetime | None = None
 
     def decided(self, given: DecisionInput, made: Decision) -> Record:
@@ -94,6 +95,8 @@ class Recorder:
         )
 
     def _finding_changes(self, given: DecisionInput, made: Decision) -> list[Draft]:
+        if made.evaluation.memory is given.memory:
+            return []
         before = {(one.rule, one.target): one.state for one in given.memory.standings}
         ended = {(one.rule, one.target): one.episode for one in made.evaluation.ended}
         drafts = []
@@ -119,19 +122,20 @@ class Recorder:
         return new
 
     def _memory(self, given: DecisionInput, made: Decision) -> dict[tuple[str, str], str | None]:
+        """Return what must be remembered now. Where only time and unit value moved on, the ledger waits for
+        the next status: what it would lose in a crash is read again from the venue."""
+        rules, ledger = made.evaluation.memory, made.ledger
+        changed = rules is not self._rules_written or not _same_units(ledger, self._ledger_written)
+        if not changed and self._status_at is not None and given.at - self._status_at < STATUS_EVERY:
+            return {}
         memory: dict[tuple[str, str], str | None] = {}
-        self._remember(memory, RULES, made.evaluation.memory.to_json())
-        if made.ledger is not None:
-            self._remember(memory, LEDGER, canonical(made.ledger).decode())
-        if memory or self._status_at is None or given.at - self._status_at >= STATUS_EVERY:
-            self._status_at = given.at
-            memory[self.account, STATUS] = canonical(self._status(given, made)).decode()
+        if rules is not self._rules_written:
+            memory[self.account, RULES] = rules.to_json()
+        if ledger is not None:
+            memory[self.account, LEDGER] = canonical(ledger).decode()
+        memory[self.account, STATUS] = canonical(self._status(given, made)).decode()
+        self._rules_written, self._ledger_written, self._status_at = rules, ledger, given.at
         return memory
-
-    def _remember(self, memory: dict[tuple[str, str], str | None], name: str, text: str) -> None:
-        if self._written.get(name) != text:
-            self._written[name] = text
-            memory[self.account, name] = text
 
     def _status(self, given: DecisionInput, made: Decision) -> Status:
         return Status(
@@ -156,8 +160,16 @@ class Recorder:
         """Take nothing as written, after a write that failed: the next cycle writes it all again."""
         self._refusals = frozenset()
         self._differences = frozenset()
-        self._written.clear()
+        self._rules_written = None
+        self._ledger_written = None
         self._status_at = None
+
+
+def _same_units(ledger: UnitLedger | None, written: UnitLedger | None) -> bool:
+    """Whether two ledgers differ in nothing but when they were advanced, and the unit value then."""
+    if ledger is None or written is None:
+        return ledger is written
+    return msgspec.structs.replace(ledger, value=written.value, as_of=written.as_of) == written
 
 
 def remembered_rules(text: str | None) -> RulesMemory:

@@ -20,7 +20,7 @@ def figure(row: Row, key: str) -> Figure:
     if raw is None or raw == "":
         return Unknown(f"the venue gave no {key}")
     text = repr(raw) if isinstance(raw, float) else raw
-    if isinstance(text, bool) or not isinstance(text, str | int):
+    if type(text) is not str and (isinstance(text, bool) or not isinstance(text, int)):
         return Unknown(f"{key} is not a number: {_excerpt(raw)}")
     try:
         value = Decimal(text)

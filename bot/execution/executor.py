@@ -88,6 +88,7 @@ class Executor:
         self.settler = Settler(gateway, self._recorder, clock, self.terms)
         self._wanted_stops: dict[str, Decimal] = {}
         self._shelters: dict[str, Protection] = {}
+        self._none_open = False
 
     @property
     def account(self) -> str:
@@ -130,8 +131,16 @@ class Executor:
         return await self.settler.settle(await self.open_intents(), snapshot)
 
     async def open_intents(self) -> tuple[Intent, ...]:
-        """Intents that have not ended, oldest first."""
-        return await self.worker.call(gate.open_intents, self.worker.journal, self.account)
+        """Intents that have not ended, oldest first.
+
+        Only this executor prepares intents of its account, so once none was open the journal is not asked
+        again until one is prepared.
+        """
+        if self._none_open:
+            return ()
+        found = await self.worker.call(gate.open_intents, self.worker.journal, self.account)
+        self._none_open = not found
+        return found
 
     async def blocked_symbols(self) -> frozenset[str]:
         """Symbols on which an order has not ended: no new order is sent there."""
@@ -202,6 +211,7 @@ class Executor:
 
     async def _one(self, step: Step, snapshot: Snapshot) -> tuple[StepResult, Answer | None]:
         await self._recorder.flush()
+        self._none_open = False
         prepared = await self.worker.call(self._prepare, step, snapshot)
         if isinstance(prepared, gate.Barred):
             return held_back(step, prepared.held, prepared.why), None

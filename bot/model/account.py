@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -158,7 +159,7 @@ class PartTimes(Struct, frozen=True):
         return max(self.positions, self.balance, self.orders, self.stops, self.marks)
 
 
-class Snapshot(Struct, frozen=True):
+class Snapshot(Struct, frozen=True, dict=True):
     """Everything that one account showed at one moment. It is complete, or it does not exist."""
 
     account: str
@@ -181,7 +182,8 @@ class Snapshot(Struct, frozen=True):
 
     def position(self, key: str) -> Position | None:
         """Find a position by its key."""
-        for position in self.positions:
-            if position.key == key:
-                return position
-        return None
+        return self._by_key.get(key)
+
+    @cached_property
+    def _by_key(self) -> dict[str, Position]:
+        return {position.key: position for position in reversed(self.positions)}

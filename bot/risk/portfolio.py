@@ -1,6 +1,7 @@
 """The account as numbers: what every metric, closed form and shock is computed from."""
 
 from datetime import datetime
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -64,7 +65,7 @@ class Holding(Struct, frozen=True):
         return self.side.sign
 
 
-class Portfolio(Struct, frozen=True):
+class Portfolio(Struct, frozen=True, dict=True):
     """All positions of an account. Where a part could not be known, `gaps` says which and why.
 
     A gap makes every figure of the account that would need it unknown; positions that are known stay usable.
@@ -88,8 +89,8 @@ class Portfolio(Struct, frozen=True):
 
     def holding(self, key: str) -> Holding | None:
         """Find a holding by position key."""
-        symbol, _, side = key.rpartition("#")
-        for holding in self.holdings:
-            if holding.symbol == symbol and holding.side == side:
-                return holding
-        return None
+        return self._by_key.get(key)
+
+    @cached_property
+    def _by_key(self) -> dict[str, Holding]:
+        return {holding.key: holding for holding in reversed(self.holdings)}

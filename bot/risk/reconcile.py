@@ -43,7 +43,8 @@ def comparisons(snapshot: Snapshot, portfolio: Portfolio) -> tuple[Difference, .
         found.append(_compare(target, "maintenance_margin", ours, venue, holding.notional))
         shared = len(margins.legs(holding)) > 1
         theirs = venue_liquidation(position, holding.price, shared)
-        price = margins.liquidation_price(replace(holding, liquidation_excess=0.0))
+        plain = replace(holding, liquidation_excess=0.0) if holding.liquidation_excess else holding
+        price = margins.liquidation_price(plain)
         found.append(_compare(target, "liquidation_price", price, theirs, holding.price))
     if portfolio.holdings:
         found.append(_account(snapshot, portfolio))
