@@ -45,6 +45,15 @@ def test_it_lasts_half_a_minute_at_the_usual_speed(feed: Feed) -> None:
     assert (feed.end_ms - feed.start_ms) / 1000 / scene.SPEED == 30
 
 
+def test_what_is_written_about_speed_and_accounts_is_so() -> None:
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "demo.md").read_text()
+    for text in (docs, scene.scenario_file().read_text()):
+        assert f"{scene.SPEED:.0f} times as fast as a clock" in " ".join(text.replace("#", " ").split())
+    longs = ", ".join(f"{one.qty} {one.symbol.removesuffix('USDT')}" for one in scene.POSITIONS)
+    assert longs in docs
+    assert f"{scene.DEPOSIT:,} USD" in docs
+
+
 def test_chapters_begin_at_points_of_the_path() -> None:
     document = YAML(typ="safe").load(scene.scenario_file())
     minutes = {int(point[0].removesuffix("m")) * 60 for point in document["symbols"]["BTCUSDT"]["path"]}
