@@ -1,0 +1,1 @@
+"""Recorded payloads through the whole of reading and assessing, beside the venue's own figures."""
