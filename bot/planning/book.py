@@ -24,12 +24,8 @@ class Leg(Struct):
     taken: Decimal = Decimal(0)
     cost: float = 0.0
     """USD paid for what was taken, at the price it was sized with."""
-
-    @property
-    def left(self) -> float:
-        """USD of notional that stays; only for legs with a holding."""
-        assert self.holding is not None
-        return self.holding.notional * float(1 - self.taken / self.position.contracts)
+    left: float = 0.0
+    """USD of notional that stays; 0 for a leg without a holding."""
 
 
 class Priced(Struct, frozen=True):
@@ -75,11 +71,16 @@ def open_book(request: PlanRequest) -> Book:
     holdings = {holding.key: holding for holding in request.portfolio.holdings}
     markets = request.snapshot.markets
     legs = (
-        Leg(position.key, position, markets.get(position.symbol), holdings.get(position.key))
+        _open_leg(position, markets.get(position.symbol), holdings.get(position.key))
         for position in request.snapshot.positions
         if is_open(position)
     )
     return Book(request, {leg.key: leg for leg in sorted(legs, key=lambda leg: leg.key)})
+
+
+def _open_leg(position: Position, market: Market | None, holding: Holding | None) -> Leg:
+    left = 0.0 if holding is None else holding.notional
+    return Leg(position.key, position, market, holding, left=left)
 
 
 def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
@@ -140,5 +141,7 @@ def take(
     total = min(fit(wanted, size, leg.market, priced.quote.mark, terms), priced.room)
     more = max(total - leg.taken, Decimal(0))
     leg.taken += more
+    if leg.holding is not None:
+        leg.left = leg.holding.notional * float(1 - leg.taken / size)
     leg.cost += cost * float(more * leg.position.contract_size * priced.quote.mark)
     return more

@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Action, Demand, Refusal, Sense, Severity
+from bot.model import Action, Demand, Refusal, Sense, Severity, TrimTerms
 from bot.planning.book import Book, Leg, Priced, open_book, price_leg
 from bot.planning.book import take as take_contracts
 from bot.planning.caps import Draft
@@ -34,6 +34,7 @@ class Prices:
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
+        self._quotes: dict[tuple[str, TrimTerms, float, bool], Priced | NoQuote] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -51,7 +52,10 @@ class Prices:
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         for leg in legs:
-            found = price_leg(leg, demand.trim, self._request, seconds, whole=whole)
+            at = (leg.key, demand.trim, seconds, whole)
+            found = self._quotes.get(at)
+            if found is None:
+                found = self._quotes[at] = price_leg(leg, demand.trim, self._request, seconds, whole=whole)
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
             else:

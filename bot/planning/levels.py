@@ -20,12 +20,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from bot.planning.roots import falling_root
 from bot.risk.portfolio import Holding
 
 _SMALLEST_VOLATILITY = 0.5
 """No position's share of the common distance is less than this, however small its beta."""
-
-_STEPS = 50
 
 
 class Anchored(Struct, frozen=True):
@@ -61,7 +60,10 @@ def room_at(block: Sequence[Anchored], margin: float, k: float, allowance: float
         room += holding.sign * holding.size * (price - holding.price)
         if allowance > 0.0:
             room -= value * (allowance + anchored.fee)
-        room -= max((part.rate * value - part.deduction for part in holding.brackets), default=0.0)
+        needed = 0.0
+        for part in holding.brackets:
+            needed = max(needed, part.rate * value - part.deduction)
+        room -= needed
     return room
 
 
@@ -72,16 +74,11 @@ def bounds(block: Sequence[Anchored]) -> tuple[float, float]:
 
 
 def largest_scale(block: Sequence[Anchored], margin: float, allowance: float) -> float:
-    """Return the largest k at which the block's room is not below 0, by bisection; room falls as k grows."""
+    """Return the largest k at which the block's room is not below 0; room falls as k grows."""
     low, high = bounds(block)
-    if room_at(block, margin, high, allowance) >= 0.0:
+    at_low, at_high = (room_at(block, margin, k, allowance) for k in (low, high))
+    if at_high >= 0.0:
         return high
-    if room_at(block, margin, low, allowance) < 0.0:
+    if at_low <= 0.0:
         return low
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        if room_at(block, margin, middle, allowance) >= 0.0:
-            low = middle
-        else:
-            high = middle
-    return low
+    return falling_root(lambda k: room_at(block, margin, k, allowance), low, at_low, high, at_high)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bot.model import Number, Scenario, Unknown
 from bot.planning.recomputation import Entry, State, margin_for
 from bot.planning.request import Watch
+from bot.planning.roots import falling_root
 from bot.risk.context import MetricContext
 
 BEYOND = 1e9
@@ -18,8 +19,6 @@ SHORT_BOUND = 10.0
 
 JOINT_BOUND = 1.0
 """Largest move of the market that is looked at, either way."""
-
-_PRECISION = 1e-11
 
 
 def _ratio(part: float, whole: Number) -> Number:
@@ -175,25 +174,9 @@ def _first_root(entries: tuple[Entry, ...], room: float, direction: float) -> fl
     for high in kinks:
         at_high = room_after(high)
         if at_high <= 0.0:
-            return _false_position(room_after, low, at_low, high, at_high)
+            return falling_root(room_after, low, at_low, high, at_high)
         low, at_low = high, at_high
     return JOINT_BOUND
-
-
-def _false_position(
-    room: Callable[[float], float], low: float, at_low: float, high: float, at_high: float
-) -> float:
-    """Illinois variant; returns the lower end, where room is still left."""
-    while high - low > _PRECISION:
-        middle = (low * at_high - high * at_low) / (at_high - at_low)
-        if not low < middle < high:
-            middle = (low + high) / 2
-        found = room(middle)
-        if found > 0.0:
-            low, at_low, at_high = middle, found, at_high / 2
-        else:
-            high, at_high, at_low = middle, found, at_low / 2
-    return low
 
 
 def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Number:

@@ -20,7 +20,8 @@ for leverage, distances, margin ratio, stress loss and shares are these with the
 | stress loss X         | loss of one USD in the scenario  | -                | X E          | 1     |
 | cushion D             | the same, X = 1 - (1 - D) Peak/U | -                | X E          | 1     |
 
-An isolated position has faces of its own, with its isolated equity e for M. Where the venue releases margin
+An isolated position has faces of its own, with its isolated equity e for M. In a scenario it loses at most
+what e was before the trim's cost, which is the safe side. Where the venue releases margin
 pro rata, e shrinks with the position (w_i falls by e/N): trimming then helps only through lower brackets.
 """
 
@@ -57,6 +58,8 @@ class Face(Struct, frozen=True):
     cost_weight: float
     payers: frozenset[str]
     """Positions whose costs are paid out of this face's budget."""
+    alone: bool = False
+    """An isolated position's own face: it is gone when the position is."""
     released: bool = False
     """An isolated position whose margin leaves with it: going part of the way changes nothing."""
     reachable: bool = True
@@ -107,7 +110,9 @@ def _isolated_face(holding: Holding, loss: float, factor: float, ratio: float, e
         weight -= ratio * equity / holding.notional
         budget = 0.0
     key, own = holding.key, frozenset((holding.key,))
-    return Face({key: weight}, {key: factor}, 0.0, budget, ratio, own, released=holding.releases_margin)
+    return Face(
+        {key: weight}, {key: factor}, 0.0, budget, ratio, own, alone=True, released=holding.releases_margin
+    )
 
 
 def _leverage(watch: Watch, book: Book, context: MetricContext) -> Faces:
@@ -155,7 +160,18 @@ def _position_leverage(watch: Watch, book: Book, context: MetricContext) -> Face
     if holding.releases_margin:
         weight, budget = 1.0 - budget / holding.notional, 0.0
     own = frozenset((holding.key,))
-    return (Face({holding.key: weight}, {}, 0.0, budget, watch.goal, own, released=holding.releases_margin),)
+    return (
+        Face(
+            {holding.key: weight},
+            {},
+            0.0,
+            budget,
+            watch.goal,
+            own,
+            alone=True,
+            released=holding.releases_margin,
+        ),
+    )
 
 
 def _distance(watch: Watch, book: Book, context: MetricContext) -> Faces:

@@ -61,6 +61,8 @@ def _own(face: Face, leg: Leg) -> float:
 
 def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
+    if face.alone and all(book.by_key[key].left == 0.0 for key in face.payers):
+        return 0.0
     total = face.excess - face.budget
     for leg in book.legs:
         total += _own(face, leg)
@@ -155,7 +157,7 @@ def _fill(
         own = _own(face, leg)
         more = take(leg, candidate.priced, contracts, candidate.cost, book.request.order_terms, whole=whole)
         taken[leg.key] = taken.get(leg.key, Decimal(0)) + more
-        gap += _own(face, leg) - own
+        gap = missing(face, book) if face.alone else gap + _own(face, leg) - own
     if not taken and trouble is None:
         return CannotHelp(
             "no position can give what is missing: selling a USD costs more than it brings back"

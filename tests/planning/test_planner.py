@@ -232,9 +232,11 @@ def test_a_book_beyond_the_slippage_cap_is_said_loudly() -> None:
     assert made.refusals[0].reason.startswith("LIFELINE BLOCKED")
 
 
-def test_a_bracket_that_a_large_sale_would_break_is_sized_at_expected_prices() -> None:
+@pytest.mark.parametrize("equity", [1600, 1700])
+def test_a_bracket_that_a_sale_would_break_is_sized_at_expected_prices(equity: int) -> None:
+    """The higher bracket would be helped at the worst price; the lower one is, or comes to be, in the way."""
     held = position(BTC, Side.LONG, "1", "100000")
-    shot = replace(snapshot([held], 1700), tiers={BTC: tiers("0.005", "60000")})
+    shot = replace(snapshot([held], equity), tiers={BTC: tiers("0.005", "60000")})
     ratio = demand("account.margin_ratio", 0.33, trim=TrimTerms(max_slippage=0.02))
     made = plan(request(shot, [ratio]))
     assert made.proofs[0].met
