@@ -99,9 +99,10 @@ class ProtectionTerms(Struct, frozen=True):
 
     enabled: bool = True
     distance_share: float = 0.6
-    """Share of the way from entry price to liquidation at which the stop rests (1 would be liquidation itself).
+    """Share of the way from entry price to liquidation at which the stop rests; 1 would be liquidation.
 
-    Measured from mark where a stop measured from entry would trigger at once."""
+    Measured from mark where a stop measured from entry would trigger at once.
+    """
     slippage: float = 0.02
     """Loss allowed for between trigger and fill, as a fraction."""
     tolerance: float = 0.01

@@ -24,7 +24,9 @@ async def test_trims_to_restore_and_protects(tmp_path: Path) -> None:
         states = {one.rule: one.state for one in second.decision.evaluation.findings}
         assert states == {"leverage cap": State.COOLING} or states == {"leverage cap": State.INACTIVE}
         assert all(isinstance(one.stop_price, Decimal) for one in second.snapshot.positions)
-        kinds = [body.step.kind for one in it.of_kind(Kind.PREPARED) if isinstance(body := one.record, Prepared)]
+        kinds = [
+            body.step.kind for one in it.of_kind(Kind.PREPARED) if isinstance(body := one.record, Prepared)
+        ]
         assert StepKind.TRIM in kinds
         assert kinds.count(StepKind.PROTECT) >= 2
     assert verify(tmp_path / "journal.sqlite").sound
