@@ -3,18 +3,22 @@
 import logging
 import sys
 from collections.abc import Collection
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 BLOT = "[secret]"
+SHORTEST_SECRET = 4
+"""Shorter ones are no secrets, and blotting them would make words unreadable."""
 
 
 class SecretBlotter:
     """Replaces every known secret in whatever is about to be logged."""
 
     def __init__(self, secrets: Collection[str]) -> None:
-        self._secrets = tuple(sorted((secret for secret in secrets if secret), key=len, reverse=True))
+        known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Blot the values of one event."""
@@ -37,25 +41,44 @@ class SecretBlotter:
         return text
 
 
+class StandardError(logging.StreamHandler[TextIO]):
+    """Takes what libraries log."""
+
+
 def configure_logs(*, as_json: bool, level: str, secrets: Collection[str] = ()) -> None:
-    """Send structured logs to standard error; libraries' own loggers below warning stay silent."""
+    """Send structured logs to standard error; libraries' own loggers below warning stay silent.
+
+    Everything passes the blotter last, libraries' lines and tracebacks too. With `as_json` each line is one
+    object.
+    """
     renderer: Processor = (
         structlog.processors.JSONRenderer()
         if as_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor] = [structlog.processors.format_exc_info, SecretBlotter(secrets), renderer]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            SecretBlotter(secrets),
-            renderer,
-        ],
+        processors=[*before, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a poll that outlasts its interval is no news
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    handler = StandardError(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    for known in [one for one in root.handlers if isinstance(one, StandardError)]:
+        root.removeHandler(known)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    # A poll that outlasts its interval is no news, and a job that failed is told by the daemon.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)

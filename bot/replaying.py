@@ -17,6 +17,8 @@ class Redecision(Struct, frozen=True):
     seq: int
     same: bool
     said: str
+    readable: bool = True
+    """Whether the recorded input is there and can be read."""
 
 
 def decide_again(journal: Journal, entry: Entry) -> Redecision:
@@ -26,14 +28,13 @@ def decide_again(journal: Journal, entry: Entry) -> Redecision:
         raise TypeError(f"entry {entry.seq} is no decision but {entry.kind}")
     given, rules = journal.blob(recorded.input), journal.blob(recorded.rules)
     if given is None or rules is None:
-        return Redecision(
-            entry.seq, False, "its input is no longer in the journal: it cannot be decided again"
-        )
+        said = "its input is no longer in the journal: it cannot be decided again"
+        return Redecision(entry.seq, False, said, readable=False)
     try:
         ruleset = load_rules_text(rules.decode(), "the recorded rules")
         made = decide(msgspec.json.decode(given, type=DecisionInput), ruleset)
     except (ReefError, msgspec.DecodeError) as error:
-        return Redecision(entry.seq, False, f"this version cannot read its input: {error}")
+        return Redecision(entry.seq, False, f"this version cannot read its input: {error}", readable=False)
     if canonical(made.plan) == canonical(recorded.plan):
         return Redecision(entry.seq, True, "decided again from the record: the same plan, byte for byte")
     return Redecision(entry.seq, False, "decided again from the record: ANOTHER plan came out")

@@ -4,13 +4,22 @@ Exit codes: 0 fine, 1 findings or failure, 2 misuse.
 """
 
 import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import typer
 
 from bot import __version__
 from bot.cli import check, control, demo, explain, journal, rules, run, sandbox, status
-from bot.cli.output import errors, print_json
+from bot.cli.output import complain, print_json
+from bot.documents import MistakesError
 from bot.errors import ReefError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+UsageError: Any = typer.BadParameter.__base__
+"""Root of what typer raises for a wrong command line; typer exports only its children."""
 
 app = typer.Typer(
     name="reef",
@@ -44,20 +53,39 @@ def root(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Guards leveraged crypto positions."""
+    """Guards leveraged crypto positions: watches, trims, and keeps a stop resting at the exchange."""
 
 
-def main() -> None:
-    """Run one command; a failure that Reef foresaw is a sentence on standard error and an exit code."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code; a failure that Reef foresaw is a sentence, no traceback.
+
+    With --json a failure is one JSON object on standard output as well: {"error", "kind"}, and "mistakes"
+    with their places where a file has some.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in given
     try:
-        app()
+        code = app(args=given, prog_name="reef", standalone_mode=False)
     except ReefError as error:
-        if "--json" in sys.argv:
-            print_json({"error": str(error), "kind": type(error).__name__})
-        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        code = _told(error, as_json=as_json)
+    except UsageError as error:
+        error.show()
+        if as_json:
+            print_json({"error": error.format_message(), "kind": "UsageError"})
+        code = error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    sys.exit(code or 0)
+
+
+def _told(error: ReefError, *, as_json: bool) -> int:
+    complain(str(error))
+    if as_json:
+        value: dict[str, object] = {"error": str(error), "kind": type(error).__name__}
+        if isinstance(error, MistakesError):
+            value["mistakes"] = error.mistakes
+        print_json(value)
+    return error.exit_code
 
 
 if __name__ == "__main__":

@@ -2,22 +2,28 @@
 
 import asyncio
 
-import structlog
 import typer
 from msgspec import Struct
 
-from bot.bootstrap import Prepared, gateway_of, open_existing, prepare, stats_of, terms_of
 from bot.cli.check_view import show
-from bot.cli.options import DEFAULT_CONFIG, AccountName, AsJson, Config, Live, chosen_account, settings_from
-from bot.cli.output import console, errors, print_json
+from bot.cli.options import (
+    DEFAULT_CONFIG,
+    AccountName,
+    AsJson,
+    Config,
+    Live,
+    chosen_account,
+    secrets_of,
+    settings_from,
+)
+from bot.cli.output import complain, console, print_json
 from bot.clock import Clock, SystemClock
 from bot.errors import ReefError
 from bot.inspection import Inspection, inspect
-from bot.journal import Journal
+from bot.journal import Journal, open_journal
 from bot.logs import configure_logs
-from bot.settings import AccountSettings
-
-log = structlog.get_logger(__name__)
+from bot.rules import RuleSet
+from bot.settings import AccountSettings, Settings
 
 
 class Checked(Struct, frozen=True):
@@ -26,6 +32,11 @@ class Checked(Struct, frozen=True):
     account: str
     seen: Inspection | None
     error: str
+
+    @property
+    def fine(self) -> bool:
+        """Whether the account was read and no limit is passed."""
+        return self.seen is not None and not any(rule.past for rule in self.seen.rules)
 
 
 def check(
@@ -36,63 +47,61 @@ def check(
 ) -> None:
     """Look at the accounts once and send nothing: positions, metrics, rules, and the plan that would follow.
 
-    For each rule: its distance to firing and the price at which it fires. Exit code 1 where a rule has fired
+    For each rule: its distance to firing and the price at which it fires. Exit code 1 where a limit is passed
     or an account could not be read.
 
     Example: reef check --config reef.yaml --account main
     """
+    from bot.bootstrap import prepare  # ccxt takes a second to import
+
     settings = settings_from(config, live=live)
     chosen_account(account, tuple(one.name for one in settings.accounts))
-    prepared = prepare(settings)
-    configure_logs(as_json=False, level="error", secrets=secrets_of(settings.accounts))
-    accounts = [one for one in settings.accounts if account in (None, one.name)]
-    checked = asyncio.run(look_at_all(prepared, accounts, SystemClock()))
+    rules = prepare(settings).rules
+    configure_logs(as_json=False, level="error", secrets=secrets_of(settings))
+    accounts = {one: rules[one.name] for one in settings.accounts if account in (None, one.name)}
+    checked = asyncio.run(look_at_all(settings, accounts, SystemClock()))
     if as_json:
-        print_json({"accounts": [as_value(one) for one in checked]})
+        print_json({"armed": settings.armed, "accounts": [as_value(one) for one in checked]})
     else:
         for one in checked:
             if one.seen is None:
-                errors.print(one.error, style="red", markup=False, soft_wrap=True)
+                complain(one.error)
             else:
                 show(console, one.seen, armed=settings.armed)
-    if any(one.seen is None or any(rule.past for rule in one.seen.rules) for one in checked):
+    if not all(one.fine for one in checked):
         raise typer.Exit(1)
 
 
-def secrets_of(accounts: tuple[AccountSettings, ...]) -> list[str]:
-    """Return what must never be printed."""
-    return [one.get_secret_value() for account in accounts for one in (account.api_key, account.secret)]
-
-
-async def look_at_all(prepared: Prepared, accounts: list[AccountSettings], clock: Clock) -> list[Checked]:
+async def look_at_all(
+    settings: Settings, accounts: dict[AccountSettings, RuleSet], clock: Clock
+) -> list[Checked]:
     """Look at every account at once; one that fails does not hold up another."""
-    journal = open_existing(prepared.settings.journal)
+    path = settings.journal
+    journal = open_journal(path, create=False, read_only=True) if path.exists() else None
     try:
-        return list(await asyncio.gather(*(look_at(prepared, one, clock, journal) for one in accounts)))
+        looks = (look_at(settings, one, rules, clock, journal) for one, rules in accounts.items())
+        return list(await asyncio.gather(*looks))
     finally:
         if journal is not None:
             journal.close()
 
 
 async def look_at(
-    prepared: Prepared, account: AccountSettings, clock: Clock, journal: Journal | None
+    settings: Settings, account: AccountSettings, rules: RuleSet, clock: Clock, journal: Journal | None
 ) -> Checked:
     """Look at one account."""
-    gateway = gateway_of(prepared.settings, account, clock)
+    from bot.bootstrap import gateway_of, stats_of, terms_of
+
+    gateway = gateway_of(settings, account, clock)
     try:
-        seen = await inspect(
-            gateway,
-            stats_of(gateway, clock),
-            prepared.rules[account.name],
-            terms_of(prepared.settings),
-            clock,
-            journal,
+        stats = stats_of(gateway, clock)
+        return Checked(
+            account.name, await inspect(gateway, stats, rules, terms_of(settings), clock, journal), ""
         )
     except ReefError as error:
         return Checked(account.name, None, str(error))
     finally:
         await gateway.close()
-    return Checked(account.name, seen, "")
 
 
 def as_value(checked: Checked) -> dict[str, object]:

@@ -1,84 +1,97 @@
-"""What `reef check` shows to people."""
+"""What `reef check` shows to people; it fits 80 columns."""
 
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.text import Text
 
-from bot.cli.output import number, percent, price, table
+from bot.cli.output import Column, bound, level, measured, number, percent, size, table
+from bot.cli.plan_view import order_text, proof_text, refusal_text, value_text
 from bot.inspection import Inspection
-from bot.model import Number, Plan, Position, Sense, Unknown
+from bot.model import Plan, Position, Sense, Unknown
 from bot.outlook import RuleOutlook
-from bot.risk.metrics import METRICS
 from bot.risk.portfolio import Holding
 
-POSITION_COLUMNS = (
-    "position",
-    "size",
-    "entry",
-    "mark",
-    "notional",
-    "liquidation",
-    "distance",
-    "stop at venue",
+POSITIONS = (
+    Column("position"),
+    Column("size", right=True),
+    Column("entry", right=True),
+    Column("mark", right=True),
+    Column("USD", right=True),
+    Column("liquidation", right=True),
+    Column("stop", right=True),
 )
-RULE_COLUMNS = ("rule", "target", "now", "limit", "room", "fires at", "state")
+METRICS_COLUMNS = (Column("account metric"), Column("value", wrap=True))
+RULES = (
+    Column("rule", wrap=True),
+    Column("now", right=True),
+    Column("limit", right=True),
+    Column("room", right=True),
+    Column("fires at"),
+    Column("state"),
+)
+STEPS = (Column("step"), Column("order", wrap=True), Column("USD", right=True), Column("cost", right=True))
 
 
 def show(console: Console, seen: Inspection, *, armed: bool) -> None:
     """Print one account."""
     balance = seen.snapshot.balance
-    console.print(
-        f"[bold]{seen.account}[/bold] on {seen.snapshot.venue} ({seen.snapshot.network}), "
-        f"{seen.snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC: equity {number(balance.equity)} USD, "
-        f"{'armed' if armed else 'disarmed: nothing would be sent'}"
+    head = Text.assemble(
+        (seen.account, "bold"),
+        f" on {seen.snapshot.venue} ({seen.snapshot.network}), ",
+        f"{seen.snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC",
     )
+    console.print(head)
+    state = "armed: `reef run` would act on this" if armed else "disarmed: `reef run` would send nothing"
+    console.print(Text(f"equity {number(balance.equity)} USD; {state}"))
+    console.print()
     held = {one.key: one for one in seen.decision.portfolio.holdings}
     rows = [_position_row(one, held.get(one.key)) for one in seen.snapshot.positions]
-    console.print(table("positions", POSITION_COLUMNS, rows) if rows else "no positions")
-    metrics = [(name, _metric_text(name, value)) for name, value in sorted(seen.metrics.items())]
-    console.print(table("account metrics", ("metric", "value"), metrics))
-    console.print(table("rules", RULE_COLUMNS, [_rule_row(seen, one) for one in seen.rules]))
+    console.print(table("", POSITIONS, rows) if rows else Text("no positions"))
+    console.print()
+    metrics = [
+        (name.removeprefix("account.").replace("_", " "), value_text(name, value))
+        for name, value in sorted(seen.metrics.items())
+    ]
+    console.print(table("", METRICS_COLUMNS, metrics))
+    console.print()
+    console.print(table("", RULES, [_rule_row(seen, one) for one in seen.rules]))
     for line in _notes(seen):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(Text(line))
+    console.print()
     _show_plan(console, seen.decision.plan)
 
 
 def _position_row(position: Position, holding: Holding | None) -> tuple[str, ...]:
-    known = holding is not None and not isinstance(holding.liquidation_price, Unknown)
-    liquidation: Number = holding.liquidation_price if holding else Unknown("not measured")
-    distance: Number = Unknown("not measured")
-    if known and holding is not None and isinstance(liquidation, float):
-        distance = abs(liquidation - holding.price) / holding.price
+    isolated = " isolated" if position.margin_mode.value == "isolated" else ""
     return (
-        f"{position.symbol} {position.side.value} {position.margin_mode.value}",
-        f"{position.size:f}",
-        price(position.entry_price),
-        price(position.mark_price),
+        f"{position.symbol} {position.side.value}{isolated}",
+        size(position.size),
+        level(position.entry_price),
+        level(position.mark_price),
         number(holding.notional if holding else Unknown("not measured"), 0),
-        "none above 0" if liquidation == 0 else price(liquidation),
-        percent(distance),
-        "none" if position.stop_price is None else price(position.stop_price),
+        _liquidation_text(holding),
+        "none" if position.stop_price is None else level(position.stop_price),
     )
 
 
-def _metric_text(name: str, value: Number) -> str:
-    if isinstance(value, Unknown):
-        return f"unknown: {value.reason}"
-    unit = METRICS[name].unit.value
-    if unit == "percent":
-        return percent(value)
-    return f"{number(value)} USD" if unit == "usd" else f"{value:,.2f}"
+def _liquidation_text(holding: Holding | None) -> str:
+    if holding is None or isinstance(holding.liquidation_price, Unknown):
+        return "unknown"
+    if holding.liquidation_price == 0:
+        return "at no price"
+    move = (holding.liquidation_price - holding.price) / holding.price
+    return f"{level(holding.liquidation_price)} ({move * 100:+.1f} %)"
 
 
 def _rule_row(seen: Inspection, look: RuleOutlook) -> tuple[str, ...]:
     finding = look.finding
-    word = "above" if finding.sense is Sense.MAX else "below"
+    target = " ".join(part for part in (finding.target.symbol, finding.target.side) if part)
     return (
-        finding.rule,
-        " ".join(part for part in (finding.target.symbol, finding.target.side) if part) or "account",
-        _metric_text(finding.metric, finding.value),
-        f"{word} {_metric_text(finding.metric, finding.limit)}",
-        _metric_text(finding.metric, look.room),
+        f"{finding.rule}\n  {target}" if target else finding.rule,
+        measured(look.unit, finding.value),
+        f"{'>' if finding.sense is Sense.MAX else '<'} {bound(look.unit, finding.limit)}",
+        "none" if look.past else measured(look.unit, look.room),
         _fires_text(seen, look),
         finding.state.value,
     )
@@ -91,43 +104,39 @@ def _fires_text(seen: Inspection, look: RuleOutlook) -> str:
         return "at no price"
     if isinstance(look.move, Unknown):
         return "unknown"
-    market = look.finding.target.symbol or seen.decision.portfolio.reference
-    at = "" if isinstance(look.fires_at, Unknown) or look.fires_at is None else f" {price(look.fires_at)}"
+    market = (look.finding.target.symbol or seen.decision.portfolio.reference).split("/")[0]
+    at = "" if isinstance(look.fires_at, Unknown) or look.fires_at is None else f" {level(look.fires_at)}"
     return f"{market}{at} ({look.move * 100:+.1f} %)"
 
 
 def _notes(seen: Inspection) -> Iterator[str]:
     for gap in seen.decision.portfolio.gaps:
         yield f"unknown: {gap}"
-    for one in seen.decision.differences:
+    for one in seen.rules:
+        if isinstance(one.finding.value, Unknown):
+            yield f"{one.finding.rule} is unknown: {one.finding.value.reason}"
+    for difference in seen.decision.differences:
         yield (
-            f"{one.target.text}: {one.figure} is {number(one.ours)} recomputed, {number(one.venue)} by the "
-            f"venue ({percent(one.share)} apart); the worse is used"
+            f"{difference.target.text}: {difference.figure} is {number(difference.ours)} recomputed, "
+            f"{number(difference.venue)} by the venue ({percent(difference.share)} apart); the worse is used"
         )
 
 
 def _show_plan(console: Console, plan: Plan) -> None:
-    if plan.steps:
+    """Print what would be done, a rule at a time."""
+    if not plan.steps:
+        console.print(Text("no plan: nothing would be done now"))
+    for rule in dict.fromkeys(step.rule for step in plan.steps):
+        steps = [step for step in plan.steps if step.rule == rule]
         rows = [
-            (
-                step.kind.value,
-                step.rule or "protection",
-                step.reason,
-                number(step.notional, 0),
-                number(step.cost),
-            )
-            for step in plan.steps
+            (step.kind.value, order_text(step.request), number(step.notional, 0), number(step.cost))
+            for step in steps
         ]
-        console.print(table("the plan that would follow", ("step", "rule", "what", "USD", "cost USD"), rows))
-    else:
-        console.print("no plan: nothing would be done now")
-    for proof in plan.proofs:
-        console.print(
-            f"  {proof.rule}: {proof.metric} {_metric_text(proof.metric, proof.before)} -> "
-            f"{_metric_text(proof.metric, proof.after)} (goal {_metric_text(proof.metric, proof.goal)}, "
-            f"{'met' if proof.met else 'not met yet'})",
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print(table(f"the plan: {rule or 'protection'}", STEPS, rows))
+        for proof in (proof for proof in plan.proofs if proof.rule == rule):
+            console.print(Text(f"  {proof_text(proof)}"))
+        console.print()
     for refusal in plan.refusals:
-        console.print(f"  refused: {refusal.item}: {refusal.reason}", markup=False, soft_wrap=True)
+        console.print(Text(f"  {refusal_text(refusal)}"))
+    if plan.halt:
+        console.print(Text(f"then the account would be halted: {plan.halt}"))

@@ -1,6 +1,7 @@
 """`reef halt` and `reef resume`: the operator's word, through the journal, on a running daemon."""
 
 import getpass
+import os
 from typing import Annotated
 
 import typer
@@ -11,12 +12,13 @@ from bot.cli.options import (
     AsJson,
     Config,
     JournalPath,
-    account_names,
     chosen_account,
     journal_path,
+    known_accounts,
 )
-from bot.cli.output import console, print_json
+from bot.cli.output import print_json, say
 from bot.clock import SystemClock
+from bot.errors import MisuseError
 from bot.execution import halt, resume
 from bot.journal import open_journal
 
@@ -32,15 +34,21 @@ def halt_command(
 ) -> None:
     """Stop every action but protective stops, from the next step on, until `reef resume`.
 
-    Positions stay open, and their stops stay at the venue and are kept in place. Nothing is closed by it.
+    Nothing is closed or cancelled by it: positions and resting orders stay, and each position's stop is kept
+    in its place. An order that is on its way already is not called back. A running daemon obeys at once.
 
     Example: reef halt --account main --why "closing by hand"
     """
-    name = checked(account, config, journal)
+    reason = stated(why)
     with open_journal(journal_path(journal, config), create=False) as opened:
-        halt(opened, name, who=getpass.getuser(), why=why, at=SystemClock().now())
-    said = f"halted {name or 'all accounts'}: {why}. Protective stops go on. `reef resume` lifts it."
-    answer({"halted": name or "*", "why": why}, said, as_json=as_json)
+        known = known_accounts(config, opened, journal_named=journal is not None)
+        name = chosen_account(account, known) or ""
+        halt(opened, name, who=operator(), why=reason, at=SystemClock().now())
+    if as_json:
+        print_json({"halted": name or "*", "why": reason})
+        return
+    say(f"Halted {name or 'all accounts'}: {reason}.")
+    say("No order is sent until `reef resume`. Positions stay open; protective stops stay and are kept up.")
 
 
 def resume_command(
@@ -52,27 +60,37 @@ def resume_command(
 ) -> None:
     """Lift a halt: rules that fire act again from the next cycle on.
 
+    A halt of all accounts is lifted without --account, a halt of one account with it. Exit code 1 where there
+    was no such halt.
+
     Example: reef resume --account main --why "done by hand"
     """
-    name = checked(account, config, journal)
+    reason = stated(why)
     with open_journal(journal_path(journal, config), create=False) as opened:
-        lifted = resume(opened, name, who=getpass.getuser(), why=why, at=SystemClock().now())
-    said = f"resumed {name or 'all accounts'}" if lifted else f"{name or 'all accounts'} was not halted"
-    answer({"resumed": lifted, "account": name or "*"}, said, as_json=as_json)
+        known = known_accounts(config, opened, journal_named=journal is not None)
+        name = chosen_account(account, known) or ""
+        lifted = resume(opened, name, who=operator(), why=reason, at=SystemClock().now())
+    if as_json:
+        print_json({"resumed": lifted, "account": name or "*"})
+    elif lifted:
+        say(f"Resumed {name or 'all accounts'}: rules act again from the next cycle on.")
+    else:
+        say(f"There was no halt of {name or 'all accounts'} to lift; `reef status` tells which there are.")
     if not lifted:
         raise typer.Exit(1)
 
 
-def checked(account: str | None, config: Config, journal: JournalPath) -> str:
-    """Return the account to speak of, '' for all; names are checked where a config is at hand."""
-    if account is not None and (journal is None or config.exists()):
-        chosen_account(account, account_names(config))
-    return account or ""
+def stated(why: str) -> str:
+    """Return the reason; raises `MisuseError` where there is none."""
+    reason = why.strip()
+    if not reason:
+        raise MisuseError("--why is empty: say in a few words why, for the record")
+    return reason
 
 
-def answer(value: dict[str, object], said: str, *, as_json: bool) -> None:
-    """Print what was done."""
-    if as_json:
-        print_json(value)
-    else:
-        console.print(said, markup=False, soft_wrap=True)
+def operator() -> str:
+    """Return who speaks: the user's name, or the number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

@@ -1,23 +1,27 @@
 """`reef explain`: the story of an episode, its arithmetic, and its decisions taken again."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from bot.cli.journal_lines import line
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, open_for_reading
-from bot.cli.output import console, number, print_json
+from bot.cli.output import console, print_json, say
+from bot.cli.story import Chapter, read_chapters, tell
 from bot.documents import nearest_hint
 from bot.errors import MisuseError
-from bot.journal import Entry, Journal
-from bot.journal.records import Decision as DecisionRecord
-from bot.model import Plan, Unknown
-from bot.replaying import Redecision, decide_again
+from bot.journal import Journal
+from bot.planning.protection import episode_of
+
+PROTECTION = episode_of("")
+"""What the episodes of protective stops begin with."""
+MOST_HINTS = 8
 
 
 def explain(
     episode: Annotated[
-        str, typer.Argument(help="An episode, as `reef journal` names it; `last` is the newest.")
+        str, typer.Argument(help="An episode, as `reef journal` names it; `last` is the newest of a rule.")
     ],
     journal: JournalPath = None,
     config: Config = DEFAULT_CONFIG,
@@ -31,21 +35,15 @@ def explain(
     """
     with open_for_reading(journal, config) as opened:
         name = found_episode(opened, episode)
-        entries = opened.episode(name)
-        again = [decide_again(opened, one) for one in entries if isinstance(one.record, DecisionRecord)]
+        chapters = read_chapters(opened, name)
     if as_json:
-        print_json(
-            {
-                "episode": name,
-                "entries": [
-                    {"seq": one.seq, "at": one.at, "kind": one.kind, "body": one.record} for one in entries
-                ],
-                "decided_again": again,
-            }
-        )
+        print_json(as_value(name, chapters))
     else:
-        tell(name, entries, again)
-    if any(not one.same for one in again):
+        begun = chapters[0].entry.at[:19].replace("T", " ")
+        console.print(Text.assemble((name, "bold"), f", from {begun} UTC"), soft_wrap=True)
+        for text in tell(name, chapters):
+            say(text)
+    if any(one.again is not None and not one.again.same for one in chapters):
         raise typer.Exit(1)
 
 
@@ -53,48 +51,20 @@ def found_episode(journal: Journal, name: str) -> str:
     """Find an episode; raises `MisuseError` with what was perhaps meant."""
     known = journal.episodes(limit=1000)
     if name == "last" and known:
-        return known[0]
+        return next((one for one in known if not one.startswith(PROTECTION)), known[0])
     if name in known or journal.episode(name):
         return name
-    hint = nearest_hint(name, known[:20]) or "the journal has no episode yet"
-    raise MisuseError(f"no episode {name!r} in {journal.path}; {hint}")
+    hint = nearest_hint(name.replace(" ", "-"), known[:MOST_HINTS]) or "no rule has fired yet"
+    raise MisuseError(f"there is no episode {name!r} in {journal.path}; {hint}")
 
 
-def tell(name: str, entries: list[Entry], again: list[Redecision]) -> None:
-    """Print the story."""
-    console.print(f"[bold]{name}[/bold]")
-    decisions = {one.seq: one for one in again}
-    for entry in entries:
-        console.print(f"{entry.at}  {entry.kind:12s} {line(entry.record)}", markup=False, soft_wrap=True)
-        body = entry.record
-        if isinstance(body, DecisionRecord) and body.plan is not None:
-            arithmetic(body.plan)
-            made = decisions[entry.seq]
-            console.print(
-                f"    {made.said}", style="green" if made.same else "red", markup=False, soft_wrap=True
-            )
-
-
-def arithmetic(plan: Plan) -> None:
-    """Print a plan's steps, proof and refusals."""
-    for step in plan.steps:
-        console.print(
-            f"    {step.kind.value}: {step.reason} ({number(step.notional)} USD, costs {number(step.cost)})",
-            markup=False,
-            soft_wrap=True,
-        )
-    for proof in plan.proofs:
-        before, after = (
-            "unknown" if isinstance(value, Unknown) else f"{value:.4f}"
-            for value in (proof.before, proof.after)
-        )
-        console.print(
-            f"    {proof.rule}: {proof.metric} {before} -> {after}, limit {proof.limit:.4f}, "
-            f"goal {proof.goal:.4f}: {'met' if proof.met else 'not met yet'}",
-            markup=False,
-            soft_wrap=True,
-        )
-    for refusal in plan.refusals:
-        console.print(
-            f"    refused {refusal.item} ({refusal.code}): {refusal.reason}", markup=False, soft_wrap=True
-        )
+def as_value(name: str, chapters: Sequence[Chapter]) -> dict[str, object]:
+    """Turn a story into what scripts read."""
+    return {
+        "episode": name,
+        "entries": [
+            {"seq": one.entry.seq, "at": one.entry.at, "kind": one.entry.kind, "body": one.entry.record}
+            for one in chapters
+        ],
+        "decided_again": [one.again for one in chapters if one.again is not None],
+    }

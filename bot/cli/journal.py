@@ -6,14 +6,23 @@ from typing import Annotated
 import typer
 
 from bot.cli.journal_lines import summary
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, journal_path, open_for_reading
-from bot.cli.output import console, print_json
+from bot.cli.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    Config,
+    JournalPath,
+    chosen_account,
+    journal_path,
+    known_accounts,
+    open_for_reading,
+)
+from bot.cli.output import complain, print_json, say
 from bot.documents import nearest_hint
 from bot.errors import MisuseError
 from bot.journal import Entry, verify
 from bot.journal.records import Kind
 
-app = typer.Typer(help="Read the journal, or verify it.")
+app = typer.Typer()
 
 Kinds = Annotated[str | None, typer.Option("--kind", help="Only entries of this kind.")]
 Account = Annotated[str | None, typer.Option("--account", "-a", help="Only entries of this account.")]
@@ -30,7 +39,7 @@ def show(
     limit: Limit = 40,
     as_json: AsJson = False,
 ) -> None:
-    """Show the newest entries, oldest of them first. `reef journal verify` checks the chain.
+    """Show the newest entries, oldest of them first. `reef journal verify` checks that none was changed.
 
     Example: reef journal --journal reef.sqlite --kind outcome
     """
@@ -38,15 +47,20 @@ def show(
         return
     wanted = kind_of(kind)
     with open_for_reading(journal, config) as opened:
+        if account is not None:
+            chosen_account(account, known_accounts(config, opened, journal_named=journal is not None))
         entries = opened.entries(kind=wanted, account=account, limit=limit, newest=True)[::-1]
     if as_json:
         print_json([as_value(entry) for entry in entries])
         return
+    if not entries:
+        say("No such entry is in the journal.")
+    last = ""
     for entry in entries:
-        head = f"{entry.seq:>6}  {entry.at[:19]}  {entry.account:10s} {entry.kind:12s}"
-        console.print(f"{head} {summary(entry)}", markup=False, highlight=False, soft_wrap=True)
-        if entry.episode:
-            console.print(f"{'':>8}episode {entry.episode}", style="dim", markup=False, soft_wrap=True)
+        if entry.episode not in ("", last):
+            say(f"        episode {entry.episode}", style="dim")
+        last = entry.episode
+        say(f"{entry.seq:>6}  {entry.at[:19]}  {entry.account or '-':10s} {entry.kind:12s} {summary(entry)}")
 
 
 @app.command("verify")
@@ -68,13 +82,13 @@ def verify_command(
     if as_json:
         print_json(report)
     elif report.sound:
-        console.print(f"{path}: {report.entries} entries, all as they were written.", soft_wrap=True)
-        console.print(f"head {report.head_hash}")
+        say(f"{path}: {report.entries} entries, all as they were written.")
+        say(f"head {report.head_hash}")
     else:
         for problem in report.problems:
             where = f"entry {problem.seq}: " if problem.seq is not None else ""
-            console.print(f"{where}{problem.what}", style="red", markup=False, soft_wrap=True)
-        console.print(f"{path}: not as it was written; {len(report.problems)} problems.", soft_wrap=True)
+            complain(f"{where}{problem.what}")
+        complain(f"{path}: not as it was written; {len(report.problems)} problems.")
     if not report.sound:
         raise typer.Exit(1)
 

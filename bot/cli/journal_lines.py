@@ -1,5 +1,6 @@
 """One line of plain words for each kind of entry."""
 
+from collections.abc import Sized
 from functools import singledispatch
 
 from bot.cli.output import number, price
@@ -32,9 +33,13 @@ def _(body: r.Stopped) -> str:
 @line.register
 def _(body: r.Decision) -> str:
     plan = body.plan
-    steps = "no plan" if plan is None else f"{len(plan.steps)} steps, {len(plan.refusals)} refusals"
+    steps = "no plan" if plan is None else f"{_many(plan.steps, 'step')}, {_many(plan.refusals, 'refusal')}"
     acting = ", ".join(f"{one.rule} {one.state.value}" for one in body.findings) or "nothing fires"
     return f"decided: {steps}; {acting}"
+
+
+def _many(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 @line.register
@@ -48,7 +53,7 @@ def _(body: r.FindingChanged) -> str:
 
 @line.register
 def _(body: r.Prepared) -> str:
-    return f"prepared {request_text(body.step.request)}: {body.step.reason}"
+    return f"{request_text(body.step.request)}: {body.step.reason}"
 
 
 @line.register

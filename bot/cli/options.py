@@ -16,7 +16,7 @@ JournalPath = Annotated[
     Path | None,
     typer.Option("--journal", help="The journal's file; by default the one that the config names."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value for scripts.")]
 AccountName = Annotated[
     str | None, typer.Option("--account", "-a", help="One account; by default all of the config.")
 ]
@@ -32,14 +32,16 @@ def settings_from(config: Path, *, live: bool = False) -> Settings:
     return load_settings(config, os.environ, live=live)
 
 
+def secrets_of(settings: Settings) -> list[str]:
+    """Return what must never be printed."""
+    return [
+        one.get_secret_value() for account in settings.accounts for one in (account.api_key, account.secret)
+    ]
+
+
 def journal_path(journal: Path | None, config: Path) -> Path:
     """Return the journal that was named, or the config's; no secrets are needed for it."""
     return journal if journal is not None else load_settings(config, os.environ, connect=False).journal
-
-
-def account_names(config: Path) -> tuple[str, ...]:
-    """Return the names of the config's accounts; no secrets are needed for it."""
-    return tuple(one.name for one in load_settings(config, os.environ, connect=False).accounts)
 
 
 def open_for_reading(journal: Path | None, config: Path) -> Journal:
@@ -47,8 +49,20 @@ def open_for_reading(journal: Path | None, config: Path) -> Journal:
     return open_journal(journal_path(journal, config), create=False, read_only=True)
 
 
+def known_accounts(config: Path, opened: Journal, *, journal_named: bool) -> tuple[str, ...]:
+    """Return the accounts of the config and those of the journal; no secrets are needed for it.
+
+    Where the journal was named, the config may be missing.
+    """
+    names = set(opened.accounts())
+    if not journal_named or config.exists():
+        names |= {one.name for one in load_settings(config, os.environ, connect=False).accounts}
+    return tuple(sorted(names))
+
+
 def chosen_account(name: str | None, known: tuple[str, ...]) -> str | None:
     """Check an account's name; raises `MisuseError` with what was perhaps meant."""
     if name is None or name in known:
         return name
-    raise MisuseError(f"no account {name!r} in the config; {nearest_hint(name, known)}")
+    hint = nearest_hint(name, known) or "none is known yet"
+    raise MisuseError(f"there is no account {name!r}; {hint}")

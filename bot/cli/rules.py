@@ -6,10 +6,20 @@ from typing import Annotated
 import typer
 
 from bot.cli.options import AsJson
-from bot.cli.output import console, percent, print_json, table
-from bot.documents import MistakesError
-from bot.risk.metrics import METRICS, Unit
+from bot.cli.output import Column, bound, console, print_json, say, table
+from bot.model import Sense
+from bot.risk.metrics import METRICS
 from bot.rules import Rule, RuleSet, load_rules, rules_path
+
+COLUMNS = (
+    Column("rule", wrap=True),
+    Column("metric"),
+    Column("fires"),
+    Column("until"),
+    Column("for", right=True),
+    Column("severity"),
+    Column("may", wrap=True),
+)
 
 app = typer.Typer(no_args_is_help=True, help="Check rule files.")
 
@@ -30,37 +40,29 @@ def check(
 
     Example: reef rules check rules/balanced.yaml
     """
-    try:
-        rules = load_rules(rules_path(choice, Path.cwd()))
-    except MistakesError as error:
-        if as_json:
-            print_json({"ok": False, "mistakes": error.mistakes})
-            raise typer.Exit(error.exit_code) from None
-        raise
+    rules = load_rules(rules_path(choice, Path.cwd()))
     if as_json:
         print_json({"ok": True, "source": rules.source, "version": rules.version, "rules": rules.rules})
     else:
         show(rules)
 
 
-def limit_text(rule: Rule, value: float) -> str:
-    """Write a limit in its metric's unit."""
-    return percent(value) if METRICS[rule.metric].unit is Unit.PERCENT else f"{value:g}"
-
-
 def show(rules: RuleSet) -> None:
     """Print what a rule file means."""
-    rows = [
-        (
-            rule.name,
-            rule.metric,
-            f"{'above' if rule.sense.value == 'max' else 'below'} {limit_text(rule, rule.limit)}",
-            limit_text(rule, rule.goal),
-            f"{rule.hold.total_seconds():g} s",
-            rule.severity.value,
-            ", ".join(action.value for action in rule.permits),
-        )
-        for rule in rules.rules
-    ]
-    console.print(table(rules.source, ("rule", "metric", "fires", "until", "for", "severity", "may"), rows))
-    console.print(f"{len(rows)} rules, no mistakes. Version {rules.version[:12]}.")
+    console.print(table(rules.source, COLUMNS, [row(rule) for rule in rules.rules]))
+    say(f"{len(rules.rules)} rules, no mistakes. Version {rules.version[:12]}.")
+
+
+def row(rule: Rule) -> tuple[str, ...]:
+    """One rule's line."""
+    unit = METRICS[rule.metric].unit.value
+    sign = ">" if rule.sense is Sense.MAX else "<"
+    return (
+        rule.name,
+        rule.metric,
+        f"{sign} {bound(unit, rule.limit)}",
+        bound(unit, rule.goal),
+        f"{rule.hold.total_seconds():g} s",
+        rule.severity.value,
+        ", ".join(action.value for action in rule.permits),
+    )

@@ -4,8 +4,8 @@ import asyncio
 
 import structlog
 
-from bot.bootstrap import build_service, prepare
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, settings_from
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, secrets_of, settings_from
+from bot.cli.output import print_json
 from bot.clock import SystemClock
 from bot.daemon.lock import InstanceLock
 from bot.journal import open_journal
@@ -18,21 +18,25 @@ log = structlog.get_logger(__name__)
 def run(config: Config = DEFAULT_CONFIG, live: Live = False, as_json: AsJson = False) -> None:
     """Guard the accounts of the config until SIGTERM or Ctrl-C. Protective stops stay at the venue.
 
-    Sends nothing until the config says `mode: act`. With --json, log lines are JSON.
+    Sends nothing until the config says `mode: act`. Log lines go to standard error; with --json they are
+    JSON, and the reason of the end is the one JSON value on standard output.
 
     Example: reef run --config reef.yaml
     """
+    from bot.bootstrap import build_service, prepare  # ccxt takes a second to import
+
     settings = settings_from(config, live=live)
     prepared = prepare(settings)
-    secrets = [
-        one.get_secret_value() for account in settings.accounts for one in (account.api_key, account.secret)
-    ]
     configure_logs(
-        as_json=as_json or settings.log.format is LogFormat.JSON, level=settings.log.level, secrets=secrets
+        as_json=as_json or settings.log.format is LogFormat.JSON,
+        level=settings.log.level,
+        secrets=secrets_of(settings),
     )
     with InstanceLock(settings.journal):
         journal = open_journal(settings.journal)
         if not settings.armed:
             log.warning("disarmed: plans are recorded, nothing is sent; `mode: act` in the config arms it")
         service = build_service(prepared, journal, SystemClock())
-        asyncio.run(service.run())
+        reason = asyncio.run(service.run())
+    if as_json:
+        print_json({"ended": reason})

@@ -1,5 +1,7 @@
 """`reef sandbox serve`: the exchange on loopback."""
 
+import asyncio
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +11,10 @@ import typer
 from bot.errors import MisuseError
 
 app = typer.Typer(no_args_is_help=True, help="An exchange on this machine, to try things on.")
+
+
+class SandboxError(MisuseError):
+    """The sandbox cannot be served like this; nothing was started."""
 
 
 @app.callback()
@@ -43,15 +49,16 @@ def serve(
 
     Example: reef sandbox serve --venue bybit --port 8080 --account demo:demo-secret:10000
     """
-    from bot.sandbox.command import OptionsError, SandboxOptions, parse_candles, run
+    from bot.sandbox import command
+    from bot.sandbox.server import ServerConfigError
 
     try:
-        options = SandboxOptions(
+        options = command.SandboxOptions(
             venue=venue,
             host=host,
             port=port,
             scenario=scenario,
-            candles=dict(parse_candles(text) for text in candles or ()),
+            candles=dict(command.parse_candles(text) for text in candles or ()),
             time=time,
             speed=speed,
             start=start_of(start),
@@ -59,9 +66,15 @@ def serve(
             accounts=tuple(account or ()),
             paused=paused,
         )
-    except (OptionsError, ValueError) as error:
-        raise MisuseError(str(error)) from error
-    raise typer.Exit(run(options))
+        built = command.build(options)
+    except command.OptionsError as error:
+        raise SandboxError("\n".join(f"sandbox: {problem}" for problem in error.problems)) from error
+    except ValueError as error:
+        raise SandboxError(f"sandbox: {error}") from error
+    try:
+        asyncio.run(command.serve(built, options, sys.stdout.write))
+    except ServerConfigError as error:
+        raise SandboxError(f"sandbox: {error}") from error
 
 
 def start_of(text: str | None) -> datetime | None:
@@ -71,7 +84,7 @@ def start_of(text: str | None) -> datetime | None:
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
-        raise MisuseError(
+        raise SandboxError(
             f"--start {text!r} is no ISO 8601 time; write for example 2025-11-21T00:00:00Z"
         ) from None
     return given if given.tzinfo else given.replace(tzinfo=UTC)

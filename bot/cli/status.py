@@ -5,18 +5,28 @@ from datetime import datetime
 import typer
 
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, open_for_reading
-from bot.cli.output import console, number, percent, print_json, table
+from bot.cli.output import Column, console, number, percent, print_json, say, table
 from bot.clock import SystemClock
 from bot.execution import Halt, halted
 from bot.record import STATUS, Status, remembered_status
 
 OLD_AFTER_SECONDS = 60.0
+COLUMNS = (
+    Column("account"),
+    Column("seen", right=True),
+    Column("mode"),
+    Column("equity", right=True),
+    Column("margin ratio", right=True),
+    Column("positions", right=True),
+    Column("what to know", wrap=True),
+)
 
 
 def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show equity, margin ratio, active findings and halts of each account, as its last cycle left them.
 
-    Exit code 1 where a finding is active, an account is halted or its last cycle failed or is old.
+    Exit code 1 where a finding is active, a position is without its stop, an account is halted, or its last
+    cycle failed or is older than a minute.
 
     Example: reef status --config reef.yaml
     """
@@ -25,6 +35,7 @@ def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json
         seen = {name: remembered_status(opened.load_memory(name, STATUS)) for name in opened.accounts()}
         halts = {name: halted(opened, name) for name in seen}
         open_intents = {name: len(opened.open_intents(name)) for name in seen}
+        everybody = halted(opened, "")
     if as_json:
         print_json(
             {
@@ -39,19 +50,13 @@ def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json
         )
     else:
         rows = [row(name, one, halts[name], open_intents[name], now) for name, one in sorted(seen.items())]
-        columns = (
-            "account",
-            "seen",
-            "mode",
-            "equity",
-            "margin ratio",
-            "positions",
-            "active findings",
-            "open intents",
-            "",
-        )
-        console.print(table("status", columns, rows) if rows else "no cycle is recorded yet")
-    if any(one is None or troubled(one, halts[name], now) for name, one in seen.items()):
+        if rows:
+            console.print(table("", COLUMNS, rows))
+        else:
+            say("No cycle is recorded yet.")
+        if everybody is not None:
+            say(f"All accounts are halted by {everybody.who}: {everybody.why}. `reef resume` lifts it.")
+    if everybody is not None or any(troubled(one, halts[name], now) for name, one in seen.items()):
         raise typer.Exit(1)
 
 
@@ -60,27 +65,47 @@ def age(one: Status | None, now: datetime) -> float | None:
     return None if one is None else (now - one.at).total_seconds()
 
 
-def troubled(one: Status, halt: Halt | None, now: datetime) -> bool:
+def troubled(one: Status | None, halt: Halt | None, now: datetime) -> bool:
     """Whether somebody should look."""
-    old = (now - one.at).total_seconds() > OLD_AFTER_SECONDS
-    return bool(one.error or one.active or halt or one.unprotected or old)
+    if one is None:
+        return True
+    return bool(one.error or one.active or halt or one.unprotected or old(one, now))
+
+
+def old(one: Status, now: datetime) -> bool:
+    """Whether the last cycle is longer ago than any poll interval that is in use."""
+    return (now - one.at).total_seconds() > OLD_AFTER_SECONDS
 
 
 def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: datetime) -> tuple[str, ...]:
     """One account's line."""
     if one is None:
-        return (name, "never", "", "", "", "", "", "", "")
-    notes = [f"halted: {halt.why}"] if halt else []
-    notes += [f"unprotected: {key}" for key in one.unprotected]
-    notes += [one.error] if one.error else []
+        return (name, "never", "", "", "", "", halt_text(halt))
+    notes = [halt_text(halt)] if halt else []
+    notes += ["no cycle since: is the daemon running?"] if old(one, now) else []
+    notes += [f"failed: {one.error}"] if one.error else []
+    notes += [f"{finding.rule}: {finding.state.value}" for finding in one.active]
+    notes += [f"no stop: {key.replace('#', ' ')}" for key in one.unprotected]
+    notes += [f"{intents} open intents"] if intents else []
     return (
         name,
-        f"{(now - one.at).total_seconds():,.0f} s ago",
+        age_text((now - one.at).total_seconds()),
         "armed" if one.armed else "disarmed",
         number(one.equity),
         percent(one.margin_ratio),
         str(one.positions),
-        ", ".join(f"{finding.rule} ({finding.state.value})" for finding in one.active) or "none",
-        str(intents),
-        "; ".join(notes),
+        "\n".join(notes) or "all quiet",
     )
+
+
+def halt_text(halt: Halt | None) -> str:
+    """Say that an account is halted."""
+    return f"halted by {halt.who}: {halt.why}" if halt else ""
+
+
+def age_text(seconds: float) -> str:
+    """Write an age in the unit that fits it."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit} ago"
+    return f"{seconds:,.0f} s ago"

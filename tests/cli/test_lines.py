@@ -1,0 +1,108 @@
+"""Words of entries that a quiet run does not write."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from bot.cli.journal_lines import line
+from bot.cli.output import level, measured, number, percent, price
+from bot.cli.plan_view import order_text, refusal_text, value_text
+from bot.cli.story import tell_body
+from bot.journal import records as r
+from bot.model import (
+    CancelRequest,
+    Difference,
+    Finding,
+    Refusal,
+    Sense,
+    Severity,
+    State,
+    Target,
+    Unknown,
+    Verdict,
+)
+
+NOW = datetime(2025, 11, 21, 7, 30, tzinfo=UTC)
+TARGET = Target("main", "BTC/USDT:USDT", "long")
+FINDING = Finding(
+    rule="cap",
+    target=TARGET,
+    metric="account.leverage",
+    value=Unknown("no equity"),
+    limit=5.0,
+    goal=4.0,
+    sense=Sense.MAX,
+    state=State.UNKNOWN,
+    severity=Severity.CRITICAL,
+    since=NOW,
+    episode="cap.main.1",
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            r.Clipped(Decimal(3), Decimal(2), "the position shrank"),
+            "clipped from 3 to 2: the position shrank",
+        ),
+        (r.Word(r.Command.HALT, "ann", "news"), "halt by ann: news"),
+        (r.Failure("snapshot", Verdict.AUTH, "10003", "key refused"), "snapshot failed: key refused"),
+        (r.FindingChanged(FINDING, State.FIRING), "firing -> unknown (account.leverage unknown, limit 5)"),
+        (r.Decision("", "", True, (), None), "decided: no plan; nothing fires"),
+        (
+            r.DifferencesSeen((Difference(TARGET, "liquidation_price", 1.0, 2.0, 0.5),)),
+            "main BTC/USDT:USDT long liquidation_price: ours 1.00, venue 2.00",
+        ),
+        (
+            r.Protection("BTC/USDT:USDT", "long", r.Shelter.UNPROTECTED, None, None, "gone"),
+            "BTC/USDT:USDT long: unprotected, stop at - gone",
+        ),
+        (r.Recovered((), ("x",), (), (), ()), "reconciled: 0 settled, 1 open"),
+        (r.Stopped("signal SIGTERM"), "stopped: signal SIGTERM"),
+    ],
+)
+def test_says_in_words(body: object, words: str) -> None:
+    assert words in line(body)
+
+
+def test_a_story_tells_what_is_not_plain_sailing() -> None:
+    ((label, text),) = tell_body(r.FindingChanged(FINDING, None))
+    assert (label, text) == (
+        "rule",
+        "cap on main BTC/USDT:USDT long new -> unknown: account.leverage is unknown (no equity)",
+    )
+    assert tell_body(r.Word(r.Command.HALT, "ann", "news"))[0][0] == "operator"
+    unknown = r.Progress(state=r.IntentState.UNKNOWN, evidence="no answer")
+    assert tell_body(unknown) == [("so far", "unknown: no answer")]
+    assert tell_body(r.Stopped("x")) == [("", "stopped: x")]
+
+
+def test_cancels_and_refusals_have_words() -> None:
+    cancel = CancelRequest("reefx", "BTC/USDT:USDT", "42", False)
+    assert order_text(cancel) == "cancel order 42 on BTC/USDT:USDT"
+    assert refusal_text(Refusal("", "stop", "stale_data", "too old")) == "refused: protection, stop: too old"
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (price(Decimal("97783.2")), "97,783.20"),
+        (price(2.5), "2.5000"),
+        (price(0.00012), "0.000120"),
+        (price(Unknown("x")), "unknown"),
+        (level(97783.2), "97,783"),
+        (level(3465), "3,465.0"),
+        (level(180), "180.00"),
+        (level(0.5), "0.500000"),
+        (level(None), "-"),
+        (number("text"), "text"),
+        (percent(Unknown("x")), "unknown"),
+        (measured("usd", 1.5), "1.50 USD"),
+        (measured("usd", Unknown("x")), "unknown"),
+        (value_text("account.leverage", Unknown("no equity")), "unknown (no equity)"),
+    ],
+)
+def test_figures_are_written_for_people(shown: str, text: str) -> None:
+    assert shown == text
