@@ -187,7 +187,7 @@ class Journal:
         """
         with self._reading():
             return usage.usage_of(
-                self._connection,
+                self._cursor,
                 account,
                 now,
                 self._open.of(self._cursor, self._head(self._cursor).seq, account),

@@ -46,6 +46,7 @@ UPSERT_MEMORY = _text(
 DELETE_MEMORY = _text(delete(tables.memory).where(_m.account == "", _m.name == ""))
 SELECT_HEAD = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1"
 SELECT_MEMORY = "SELECT body FROM memory WHERE account = ? AND name = ?"
+SELECT_SINCE = "SELECT body FROM entries WHERE account = ? AND kind = ? AND at >= ?"
 SELECT_ATTEMPTS = (
     "SELECT (SELECT count(*) FROM entries WHERE kind IN ('prepared', 'outcome') "
     "AND kind = 'prepared' AND intent = ?) "
@@ -55,8 +56,8 @@ SELECT_ATTEMPTS = (
 SELECT_ENDED = (
     "SELECT count(*) FROM entries WHERE kind IN ('prepared', 'outcome') AND kind = 'outcome' AND intent = ?"
 )
-"""Asked before every order, so they go to the driver as they are. Only a condition that repeats the one of a
-partial index lets SQLite use it."""
+"""Asked in every cycle or before every order, so they go to the driver as they are. Only a condition that
+repeats the one of a partial index lets SQLite use it."""
 
 
 _prepared = select(_e.intent).where(text(tables.ENDS), _e.kind == literal_column("'prepared'"))

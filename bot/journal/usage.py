@@ -1,5 +1,6 @@
 """What the guard has used of its caps, and how far an episode has come."""
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, literal_column, select
 
 from bot.journal import tables
 from bot.journal.chain import Entry, stamp
+from bot.journal.queries import SELECT_SINCE
 from bot.journal.records import Kind
 from bot.model import StepKind, Usage
 
@@ -42,16 +44,15 @@ _outcome = msgspec.json.Decoder(_Outcome)
 
 
 def usage_of(
-    connection: Connection, account: str, now: datetime, open_intents: Sequence[tuple[Entry, ...]]
+    cursor: sqlite3.Cursor, account: str, now: datetime, open_intents: Sequence[tuple[Entry, ...]]
 ) -> Usage:
     """Actions in the last hour; notional and loss since 00:00 UTC, with open intents as planned."""
     moment = now.astimezone(UTC)
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     begun = [
-        _prepared.decode(body)
-        for body in _since(connection, account, Kind.PREPARED, moment - timedelta(hours=1))
+        _prepared.decode(body) for body in _since(cursor, account, Kind.PREPARED, moment - timedelta(hours=1))
     ]
-    ended = [_outcome.decode(body) for body in _since(connection, account, Kind.OUTCOME, midnight)]
+    ended = [_outcome.decode(body) for body in _since(cursor, account, Kind.OUTCOME, midnight)]
     pending = [_prepared.decode(rows[0].body).step for rows in open_intents]
     trading = [Decimal(str(step.notional)) for step in pending if step.kind in TRADES]
     return Usage(
@@ -61,9 +62,8 @@ def usage_of(
     )
 
 
-def _since(connection: Connection, account: str, kind: Kind, start: datetime) -> list[str]:
-    statement = select(_e.body).where(_e.account == account, _e.kind == kind.value, _e.at >= stamp(start))
-    return list(connection.scalars(statement))
+def _since(cursor: sqlite3.Cursor, account: str, kind: Kind, start: datetime) -> list[str]:
+    return [body for (body,) in cursor.execute(SELECT_SINCE, (account, kind.value, stamp(start)))]
 
 
 def steps_taken(connection: Connection, episode: str) -> int:
