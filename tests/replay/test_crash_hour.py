@@ -9,13 +9,18 @@ from tests.replay.world import world
 
 START = datetime(2025, 10, 10, 20, 50, tzinfo=UTC)
 POLLS = 1800
+RESTART_EVERY = 600
 STAKES = (BALANCED, LIFELINE, TWIN_10X)
 
 
 async def test_the_crash_breaks_no_invariant(shared_dir: Path, tmp_path: Path) -> None:
     with quietly():
         async with world(tmp_path, shared_dir / CANDLES, START, STAKES) as it:
-            await run(it, POLLS)
+            for _ in range(POLLS // RESTART_EVERY):
+                await run(it, RESTART_EVERY)
+                for seat, stake in zip(it.seats, STAKES, strict=False):
+                    await it.restart(seat, str(stake.rules))
+            it.end()
             assert it.violations == []
             assert [seat.errors for seat in it.seats] == [0, 0]
             assert [seat.cycles for seat in it.seats] == [POLLS, POLLS]

@@ -23,6 +23,7 @@ async def test_a_day_breaks_no_invariant_and_memory_stays_flat(shared_dir: Path,
     with quietly():
         async with world(tmp_path, shared_dir / CANDLES, START, STAKES) as it:
             memory, spent = await run(it, POLLS)
+            it.end()
             told = figures(it, memory, spent, POLLS, it.journal.path)
             sys.stdout.write("\n" + "\n".join(told) + "\n")
             assert it.violations == []

@@ -21,7 +21,7 @@ from bot.guard import CycleReport, Guard
 from bot.journal import Journal, JournalWorker, open_journal
 from bot.market_stats import StatsKeeper
 from bot.model import Caps, ProtectionTerms
-from bot.rules import load_rules, rules_path
+from bot.rules import RuleSet, load_rules, rules_path
 from bot.sandbox.engine.candles import load_candles
 from bot.sandbox.engine.clocks import VirtualClock as EngineClock
 from bot.sandbox.engine.exchange import Engine
@@ -117,26 +117,34 @@ class World:
         """Put an account under the real guard; `reader` is another handle of the journal, for the judge."""
         invariants = Invariants(stake.name, self.engine, reader, self.clock)
         wire = Wire(self.sandbox.handle, invariants.before_sending)
+        made = self._made(stake.name, load_rules(rules_path(stake.rules or "", Path())), wire)
+        self.seats.append(Seat(stake.name, made, wire, invariants))
+
+    async def restart(self, seat: Seat, rules: str) -> None:
+        """Replace a guard by a new one that knows only what the journal and the venue tell it."""
+        await seat.guard.close()
+        seat.guard = self._made(seat.name, load_rules(rules_path(rules, Path())), seat.wire)
+
+    def _made(self, name: str, rules: RuleSet, wire: Wire) -> Guard:
         gateway = make_gateway(
-            account=stake.name,
+            account=name,
             venue="bybit",
             network="sandbox",
-            api_key=f"{stake.name}-key",
-            api_secret=f"{stake.name}-secret",
+            api_key=f"{name}-key",
+            api_secret=f"{name}-secret",
             base_url=URL,
             clock=self.clock,
             transport=wire,
         )
-        guard = Guard(
+        return Guard(
             gateway=gateway,
             executor=Executor(gateway, self.worker, self.clock, armed=True),
             worker=self.worker,
             clock=self.clock,
-            rules=load_rules(rules_path(stake.rules or "", Path())),
+            rules=rules,
             stats=StatsKeeper(gateway, SYMBOL, "BTC", self.clock.now()),
             terms=TERMS,
         )
-        self.seats.append(Seat(stake.name, guard, wire, invariants))
 
     async def poll(self) -> None:
         """Let every account poll once; then the next second begins."""
