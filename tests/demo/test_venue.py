@@ -19,7 +19,7 @@ from tests.demo import build
 @pytest.fixture
 async def venue() -> AsyncIterator[Venue]:
     """An exchange that waits with the demo's scenario."""
-    options = SandboxOptions(scenario=scene.scenario_file(), time="scaled", speed=2_000, paused=True)
+    options = SandboxOptions(scenario=scene.scenario_file(), time="scaled", speed=2_500, paused=True)
     server = SandboxServer(build_sandbox(options))
     await server.start()
     yield Venue(server.url)

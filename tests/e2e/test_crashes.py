@@ -43,7 +43,7 @@ def assert_positions_are_what_the_orders_left(here: World) -> None:
 
 @pytest.mark.timeout(180)
 def test_killed_in_the_middle_of_the_fall_and_started_again(tmp_path: Path) -> None:
-    with world(tmp_path, speed=500) as here:
+    with world(tmp_path, speed=600) as here:
         first = here.start_daemon()
         eventually(here.sheltered, "stops at the exchange")
         here.ask("POST", "fault", {"name": "hang", "count": 1, "api_key": here.cast.guarded.api_key})
