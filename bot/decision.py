@@ -133,17 +133,15 @@ def advance_ledger(given: DecisionInput) -> UnitLedger | None:
 
 def view_units(given: DecisionInput, ledger: UnitLedger | None) -> UnitView:
     """Return unit value, peak and day's open, unknown where the ledger could not be brought up to now."""
-    missing: Unknown | None = None
+    equity = given.snapshot.balance.equity
+    if isinstance(equity, Unknown):
+        return UnitView(equity, equity, equity)
     if isinstance(given.transfers, Unknown):
-        missing = given.transfers
-    if isinstance(given.snapshot.balance.equity, Unknown):
-        missing = given.snapshot.balance.equity
-    if missing is None and ledger is None:
-        missing = Unknown("the account's equity has not been seen yet")
-    if missing is not None or ledger is None:
-        reason = missing or Unknown("the account's equity has not been seen yet")
-        return UnitView(reason, reason, reason)
-    return view(ledger, given.snapshot.balance.equity)
+        return UnitView(given.transfers, given.transfers, given.transfers)
+    if ledger is None:
+        unseen = Unknown("the account's equity has not been seen yet")
+        return UnitView(unseen, unseen, unseen)
+    return view(ledger, equity)
 
 
 def watches(rules: RuleSet, evaluation: Evaluation) -> tuple[Watch, ...]:

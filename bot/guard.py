@@ -69,6 +69,8 @@ class Guard:
         self._crash = ""
         self._held: tuple[str, ...] = ()
         self._turn = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        self._looked = False
 
     async def cycle(self) -> CycleReport:
         """Run one cycle. Failures that Reef foresaw are recorded and reported, never raised."""
@@ -89,8 +91,11 @@ class Guard:
                 return None
 
     async def refresh_stats(self) -> None:
-        """Read candles of the markets held, where they are due."""
-        await self.stats.refresh(self._held, self._clock.now())
+        """Read candles of the markets held, where they are due; `close` cuts it short."""
+        self._reading = asyncio.create_task(self.stats.refresh(self._held, self._clock.now()))
+        await asyncio.wait({self._reading})
+        if not self._reading.cancelled():
+            self._reading.result()
 
     def begin_again(self, reason: str) -> None:
         """Forget what is only in memory: the next cycle loads, observes and reconciles as at start-up."""
@@ -102,6 +107,8 @@ class Guard:
 
     async def close(self) -> None:
         """Wait for a running cycle and close connections; protective stops stay where they are."""
+        if self._reading is not None:
+            self._reading.cancel()
         async with self._turn:
             await self.gateway.close()
 
@@ -112,8 +119,8 @@ class Guard:
         given = await self._input(snapshot)
         made = decide(given, self._rules)
         await self._record(given, made)
-        execution = await self._act(made, snapshot)
         self._tell(given, made)
+        execution = await self._act(made, snapshot)
         self._failure = ""
         return CycleReport(self.account, given.at, snapshot, made, execution, "")
 
@@ -208,8 +215,21 @@ class Guard:
             log.error("the failure could not be recorded either", account=self.account, error=str(unwritten))
 
     def _tell(self, given: DecisionInput, made: Decision) -> None:
-        before = {(one.rule, one.target): one.state for one in given.memory.standings}
-        for finding in made.evaluation.findings:
+        """Log what is about to be done; the first look says it in one line, before anything is sent."""
+        if not self._looked:
+            self._looked = True
+            log.info(
+                "first look",
+                account=self.account,
+                armed=self.executor.armed,
+                equity=str(given.snapshot.balance.equity),
+                positions=len(given.snapshot.positions),
+                fires=sorted({demand.rule for demand in made.evaluation.demands}),
+                steps=len(made.plan.steps),
+            )
+        changed = made.evaluation.memory is not given.memory
+        before = {(one.rule, one.target): one.state for one in given.memory.standings if changed}
+        for finding in made.evaluation.findings if changed else ():
             if finding.state is not before.get((finding.rule, finding.target), State.INACTIVE):
                 log.info(
                     "finding",

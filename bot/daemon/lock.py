@@ -10,7 +10,7 @@ from bot.errors import ReefError
 
 
 class InstanceLockError(ReefError):
-    """Another daemon holds the journal."""
+    """Another daemon holds the journal, or the lock beside it cannot be had."""
 
 
 class InstanceLock:
@@ -21,8 +21,17 @@ class InstanceLock:
         self._handle: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or raise `InstanceLockError` with the holder's process id."""
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Take the lock.
+
+        Raises `InstanceLockError` with the holder's process id, or where the file cannot be opened.
+        """
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise InstanceLockError(
+                f"{self.path} cannot be opened ({error.strerror}): it keeps a second Reef off the journal. "
+                "Check the journal's folder and its rights, or give another path."
+            ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LOW_DISK_BYTES = 256 * 1024 * 1024
+STATISTICS_EVERY = timedelta(seconds=30)
+"""How often to look whether statistics of a market are due; most looks ask the venue nothing."""
 
 
 class ServiceTerms(Struct, frozen=True):
@@ -51,8 +53,12 @@ class Service:
         self._stop = asyncio.Event()
         self._reason = ""
 
-    async def run(self) -> None:
-        """Work until SIGTERM or SIGINT; then end the running cycles and close. Protective stops stay."""
+    async def run(self) -> str:
+        """Work until SIGTERM or SIGINT; then end the running cycles and close. Protective stops stay.
+
+        Returns why it ended. Raises `JournalError` where the start cannot be recorded. A second signal while
+        the cycles end is left to the system.
+        """
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.stop, f"signal {number.name}")
@@ -66,6 +72,7 @@ class Service:
             for number in STOP_SIGNALS:
                 loop.remove_signal_handler(number)
             await self._end()
+        return self._reason
 
     def stop(self, reason: str) -> None:
         """Ask the service to end."""
@@ -82,7 +89,7 @@ class Service:
                 f"reconcile {guard.account}",
                 now + self._terms.reconcile,
             )
-            self._every(timedelta(seconds=30), guard.refresh_stats, f"statistics {guard.account}", now)
+            self._every(STATISTICS_EVERY, guard.refresh_stats, f"statistics {guard.account}", now)
         self._every(self._terms.housekeeping, self._keep_house, "housekeeping", now)
 
     def _every(
@@ -90,7 +97,7 @@ class Service:
         interval: timedelta,
         work: Callable[[], Coroutine[Any, Any, object]],
         name: str,
-        first: object,
+        first: datetime,
     ) -> None:
         self._scheduler.add_job(
             work, "interval", seconds=interval.total_seconds(), id=name, name=name, next_run_time=first
@@ -106,6 +113,7 @@ class Service:
                 guard.begin_again(f"{event.job_id}: {event.exception!r}")
 
     async def _keep_house(self) -> None:
+        """Look after the disk: without room for the journal nothing can be sent."""
         folder = self._worker.journal.path.parent
         free = shutil.disk_usage(folder).free
         if free < LOW_DISK_BYTES:
@@ -116,8 +124,10 @@ class Service:
     async def _end(self) -> None:
         if self._scheduler.running:
             self._scheduler.pause()
-        for guard in self._guards:
-            await guard.close()
+        closed = await asyncio.gather(*(guard.close() for guard in self._guards), return_exceptions=True)
+        for guard, error in zip(self._guards, closed, strict=True):
+            if error is not None:
+                log.error("an account did not end cleanly", account=guard.account, error=repr(error))
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         try:

@@ -9,6 +9,7 @@ import msgspec
 
 from bot.clock import Clock, SystemClock
 from bot.exchange.factory import make_gateway
+from bot.exchange.gateway import CcxtGateway
 from bot.execution import Executor
 from bot.facts import GuardTerms
 from bot.guard import Guard
@@ -39,7 +40,10 @@ class Bench(msgspec.Struct):
 
     venue: Running
     guard: Guard
+    gateway: CcxtGateway
     journal: Journal
+    ended: bool = False
+    """Whether something else closed guard and journal already."""
 
     def open(self, symbol: str, side: Side, qty: str) -> None:
         """Open a position at the venue, as its owner would."""
@@ -53,6 +57,33 @@ class Bench(msgspec.Struct):
     def of_kind(self, kind: Kind) -> list[Entry]:
         """Return the journal's entries of a kind, oldest first."""
         return self.journal.entries(kind=kind)
+
+    def fault(self, name: str, **more: object) -> None:
+        """Let the venue fail in a way that it knows by name."""
+        self.venue.sandbox.faults.arm({"name": name, **more})
+
+    def mend(self) -> None:
+        """End all faults."""
+        self.venue.sandbox.faults.clear()
+
+    def again(self, rules: str = LEVERAGE_CAP, *, armed: bool = True) -> Guard:
+        """A guard that begins anew on the same account and journal, as after a restart."""
+        return wire(self.gateway, self.guard.executor.worker, SystemClock(), rules, armed, TERMS)
+
+
+def wire(
+    gateway: CcxtGateway, worker: JournalWorker, clock: Clock, rules: str, armed: bool, terms: GuardTerms
+) -> Guard:
+    """Wire a guard as the daemon does."""
+    return Guard(
+        gateway=gateway,
+        executor=Executor(gateway, worker, clock, armed=armed),
+        worker=worker,
+        clock=clock,
+        rules=load_rules_text(rules, "rules.yaml"),
+        stats=StatsKeeper(gateway, "BTC/USDT:USDT", "BTC", clock.now()),
+        terms=terms,
+    )
 
 
 @asynccontextmanager
@@ -78,17 +109,11 @@ async def bench(
         )
         journal = open_journal(path / "journal.sqlite")
         worker = JournalWorker(journal)
-        guard = Guard(
-            gateway=gateway,
-            executor=Executor(gateway, worker, used, armed=armed),
-            worker=worker,
-            clock=used,
-            rules=load_rules_text(rules, "rules.yaml"),
-            stats=StatsKeeper(gateway, "BTC/USDT:USDT", "BTC", used.now()),
-            terms=terms,
-        )
+        guard = wire(gateway, worker, used, rules, armed, terms)
+        it = Bench(venue, guard, gateway, journal)
         try:
-            yield Bench(venue, guard, journal)
+            yield it
         finally:
             await guard.close()
-            await worker.close()
+            if not it.ended:
+                await worker.close()
