@@ -13,7 +13,7 @@ from tests.recorded.support import Row, Seen, linear_positions, look, recorded, 
 FLAT_WALLETS = (5, 6, 7, 8)
 HELD_WALLET, OF_THE_SAME_ACCOUNT = 18, 20
 TWO_LEGS = 3
-LITECOIN, INVERSE, WITHOUT_PRICES = 0, 2, 19
+LITECOIN, INVERSE, ISOLATED, WITHOUT_PRICES = 0, 2, 11, 19
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_every_recorded_position(payloads: list[dict[str, Any]], wallet: R
         assert holding is not None
         assert holding.notional == pytest.approx(notional, rel=1e-12)
         assert seen.known("account.leverage") == pytest.approx(notional / equity, rel=1e-12)
-        assert seen.known("position.leverage", key) == _leverage(row, notional, equity)
+        assert seen.known("position.leverage", key) == pytest.approx(notional / equity, rel=1e-12)
         assert seen.known("position.equity_share", key) == pytest.approx(notional / equity, rel=1e-12)
         assert holding.maintenance >= float(row.get("positionMM") or 0)
         venue = float(row.get("liqPrice") or 0)
@@ -78,13 +78,19 @@ async def test_every_recorded_position(payloads: list[dict[str, Any]], wallet: R
             assert seen.known("position.liquidation_distance", key) <= room * (1 + 1e-12)
 
 
-def _leverage(row: Row, notional: float, equity: float) -> Any:
-    isolated = int(row.get("tradeMode") or 0) == 1
-    profit = (float(row["markPrice"]) - float(row.get("avgPrice") or row.get("entryPrice") or 0)) * float(
-        row["size"]
-    )
-    carried = float(row["positionBalance"]) + profit if isolated else equity
-    return pytest.approx(notional / carried, rel=1e-12)
+async def test_an_isolated_position_stands_alone(payloads: list[dict[str, Any]], wallet: Row) -> None:
+    (row,) = rows(payloads[ISOLATED])
+    profit, size = float(row["unrealisedPnl"]), float(row["size"])
+    mark = float(row["entryPrice"]) + profit / size
+    key = key_of(row)
+    seen = await look([{**row, "markPrice": f"{mark:.2f}"}], wallet)
+    carried = float(row["positionBalance"]) + profit
+    assert seen.known("position.leverage", key) == pytest.approx(size * mark / carried, rel=1e-6)
+    assert seen.known("position.leverage", key) == pytest.approx(float(row["leverage"]), rel=0.01)
+    venue = (mark - float(row["liqPrice"])) / mark
+    assert seen.known("position.liquidation_distance", key) == pytest.approx(venue, rel=1e-6)
+    (ours,) = [one for one in comparisons(seen.snapshot, seen.portfolio) if one.figure == "liquidation_price"]
+    assert 0 < ours.share < 0.01
 
 
 async def test_unrealised_pnl_follows_from_entry_and_mark(

@@ -22,7 +22,6 @@ LIFELINE = Stake("lifeline", DEPOSIT, Decimal(8), "lifeline")
 TWIN_4X = Stake("twin-4x", DEPOSIT, Decimal(4), None)
 TWIN_8X = Stake("twin-8x", DEPOSIT, Decimal(8), None)
 TWIN_10X = Stake("twin-10x", DEPOSIT, Decimal(10), None)
-STAKES = (BALANCED, LIFELINE, TWIN_4X, TWIN_8X)
 MIB = 1024 * 1024
 
 
