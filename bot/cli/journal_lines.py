@@ -127,14 +127,13 @@ def _(body: r.Failure) -> str:
 
 def request_text(request: Request) -> str:
     """Say what a request asks the venue for."""
-    if isinstance(request, OrderRequest):
-        at = "at market" if request.price is None else f"at {price(request.price)} or better"
-        what = f"{request.side.value} {request.contracts} {request.symbol}"
-        return f"{what} {at}, {request.style.value}, reduce-only"
-    if isinstance(request, StopRequest):
-        return (
-            f"stop for {request.symbol} {request.position_side.value} at mark {price(request.trigger_price)}"
-        )
-    if isinstance(request, CancelRequest):
-        return f"cancel order {request.order_id} on {request.symbol}"
-    raise TypeError(f"no request: {request!r}")
+    match request:
+        case OrderRequest():
+            at = "at market" if request.price is None else f"at {price(request.price)} or better"
+            what = f"{request.side.value} {request.contracts} {request.symbol}"
+            return f"{what} {at}, {request.style.value}, reduce-only"
+        case StopRequest():
+            trigger = price(request.trigger_price)
+            return f"stop for {request.symbol} {request.position_side.value} at mark {trigger}"
+        case CancelRequest():
+            return f"cancel order {request.order_id} on {request.symbol}"

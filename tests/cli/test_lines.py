@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.cli.journal_lines import line
+from bot.cli.journal_lines import line, request_text
 from bot.cli.output import level, measured, number, percent, price
 from bot.cli.plan_view import order_text, refusal_text, value_text
 from bot.cli.story import tell_body
@@ -14,6 +14,9 @@ from bot.model import (
     CancelRequest,
     Difference,
     Finding,
+    Order,
+    OrderKind,
+    OrderSide,
     Refusal,
     Sense,
     Severity,
@@ -106,3 +109,38 @@ def test_cancels_and_refusals_have_words() -> None:
 )
 def test_figures_are_written_for_people(shown: str, text: str) -> None:
     assert shown == text
+
+
+def test_what_the_venue_listed_has_words() -> None:
+    order = Order(
+        order_id="42",
+        client_order_id="reefx",
+        symbol="BTC/USDT:USDT",
+        side=OrderSide.SELL,
+        kind=OrderKind.LIMIT,
+        price=Decimal(90_000),
+        trigger_price=None,
+        trigger_by="",
+        contracts=Decimal(1),
+        filled=Decimal(0),
+        reduce_only=True,
+        attached=False,
+        position_index=0,
+        created_at=NOW,
+    )
+    assert line(r.Adopted(order, "found")) == "adopted order 42 on BTC/USDT:USDT: found"
+    disagreed = r.Verification(
+        symbol="BTC/USDT:USDT",
+        side="long",
+        planned=Decimal(1),
+        executed=Decimal(1),
+        before=Decimal(3),
+        after=Decimal(4),
+        agrees=False,
+        note="it grew",
+    )
+    assert line(disagreed).endswith("DOES NOT AGREE: it grew")
+    assert request_text(CancelRequest("reefx", "BTC/USDT:USDT", "42", False)) == (
+        "cancel order 42 on BTC/USDT:USDT"
+    )
+    assert line(object) == "type"
