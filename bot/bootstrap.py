@@ -1,7 +1,6 @@
 """The only place that wires rooms together."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -15,7 +14,7 @@ from bot.exchange.transport import Transport
 from bot.execution import Executor
 from bot.facts import GuardTerms
 from bot.guard import Guard
-from bot.journal import Journal, JournalWorker, open_journal
+from bot.journal import Journal, JournalWorker
 from bot.market_stats import StatsKeeper
 from bot.rules import RuleSet, load_rules, rules_path
 from bot.settings import AccountSettings, Settings
@@ -113,10 +112,3 @@ def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
     )
     return Service(guards, worker, clock, terms)
-
-
-def open_existing(path: Path) -> Journal | None:
-    """Open a journal for reading, None where there is no file yet."""
-    if not path.exists():
-        return None
-    return open_journal(path, read_only=True)

@@ -1,6 +1,8 @@
 """What is wrong is said as a sentence, with its place, before anything starts; never a traceback."""
 
+import runpy
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -196,3 +198,21 @@ def test_candles_are_refused_with_line_and_reason(tmp_path: Path, rows: list[str
     assert done.code == 2
     assert "candles.csv" in done.err
     assert words in done.err
+
+
+def test_a_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["reef", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("bot.cli.__main__", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("reef ")
+
+
+def test_ctrl_c_is_an_exit_code_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bot.cli.status.open_for_reading", interrupted)
+    done = reef("status")
+    assert done.code == 130
+    assert "Traceback" not in done.err
