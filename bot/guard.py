@@ -67,6 +67,7 @@ class Guard:
         self._unverified: tuple[ExecutionReport, Snapshot] | None = None
         self._failure = ""
         self._crash = ""
+        self._owned = ""
         self._held: tuple[str, ...] = ()
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
@@ -121,7 +122,7 @@ class Guard:
         await self._record(given, made)
         self._tell(given, made)
         execution = await self._act(made, snapshot)
-        self._failure = ""
+        self._failure = self._owned = ""
         return CycleReport(self.account, given.at, snapshot, made, execution, "")
 
     async def _settle(self, snapshot: Snapshot) -> None:
@@ -198,10 +199,11 @@ class Guard:
         return CycleReport(self.account, now, None, None, None, text)
 
     async def _own_up(self) -> None:
-        """Record what was not foreseen, before going on."""
-        if self._crash:
+        """Record what was not foreseen, once while it lasts, before going on."""
+        if self._crash and self._crash != self._owned:
             await self._write_failure(UnforeseenError(self._crash), self._clock.now())
-            self._crash = ""
+            self._owned = self._crash
+        self._crash = ""
 
     async def _write_failure(self, error: ReefError, now: datetime) -> None:
         body = Failure(call="cycle", verdict=None, code=type(error).__name__, message=str(error))

