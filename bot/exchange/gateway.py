@@ -17,6 +17,7 @@ from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
 from bot.exchange.together import together
 from bot.exchange.values import moment
+from bot.exchange.venue_clock import VenueClock
 from bot.model import (
     Answer,
     Candle,
@@ -58,6 +59,7 @@ class CcxtGateway:
         self._scrub = scrub
         self._catalog = catalog
         self._reads = Reads(reader, account, scrub, self._judge_read)
+        self._venue_clock = VenueClock(venue, self._reads, clock)
         self._terms: Terms | None = None
         self._terms_at: datetime | None = None
         self._watched: frozenset[str] = frozenset()
@@ -91,6 +93,7 @@ class CcxtGateway:
         with self._reads.told("snapshot"):
             parts = holdings.parts(self._catalog.symbol_of, terms.margin_mode)
         self._watched = shown
+        await self._venue_clock.check(parts.times.oldest, parts.times.newest)
         markets = {
             market.symbol: _with_fees(market, terms)
             for symbol in sorted(map(self._catalog.symbol_of, shown))
@@ -110,11 +113,12 @@ class CcxtGateway:
             markets=markets,
             tiers={symbol: self._catalog.tiers(symbol) for symbol in markets},
             position_mode=parts.position_mode,
+            clock_offset_seconds=self._venue_clock.offset.total_seconds(),
         )
 
     async def _holdings_and_terms(self) -> tuple[Any, Terms]:
         reading: Any = self._venue.holdings(self._reads, self._watched)
-        holdings, terms = await together(reading, self._current_terms())
+        holdings, terms, _ = await together(reading, self._current_terms(), self._venue_clock.keep())
         return holdings, terms
 
     async def _current_terms(self) -> Terms:
@@ -175,8 +179,7 @@ class CcxtGateway:
 
     def _until(self) -> datetime:
         """Return a moment just after the venue's own now."""
-        offset = timedelta(milliseconds=self._reader.options["timeDifference"])
-        return self._clock.now() - offset + timedelta(minutes=1)
+        return self._venue_clock.now() + timedelta(minutes=1)
 
     async def _market(self, symbol: str) -> Market:
         market = self._catalog.market(symbol)

@@ -99,6 +99,10 @@ class Profile(Protocol):
         """Read the order id out of a success; None where it does not prove the request."""
         ...
 
+    async def server_time(self, reads: Reads) -> datetime:
+        """Read the venue's clock."""
+        ...
+
     async def terms(self, reads: Reads, known: Terms | None) -> Terms:
         """Read margin mode and fees."""
         ...

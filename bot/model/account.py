@@ -1,6 +1,6 @@
 """One account at one moment: positions, balance, orders, marks, each with the venue's time."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -179,6 +179,12 @@ class Snapshot(Struct, frozen=True, dict=True):
     tiers: dict[str, tuple[Tier, ...]]
     position_mode: PositionMode | None
     """None where no position and no answer of the venue tells."""
+    clock_offset_seconds: float = 0.0
+    """How far the venue's clock is ahead of the guard's; negative where it is behind."""
+
+    def venue_time(self, at: datetime) -> datetime:
+        """Return a moment of the guard's clock as the venue's clock showed it."""
+        return at + timedelta(seconds=self.clock_offset_seconds)
 
     def position(self, key: str) -> Position | None:
         """Find a position by its key."""

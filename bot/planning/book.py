@@ -114,7 +114,7 @@ def price_leg(
         request.snapshot.marks.get(symbol),
         terms,
         request.caps,
-        request.at,
+        request.snapshot.venue_time(request.at),
         acting_seconds,
         request.max_age_seconds,
     )

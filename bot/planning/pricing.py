@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from msgspec import Struct
 
 from bot.model import Caps, Figure, Mark, Market, OrderPolicy, Side, Style, TrimTerms, Unknown
+from bot.planning.ages import age_trouble
 
 
 class Quote(Struct, frozen=True):
@@ -62,18 +63,14 @@ def _trouble(price: Figure) -> str:
 
 
 def fresh_mark(mark: Mark | None, symbol: str, at: datetime, max_age_seconds: float) -> Decimal | NoQuote:
-    """Return the mark price where it is known, positive and fresh."""
+    """Return the mark price where it is known, positive and fresh; `at` is a time of the venue's clock."""
     if mark is None:
         return NoQuote("unknown_mark", f"the snapshot holds no prices of {symbol}")
     trouble = _trouble(mark.mark)
     if isinstance(mark.mark, Unknown) or trouble:
         return NoQuote("unknown_mark", f"mark price of {symbol} {trouble}")
-    age = (at - mark.at).total_seconds()
-    if age > max_age_seconds:
-        return NoQuote(
-            "stale_data", f"prices of {symbol} are {age:.1f} s old, the limit is {max_age_seconds:g} s"
-        )
-    return mark.mark
+    trouble = age_trouble(f"prices of {symbol}", mark.at, at, max_age_seconds)
+    return NoQuote("stale_data", trouble) if trouble else mark.mark
 
 
 def _out_of_reach(side: Side, worst: Decimal, mark: Mark) -> str | None:

@@ -191,7 +191,8 @@ def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
     market = desk.snapshot.markets.get(holding.symbol)
     if position is None or market is None or market.price_step <= 0:
         return _refusal(key, "unprotected", f"position or market of {key} is missing in the snapshot")
-    mark = fresh_mark(desk.snapshot.marks.get(holding.symbol), holding.symbol, desk.at, desk.max_age_seconds)
+    prices, now = desk.snapshot.marks.get(holding.symbol), desk.snapshot.venue_time(desk.at)
+    mark = fresh_mark(prices, holding.symbol, now, desk.max_age_seconds)
     if isinstance(mark, NoQuote):
         return _refusal(key, mark.code, f"no stop can be placed: {mark.reason}")
     trigger = round_price(Decimal(repr(place.price)), market.price_step, up=position.side is Side.LONG)

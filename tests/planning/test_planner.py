@@ -189,6 +189,21 @@ def test_stale_parts_allow_no_step(part: str) -> None:
     assert made.halt
 
 
+@pytest.mark.parametrize("offset", [-60, 60])
+def test_ages_are_counted_by_the_clock_that_stamped_the_part(offset: int) -> None:
+    """A part keeps the venue's time; the guard's clock may be far from it."""
+    asked = [demand("account.leverage", 1.0)]
+    marks = {name: replace(one, at=later(offset)) for name, one in SHOT.marks.items()}
+    times = {name: later(offset) for name in ("positions", "balance", "orders", "stops", "marks")}
+    shot = replace(SHOT, times=replace(SHOT.times, **times), marks=marks, clock_offset_seconds=float(offset))
+    assert plan(request(shot, asked)).steps
+    for late in (-11, 3):
+        shifted = replace(shot, times=replace(shot.times, positions=later(offset + late)))
+        made = plan(request(shifted, asked))
+        assert made.steps == ()
+        assert {refusal.code for refusal in made.refusals} == {"stale_data"}
+
+
 def test_an_unknown_outcome_blocks_its_symbol_only() -> None:
     made = plan(request(SHOT, [drawdown()], blocked_symbols=frozenset((BTC,))))
     assert contracts(made) == {ETH: Decimal(20)}

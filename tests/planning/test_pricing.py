@@ -98,6 +98,7 @@ def test_a_best_price_beyond_the_cap_is_refused() -> None:
         (mark(SYMBOL, PRICE, mark=Decimal(0)), "unknown_mark"),
         (mark(SYMBOL, PRICE, mark=Decimal("NaN")), "unknown_mark"),
         (mark(SYMBOL, PRICE, at=later(-11)), "stale_data"),
+        (mark(SYMBOL, PRICE, at=later(3)), "stale_data"),
         (mark(SYMBOL, PRICE, index=Unknown("gone")), "unknown_index"),
         (mark(SYMBOL, PRICE, index=Decimal(-1)), "unknown_index"),
     ],

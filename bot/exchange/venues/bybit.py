@@ -68,6 +68,10 @@ class Bybit:
         """Read the order id out of a success; None where it does not prove the request."""
         return orders.order_id_of(request, result)
 
+    async def server_time(self, reads: Reads) -> datetime:
+        """Read the venue's clock. Raises GatewayError."""
+        return (await reads.result(calls.server_time()))[1]
+
     async def terms(self, reads: Reads, known: Terms | None) -> Terms:
         """Read margin mode and fees. Fees that cannot be read stay as known, else the venue's list price."""
         (info, _), fees = await together(reads.result(calls.account_info()), self._fees(reads, known))

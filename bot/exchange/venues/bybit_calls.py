@@ -29,6 +29,11 @@ TIMEFRAMES = {
 MAX_CANDLES = 1000
 
 
+def server_time() -> Call:
+    """Ask for the venue's clock."""
+    return Call("publicGetV5MarketTime", {})
+
+
 def balance() -> Call:
     """Ask for the unified account's margin figures."""
     return Call("privateGetV5AccountWalletBalance", {"accountType": "UNIFIED"})
