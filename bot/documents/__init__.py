@@ -19,7 +19,18 @@ from bot.documents.quantities import (
     show_duration,
 )
 from bot.documents.reading import Document, KeyPath, Place, parse_document, read_document, read_text
-from bot.documents.shapes import LATER, Checked, Shape, Words, check_shape, show_percent, within, word_of
+from bot.documents.shapes import (
+    LATER,
+    Checked,
+    Shape,
+    Words,
+    check_shape,
+    percent,
+    show_percent,
+    span,
+    within,
+    word_of,
+)
 
 __all__ = [
     "LATER",
@@ -42,12 +53,14 @@ __all__ = [
     "parse_multiple",
     "parse_number",
     "parse_share",
+    "percent",
     "plain_percent",
     "read_document",
     "read_text",
     "show_duration",
     "show_percent",
     "shown",
+    "span",
     "within",
     "word_of",
 ]

@@ -1,14 +1,21 @@
 """Shapes of documents: pydantic models, what they find wrong told by place and in plain words."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from bot.documents.mistakes import Mistake, nearest_hint, shown
-from bot.documents.quantities import WordingError, plain_percent
+from bot.documents.quantities import (
+    WordingError,
+    parse_duration,
+    parse_fraction,
+    plain_percent,
+    show_duration,
+)
 from bot.documents.reading import Document
 
 LATER = "not available in this version"
@@ -129,3 +136,13 @@ def _mistake(
     if kind in _EXPECTED:
         return document.mistake(path, f"{named}: {shown(item['input'])} is not right", _EXPECTED[kind])
     return document.mistake(path, f"{named}: {item['msg']}")
+
+
+def span(low: timedelta, high: timedelta) -> BeforeValidator:
+    """Return the validator of a duration between `low` and `high`."""
+    return BeforeValidator(within(parse_duration, low, high, show_duration))
+
+
+def percent(low: float, high: float) -> BeforeValidator:
+    """Return the validator of a percentage between `low` and `high`, as fractions."""
+    return BeforeValidator(within(parse_fraction, low, high, show_percent))

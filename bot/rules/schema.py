@@ -10,12 +10,9 @@ from bot.documents import (
     Shape,
     WordingError,
     nearest_hint,
-    parse_duration,
-    parse_fraction,
-    show_duration,
-    show_percent,
+    percent,
     shown,
-    within,
+    span,
     word_of,
 )
 from bot.model import Action, MarginMode, OrderPolicy, Severity, Side
@@ -129,17 +126,9 @@ def _rules(value: object) -> tuple[object, ...]:
     return tuple(value)
 
 
-def _span(low: timedelta, high: timedelta) -> BeforeValidator:
-    return BeforeValidator(within(parse_duration, low, high, show_duration))
-
-
-def _percent(low: float, high: float) -> BeforeValidator:
-    return BeforeValidator(within(parse_fraction, low, high, show_percent))
-
-
 _NOTHING = timedelta(0)
-Hold = Annotated[timedelta, _span(_NOTHING, timedelta(days=1))]
-Cooldown = Annotated[timedelta, _span(_NOTHING, timedelta(days=7))]
+Hold = Annotated[timedelta, span(_NOTHING, timedelta(days=1))]
+Cooldown = Annotated[timedelta, span(_NOTHING, timedelta(days=7))]
 SeverityWord = Annotated[Severity, BeforeValidator(word_of(Severity))]
 ActionWord = Annotated[Action, BeforeValidator(word_of(Action, LATER_ACTIONS))]
 SideWord = Annotated[Side, BeforeValidator(word_of(Side))]
@@ -148,7 +137,7 @@ Pattern = Annotated[str, BeforeValidator(_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed)]
 SymbolPattern = Annotated[str, BeforeValidator(_symbol)]
 Moves = Annotated[
-    dict[Annotated[str, BeforeValidator(_base)], Annotated[float, _percent(-1.0, 10.0)]],
+    dict[Annotated[str, BeforeValidator(_base)], Annotated[float, percent(-1.0, 10.0)]],
     BeforeValidator(_moves),
 ]
 Limit = Annotated[Any, BeforeValidator(_limit)]
@@ -157,10 +146,10 @@ Limit = Annotated[Any, BeforeValidator(_limit)]
 class TrimShape(Shape):
     """`trim`: how positions are trimmed."""
 
-    max_share: Annotated[float, _percent(0.01, 1.0)] = 1.0
-    max_slippage: Annotated[float, _percent(0.0001, 0.1)] = 0.005
+    max_share: Annotated[float, percent(0.01, 1.0)] = 1.0
+    max_slippage: Annotated[float, percent(0.0001, 0.1)] = 0.005
     order: Annotated[OrderPolicy, BeforeValidator(word_of(OrderPolicy))] = OrderPolicy.IOC
-    escalate_after: Annotated[timedelta, _span(_NOTHING, timedelta(hours=1))] = timedelta(seconds=20)
+    escalate_after: Annotated[timedelta, span(_NOTHING, timedelta(hours=1))] = timedelta(seconds=20)
 
 
 class MatchShape(Shape):

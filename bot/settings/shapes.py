@@ -12,13 +12,12 @@ from bot.documents import (
     LATER,
     Shape,
     WordingError,
-    parse_duration,
-    parse_fraction,
     parse_number,
     parse_share,
-    show_duration,
+    percent,
     show_percent,
     shown,
+    span,
     within,
     word_of,
 )
@@ -91,14 +90,6 @@ def _accounts(value: object) -> tuple[object, ...]:
     return tuple(value)
 
 
-def _span(low: timedelta, high: timedelta) -> BeforeValidator:
-    return BeforeValidator(within(parse_duration, low, high, show_duration))
-
-
-def _percent(low: float, high: float) -> BeforeValidator:
-    return BeforeValidator(within(parse_fraction, low, high, show_percent))
-
-
 def _share(low: str, high: str) -> BeforeValidator:
     return BeforeValidator(within(parse_share, Decimal(low), Decimal(high), show_percent))
 
@@ -123,9 +114,9 @@ class ProtectionShape(Shape):
     """`protection`: where protective stops rest."""
 
     enabled: bool = True
-    distance_share: Annotated[float, _percent(0.1, 0.95)] = 0.6
-    slippage: Annotated[float, _percent(0.0, 0.2)] = 0.02
-    tolerance: Annotated[float, _percent(0.001, 0.2)] = 0.01
+    distance_share: Annotated[float, percent(0.1, 0.95)] = 0.6
+    slippage: Annotated[float, percent(0.0, 0.2)] = 0.02
+    tolerance: Annotated[float, percent(0.001, 0.2)] = 0.01
 
 
 class LogShape(Shape):
@@ -156,16 +147,16 @@ class SettingsShape(Shape):
     rules: Text = "balanced"
     secrets: Text | None = None
     base_url: Url | None = None
-    poll_interval: Annotated[timedelta, _span(timedelta(milliseconds=100), timedelta(minutes=5))] = timedelta(
+    poll_interval: Annotated[timedelta, span(timedelta(milliseconds=100), timedelta(minutes=5))] = timedelta(
         seconds=2
     )
-    reconcile_interval: Annotated[timedelta, _span(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
+    reconcile_interval: Annotated[timedelta, span(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
         minutes=1
     )
-    housekeeping_interval: Annotated[timedelta, _span(timedelta(seconds=10), timedelta(days=1))] = timedelta(
+    housekeeping_interval: Annotated[timedelta, span(timedelta(seconds=10), timedelta(days=1))] = timedelta(
         hours=1
     )
-    max_age: Annotated[timedelta, _span(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
+    max_age: Annotated[timedelta, span(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()
     log: LogShape = LogShape()
