@@ -15,6 +15,7 @@ from bot.model import (
 )
 from bot.risk.betas import fallback_beta
 from bot.risk.figures import number_of, price_of
+from bot.risk.floor import margin_floor
 from bot.risk.margin import DISTANCE_BOUND, Margins, brackets_of, liquidation_price, maintenance_of, room_at
 from bot.risk.portfolio import Holding, Portfolio
 from bot.risk.terms import VenueTerms
@@ -32,7 +33,7 @@ def build_portfolio(snapshot: Snapshot, stats: MarketStats, terms: VenueTerms, i
     by unified symbol; a symbol without one has `fallback_beta`. A position whose mark, tiers, market or
     margin is not known, or whose contract is inverse, is a gap with its reason and appears in `missing`;
     nothing about it is taken to be 0. The margin balance is that of the cross block: without isolated
-    margin.
+    margin. With a gap it is unknown, and `margin_floor` says what may still be counted on for stops.
     """
     return _Assembly(snapshot, stats, terms, impact).portfolio()
 
@@ -74,6 +75,7 @@ class _Assembly:
             gaps=gaps,
             missing=missing,
             reference_price=self.reference_price(),
+            margin_floor=margin_floor(snapshot, holdings, missing, self.terms) if gaps else None,
         )
 
     def holding(self, position: Position) -> Holding | Unknown | None:

@@ -86,6 +86,8 @@ class Portfolio(Struct, frozen=True, dict=True):
     """Positions that are open but could not be read: key -> why. They are no holdings; each is also a gap."""
     reference_price: float | None = None
     """Mark price of the reference market in the snapshot; None where the snapshot has none."""
+    margin_floor: Number | None = None
+    """With gaps: what of the margin balance may at least be counted on, in USD (`bot.risk.floor`)."""
 
     def holding(self, key: str) -> Holding | None:
         """Find a holding by position key."""
