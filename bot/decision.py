@@ -1,6 +1,7 @@
 """Assess and decide: one pure function of one recorded value, so that any decision can be taken again."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -8,14 +9,17 @@ from msgspec import Struct
 
 from bot.model import (
     Caps,
+    Demand,
     Difference,
     MarketStats,
+    OrderRequest,
     Plan,
     ProtectionTerms,
     Snapshot,
     Transfer,
     Unknown,
     Usage,
+    position_key,
 )
 from bot.planning.planner import plan
 from bot.planning.protection import protective_stops
@@ -27,6 +31,9 @@ from bot.risk.portfolio import Portfolio
 from bot.risk.reconcile import differences
 from bot.risk.terms import venue_terms
 from bot.rules import Evaluation, RuleSet, RulesMemory, evaluate
+
+STOPS_WAIT = timedelta(seconds=60)
+"""How long trims of an episode keep the stops of their block from being moved."""
 
 
 class DecisionInput(Struct, frozen=True):
@@ -101,7 +108,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         given.max_age_seconds,
         steps_taken=given.steps_taken,
         own_stops=given.own_stops,
-        blocked_symbols=frozenset(given.blocked),
+        trimmed=_trimmed(planned, evaluation.demands, given.at),
     )
     return Decision(
         portfolio=portfolio,
@@ -112,6 +119,20 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         plan=msgspec.structs.replace(
             planned, steps=planned.steps + stops, refusals=planned.refusals + refusals
         ),
+    )
+
+
+def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozenset[str]:
+    """Positions whose stops had better be moved after the trims of this plan.
+
+    An episode that has acted for STOPS_WAIT without coming home does not hold stops back any longer: its
+    orders may not fill, or not be sent.
+    """
+    young = {demand.episode for demand in demands if at - demand.acting_since < STOPS_WAIT}
+    return frozenset(
+        position_key(step.request.symbol, step.request.position_side)
+        for step in planned.steps
+        if isinstance(step.request, OrderRequest) and step.episode in young
     )
 
 

@@ -121,9 +121,11 @@ class Order(Struct, frozen=True):
     filled: Decimal
     reduce_only: bool
     attached: bool
-    """Whether it is the position's own stop, whose size follows the position."""
+    """Whether it is attached to the position, whose size it follows: its stop loss, take profit or trail."""
     position_index: int
     created_at: datetime
+    stop_loss: bool = False
+    """Whether it is the position's own stop loss."""
 
     @property
     def remaining(self) -> Decimal:

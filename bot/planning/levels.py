@@ -7,8 +7,8 @@ with
 
     M + sum s_i q_i (P_i - p_i) - sum q_i P_i (slippage + fee) >= sum MM_i(q_i P_i)
 
-is a property of positions, collateral and anchors. With entry prices as anchors the stops therefore stand
-still while prices fall; they move when a position, its entry or the collateral changes.
+is a property of positions, collateral, betas and anchors. With entry prices as anchors the stops therefore
+stand still while prices fall; they move when a position, its entry, the collateral or a beta changes.
 
 One inequality covers every subset and order of stops, and every correlation. A position contributes at worst
 its loss to the stop, then slippage and fee while it closes, with its maintenance margin not yet freed. One
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bot.planning.roots import falling_root
-from bot.risk.portfolio import Holding
+from bot.risk.portfolio import Bracket, Holding
 
 _SMALLEST_VOLATILITY = 0.5
 """No position's share of the common distance is less than this, however small its beta."""
@@ -46,39 +46,71 @@ class Anchored(Struct, frozen=True):
         return self.anchor * (1.0 - self.holding.sign * k * self.volatility)
 
 
-def room_at(block: Sequence[Anchored], margin: float, k: float, allowance: float) -> float:
-    """Margin above maintenance when every position of a block is at its stop.
+class Line(Struct, frozen=True):
+    """One position as the scale sees it: its value at the stop is linear in k."""
 
-    `margin` is the block's margin balance less what the venue asks beside the brackets, in USD; `allowance`
-    the slippage past the stop, as a fraction; the fee to close comes on top of it.
-    """
-    room = margin
-    for anchored in block:
-        holding = anchored.holding
-        price = anchored.level(k)
-        value = holding.size * price
-        room += holding.sign * holding.size * (price - holding.price)
-        if allowance > 0.0:
-            room -= value * (allowance + anchored.fee)
-        needed = 0.0
-        for part in holding.brackets:
-            needed = max(needed, part.rate * value - part.deduction)
-        room -= needed
-    return room
+    sign: int
+    value: float
+    """USD at the anchor price."""
+    slope: float
+    """Change of value with k, in USD."""
+    marked: float
+    """USD at mark price."""
+    fee: float
+    brackets: tuple[Bracket, ...]
 
 
-def bounds(block: Sequence[Anchored]) -> tuple[float, float]:
-    """Smallest and largest scale that are looked at: no stop of a long at or under a price of 0."""
-    widest = max(anchored.volatility for anchored in block)
-    return -0.99 / widest, 0.99 / widest
+class Curve:
+    """The margin of a block above its maintenance margin, as a function of the scale k."""
+
+    def __init__(self, block: Sequence[Anchored], margin: float) -> None:
+        """Take a block and its margin balance in USD, less what the venue asks beside the brackets."""
+        self._margin = margin
+        self._lines = [_line(anchored) for anchored in block]
+        widest = max(anchored.volatility for anchored in block)
+        self._low, self._high = -0.99 / widest, 0.99 / widest
+
+    def room_at(self, k: float, allowance: float) -> float:
+        """Margin above maintenance when every position of the block is at its stop.
+
+        `allowance` is the slippage past the stop, as a fraction; the fee to close comes on top of it.
+        """
+        room = self._margin
+        for line in self._lines:
+            value = line.value + line.slope * k
+            room += line.sign * (value - line.marked)
+            if allowance > 0.0:
+                room -= value * (allowance + line.fee)
+            needed = 0.0
+            for part in line.brackets:
+                asked = part.rate * value - part.deduction
+                if asked > needed:
+                    needed = asked
+            room -= needed
+        return room
+
+    def largest_scale(self, allowance: float) -> float:
+        """Return the largest k at which the room is not below 0; room falls as k grows.
+
+        It is sought where no stop of a long comes to or under a price of 0.
+        """
+        low, high = self._low, self._high
+        at_low, at_high = self.room_at(low, allowance), self.room_at(high, allowance)
+        if at_high >= 0.0:
+            return high
+        if at_low <= 0.0:
+            return low
+        return falling_root(lambda k: self.room_at(k, allowance), low, at_low, high, at_high)
 
 
-def largest_scale(block: Sequence[Anchored], margin: float, allowance: float) -> float:
-    """Return the largest k at which the block's room is not below 0; room falls as k grows."""
-    low, high = bounds(block)
-    at_low, at_high = (room_at(block, margin, k, allowance) for k in (low, high))
-    if at_high >= 0.0:
-        return high
-    if at_low <= 0.0:
-        return low
-    return falling_root(lambda k: room_at(block, margin, k, allowance), low, at_low, high, at_high)
+def _line(anchored: Anchored) -> Line:
+    holding = anchored.holding
+    sign, value = holding.sign, holding.size * anchored.anchor
+    return Line(
+        sign=sign,
+        value=value,
+        slope=-sign * anchored.volatility * value,
+        marked=holding.size * holding.price,
+        fee=anchored.fee,
+        brackets=holding.brackets,
+    )

@@ -11,9 +11,17 @@ Such a level would sink with the mark, so then no stop is ever moved away from m
 
 A resting stop is left alone while it is the position's own whole-size stop by mark price, on the right side,
 and within `tolerance` of its place. A nearer one is moved away only where it is known to be the guard's own
-and every anchor is an entry price: only then has position or collateral changed, not price. Nearer stops
-keep the promise, since margin at a nearer stop is higher. Caps do not apply here: protection costs nothing
-until it is needed.
+and every anchor is an entry price: only then has the position, the collateral or a beta changed, not price.
+Nearer stops keep the promise, since margin at a nearer stop is higher. Caps do not apply here: protection
+costs nothing until it is needed.
+
+A position has one place for its own stop loss at the venue. One that the owner put there is never replaced
+by one further from mark, whatever price triggers it: one by last or index price stays as it is, and
+`owners_stop` says so. Only one that rests further from mark than the guard's place is moved, nearer.
+
+Places are held, so that only stops that are missing are placed, where they would be moved again at once: in a
+cycle that trims the block, and while a position of the account cannot be read. Then the cross block is
+measured against `Portfolio.margin_floor`. A stop at or past liquidation is as good as missing.
 """
 
 import hashlib
@@ -26,8 +34,8 @@ from msgspec.structs import replace
 
 from bot.model import (
     Market,
+    Number,
     Order,
-    OrderSide,
     Position,
     ProtectionTerms,
     Refusal,
@@ -39,8 +47,10 @@ from bot.model import (
     Unknown,
 )
 from bot.planning.identity import client_order_id
-from bot.planning.levels import Anchored, largest_scale
+from bot.planning.levels import Anchored, Curve
 from bot.planning.pricing import NoQuote, fresh_mark, round_price
+from bot.planning.resting import attached_stop, resting_stop
+from bot.risk.floor import MOST_OF_ROOM, RESERVE_SHARE
 from bot.risk.portfolio import Holding, Portfolio
 
 RULE = "protection"
@@ -57,6 +67,16 @@ class Place(Struct, frozen=True):
     moving: bool
     """Whether some level of its block is measured from mark, so that the place moves with price."""
     thin: bool
+    held: bool
+    """Whether only a missing stop is placed: the place is about to change, or rests on assumptions."""
+
+
+class Block(Struct, frozen=True):
+    """Positions whose stops share a scale, with their margin in USD above what is not their own to lose."""
+
+    members: list[Anchored]
+    margin: float
+    held: bool
 
 
 class _Desk(Struct, frozen=True):
@@ -67,7 +87,7 @@ class _Desk(Struct, frozen=True):
     max_age_seconds: float
     steps_taken: Mapping[str, int]
     own_stops: Mapping[str, Decimal]
-    blocked_symbols: frozenset[str]
+    trimmed: frozenset[str]
 
 
 def episode_of(key: str) -> str:
@@ -84,20 +104,21 @@ def protective_stops(
     *,
     steps_taken: Mapping[str, int] | None = None,
     own_stops: Mapping[str, Decimal] | None = None,
-    blocked_symbols: frozenset[str] = frozenset(),
+    trimmed: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Return the stops to place or move, and what stays unprotected and why.
 
     `own_stops` maps position keys to the trigger that the guard placed last; without it a nearer stop is
     never moved away. `steps_taken` counts settled steps by `episode_of` a key: it tells a stop that must be
-    placed once more from a repetition. Repeating a decision repeats its client order ids.
+    placed once more from a repetition. Repeating a decision repeats its client order ids. `trimmed` are the
+    positions that the same cycle trims.
+
+    An order whose outcome is unknown holds no stop back: a stop opens nothing, and one more does no harm.
     """
     if not terms.enabled:
         return (), ()
-    desk = _Desk(
-        portfolio, snapshot, terms, at, max_age_seconds, steps_taken or {}, own_stops or {}, blocked_symbols
-    )
-    refusals = [_refusal(key, "unprotected", reason) for key, reason in sorted(portfolio.missing.items())]
+    desk = _Desk(portfolio, snapshot, terms, at, max_age_seconds, steps_taken or {}, own_stops or {}, trimmed)
+    refusals = _unreadable(portfolio)
     steps: list[Step] = []
     for place in _places(desk, refusals):
         found = _step(desk, place)
@@ -115,26 +136,48 @@ def _refusal(key: str, code: str, reason: str) -> Refusal:
     return Refusal(rule=RULE, item=key, code=code, reason=reason)
 
 
+def _unreadable(portfolio: Portfolio) -> list[Refusal]:
+    assumed = ""
+    if isinstance(portfolio.margin_floor, float):
+        assumed = (
+            "; until it can be read, stops that others lack are placed as if it lost "
+            f"{RESERVE_SHARE:.0%} of its notional (at most {MOST_OF_ROOM:.0%} of the room)"
+        )
+    return [_refusal(key, "unprotected", f"{why}{assumed}") for key, why in sorted(portfolio.missing.items())]
+
+
+def _cross_margin(portfolio: Portfolio) -> Number:
+    """Margin of the cross block in USD; with gaps, what may at least be counted on."""
+    if portfolio.margin_floor is not None:
+        return portfolio.margin_floor
+    if isinstance(portfolio.margin_balance, Unknown):
+        return portfolio.margin_balance
+    return portfolio.margin_balance - portfolio.maintenance_excess
+
+
 def _places(desk: _Desk, refusals: list[Refusal]) -> list[Place]:
     """Compute every stop's place, block by block: the cross account, then each isolated position."""
     holdings = sorted(desk.portfolio.holdings, key=lambda holding: holding.key)
-    blocks: list[tuple[list[Anchored], float]] = []
+    blocks: list[Block] = []
     cross = [holding for holding in holdings if holding.isolated_equity is None]
-    balance = desk.portfolio.margin_balance
-    if cross and isinstance(balance, Unknown):
-        reason = f"the margin balance is unknown: {balance.reason}"
+    margin = _cross_margin(desk.portfolio)
+    if cross and isinstance(margin, Unknown):
+        reason = f"the margin balance is unknown: {margin.reason}"
         refusals.extend(_refusal(holding.key, "unprotected", reason) for holding in cross)
-    elif cross and not isinstance(balance, Unknown):
-        blocks.append(
-            ([_anchored(desk, holding) for holding in cross], balance - desk.portfolio.maintenance_excess)
-        )
+    elif cross and not isinstance(margin, Unknown):
+        blocks.append(_block(desk, cross, margin, held=desk.portfolio.margin_floor is not None))
     blocks.extend(
-        ([_anchored(desk, holding)], holding.isolated_equity)
+        _block(desk, [holding], holding.isolated_equity, held=False)
         for holding in holdings
         if holding.isolated_equity is not None
     )
-    places = [place for block, margin in blocks for place in _block_places(block, margin, desk.terms)]
+    places = [place for block in blocks for place in _block_places(block, desk.terms)]
     return sorted(places, key=lambda place: place.holding.key)
+
+
+def _block(desk: _Desk, holdings: Sequence[Holding], margin: float, *, held: bool) -> Block:
+    trims = any(holding.key in desk.trimmed for holding in holdings)
+    return Block([_anchored(desk, holding) for holding in holdings], margin, held or trims)
 
 
 def _anchored(desk: _Desk, holding: Holding) -> Anchored:
@@ -147,30 +190,32 @@ def _anchored(desk: _Desk, holding: Holding) -> Anchored:
     return Anchored(holding, holding.price, at_mark=True, fee=fee)
 
 
-def _block_places(block: list[Anchored], margin: float, terms: ProtectionTerms) -> list[Place]:
+def _block_places(block: Block, terms: ProtectionTerms) -> list[Place]:
     """Find the levels of one block; what would trigger at once from its entry is measured from mark."""
-    margin -= sum(
-        anchored.holding.maintenance_excess + anchored.holding.liquidation_excess for anchored in block
-    )
+    members, margin = block.members, block.margin
+    for anchored in members:
+        margin -= anchored.holding.maintenance_excess + anchored.holding.liquidation_excess
     while True:
-        k, thin = _scale(block, margin, terms)
-        turned = [_from_mark(anchored) if _must_turn(anchored, k) else anchored for anchored in block]
-        if turned == block:
+        k, thin = _scale(members, margin, terms)
+        turned = [_from_mark(anchored) if _must_turn(anchored, k) else anchored for anchored in members]
+        if turned == members:
             break
-        block = turned
-    moving = any(anchored.at_mark for anchored in block)
-    return [Place(anchored.holding, anchored.level(k), moving, thin) for anchored in block]
+        members = turned
+    moving = any(anchored.at_mark for anchored in members)
+    return [Place(anchored.holding, anchored.level(k), moving, thin, block.held) for anchored in members]
 
 
-def _scale(block: Sequence[Anchored], margin: float, terms: ProtectionTerms) -> tuple[float, bool]:
+def _scale(members: Sequence[Anchored], margin: float, terms: ProtectionTerms) -> tuple[float, bool]:
     """Return k and whether the slippage allowance had to be cut."""
-    liquidation = largest_scale(block, margin, 0.0)
-    wanted = terms.distance_share * liquidation
-    safe = largest_scale(block, margin, terms.slippage + terms.tolerance)
+    curve = Curve(members, margin)
+    liquidation = curve.largest_scale(0.0)
     if liquidation <= 0.0:
         return liquidation, False
-    if safe >= wanted:
+    wanted = terms.distance_share * liquidation
+    allowance = terms.slippage + terms.tolerance
+    if curve.room_at(wanted, allowance) >= 0.0:
         return wanted, False
+    safe = curve.largest_scale(allowance)
     return max(safe, _LEAST_SHARE * wanted), safe < _LEAST_SHARE * wanted
 
 
@@ -196,45 +241,31 @@ def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
     if isinstance(mark, NoQuote):
         return _refusal(key, mark.code, f"no stop can be placed: {mark.reason}")
     trigger = round_price(Decimal(repr(place.price)), market.price_step, up=position.side is Side.LONG)
-    resting = resting_stop(position, desk.snapshot)
+    resting = resting_stop(position, desk.snapshot, mark)
     if resting is not None and _may_stay(desk, place, resting, trigger, mark):
         return None
+    owners = attached_stop(position, desk.snapshot)
+    if owners is not None and _is_nearer(desk, place, owners, trigger, mark):
+        return _refusal(key, "owners_stop", _owners_words(owners, trigger))
     if (mark - trigger) * holding.sign <= 0:
         why = f"a stop at {trigger:f} would trigger at once (mark {mark:f}): margin is nearly used up"
         return _refusal(key, "would_trigger", why)
-    if holding.symbol in desk.blocked_symbols:
-        return _refusal(
-            key, "unknown_outcome", "the outcome of an earlier request is unknown; no new stop yet"
-        )
     return _protect(desk, place, position, market, trigger, resting)
 
 
-def resting_stop(position: Position, snapshot: Snapshot) -> Decimal | None:
-    """Return the trigger of the stop that covers the whole position by mark price, None where none does.
-
-    The list of conditional orders goes before the position's own field, because it tells what triggers them.
-    """
-    closing = OrderSide.SELL if position.side is Side.LONG else OrderSide.BUY
-    listed = [
-        order
-        for order in snapshot.stops
-        if order.symbol == position.symbol
-        and order.side is closing
-        and order.position_index == position.position_index
-    ]
-    good = [order.trigger_price for order in listed if _covers(order, position) and order.trigger_price]
-    if good:
-        return max(good, key=lambda price: price * position.side.sign)
-    own = position.stop_price
-    if not isinstance(own, Decimal) or any(order.attached for order in listed):
-        return None
-    return own if own.is_finite() and own > 0 else None
-
-
-def _covers(order: Order, position: Position) -> bool:
-    if order.trigger_by != "mark":
+def _is_nearer(desk: _Desk, place: Place, owners: Order, trigger: Decimal, mark: Decimal) -> bool:
+    """Whether an attached stop that is not the guard's own is as near as its place, or nearer."""
+    resting = owners.trigger_price
+    if resting is None or desk.own_stops.get(place.holding.key) == resting:
         return False
-    return order.attached or (order.reduce_only and order.remaining >= position.contracts)
+    return (resting - trigger) * place.holding.sign >= -Decimal(repr(desk.terms.tolerance)) * mark
+
+
+def _owners_words(owners: Order, trigger: Decimal) -> str:
+    return (
+        f"the owner's stop by {owners.trigger_by} price at {owners.trigger_price:f} is left as it is: "
+        f"the guard's by mark price would rest further away, at {trigger:f}"
+    )
 
 
 def _may_stay(desk: _Desk, place: Place, resting: Decimal, trigger: Decimal, mark: Decimal) -> bool:
@@ -246,8 +277,13 @@ def _may_stay(desk: _Desk, place: Place, resting: Decimal, trigger: Decimal, mar
     if abs(nearer) <= Decimal(repr(desk.terms.tolerance)) * mark:
         return True
     if nearer < 0:
-        return False
-    return place.moving or desk.own_stops.get(place.holding.key) != resting
+        return place.held and not _is_past_liquidation(place.holding, resting)
+    return place.held or place.moving or desk.own_stops.get(place.holding.key) != resting
+
+
+def _is_past_liquidation(holding: Holding, resting: Decimal) -> bool:
+    price = holding.liquidation_price
+    return not isinstance(price, Unknown) and (float(resting) - price) * holding.sign <= 0
 
 
 def _protect(

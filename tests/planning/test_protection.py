@@ -12,8 +12,6 @@ from msgspec.structs import replace
 
 from bot.model import (
     MarginMode,
-    Order,
-    OrderSide,
     Position,
     ProtectionTerms,
     Refusal,
@@ -24,13 +22,12 @@ from bot.model import (
     StopRequest,
     Unknown,
 )
-from bot.planning.protection import episode_of, protective_stops, resting_stop
+from bot.planning.protection import episode_of, protective_stops
 from bot.planning.recomputation import Entry, State, margin_for, state_before
 from bot.planning.request import PlanRequest
 from tests.planning.build import (
     NOW,
     context,
-    order,
     position,
     random_account,
     request,
@@ -204,41 +201,6 @@ def test_a_further_or_wrong_stop_is_replaced() -> None:
     assert protect(single(stop_price=place + 5))[0] == []
 
 
-def stop(**changes: Any) -> Order:
-    found = order(BTC, OrderSide.SELL, "10", trigger_price=Decimal(820), trigger_by="mark", reduce_only=True)
-    return replace(found, **changes)
-
-
-@pytest.mark.parametrize(
-    ("found", "covers"),
-    [
-        (stop(), True),
-        (stop(attached=True, contracts=Decimal(0)), True),
-        (stop(contracts=Decimal(9)), False),
-        (stop(filled=Decimal(1)), False),
-        (stop(reduce_only=False), False),
-        (stop(trigger_by="last"), False),
-        (stop(trigger_price=None), False),
-        (stop(side=OrderSide.BUY), False),
-        (stop(symbol=ETH), False),
-        (stop(position_index=1), False),
-    ],
-)
-def test_which_order_covers_a_position(found: Order, covers: bool) -> None:
-    asked = single()
-    shot = replace(asked.snapshot, stops=(found,))
-    assert resting_stop(asked.snapshot.positions[0], shot) == (Decimal(820) if covers else None)
-
-
-def test_a_list_that_tells_another_trigger_goes_before_the_field() -> None:
-    asked = single(stop_price=Decimal(820))
-    assert resting_stop(asked.snapshot.positions[0], asked.snapshot) == Decimal(820)
-    by_last = replace(asked.snapshot, stops=(stop(attached=True, trigger_by="last"),))
-    assert resting_stop(asked.snapshot.positions[0], by_last) is None
-    nearer = replace(asked.snapshot, stops=(stop(), stop(trigger_price=Decimal(850))))
-    assert resting_stop(asked.snapshot.positions[0], nearer) == Decimal(850)
-
-
 def test_ids_repeat_with_the_decision_and_change_with_the_stop() -> None:
     key = f"{BTC}#long"
     first = protect(single())[0][0].request.client_order_id
@@ -296,8 +258,6 @@ def test_what_cannot_be_protected_is_said() -> None:
     for code, shot in shots.items():
         steps, refusals = protect(replace(asked, snapshot=shot))
         assert (steps, [refusal.code for refusal in refusals]) == ([], [code])
-    held_back = protect(asked, blocked_symbols=frozenset((BTC,)))
-    assert (held_back[0], [refusal.code for refusal in held_back[1]]) == ([], ["unknown_outcome"])
     assert protect(asked, replace(TERMS, enabled=False)) == ([], [])
 
 

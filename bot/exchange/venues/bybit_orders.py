@@ -135,6 +135,7 @@ def parse_order(row: Row, symbol: str) -> Order:
         attached=text(row, "stopOrderType") in ATTACHED,
         position_index=whole(row, "positionIdx"),
         created_at=moment(row, "createdTime"),
+        stop_loss=text(row, "stopOrderType") == "StopLoss",
     )
 
 
