@@ -3,7 +3,8 @@
 The share caps (a rule's `max_share`, the account's) bound a position's trim before this, and not a close or
 close_all: who orders a close wants the position gone. The caps here hold for every step, closes included,
 because they are the owner's last word on what the guard may do; where one of them stands in the way of a
-limit of survival or of a close, the refusal begins with "LIFELINE BLOCKED". Protective stops are not counted.
+limit of survival or of a close, the refusal begins with "LIFELINE BLOCKED". Trims are allotted first; cancels
+count as actions only, and leave half of an hour's actions to the trims. Protective stops are not counted.
 """
 
 from collections.abc import Sequence
@@ -97,6 +98,10 @@ class Allowance:
             return False
         self.actions -= 1
         return True
+
+    def cancel(self) -> bool:
+        """Use one action for a cancel; False where no more is left than half an hour's, kept for trims."""
+        return self.actions > self.caps.actions_per_hour // 2 and self.act()
 
     def most(self, draft: Draft) -> tuple[Decimal, str, str]:
         """Return how many contracts the caps allow, with the code and words of the tightest cap."""

@@ -19,7 +19,7 @@ from bot.model import (
     Unknown,
 )
 from bot.planning.book import is_open
-from bot.planning.cancels import cancel_request, orders_to_cancel
+from bot.planning.cancels import MOST, Batch, Cancel, batch_of, cancel_request, wanted_cancels
 from bot.planning.caps import Allowance, Capped, Draft, apply, notional_of
 from bot.planning.check import (
     SURVIVAL,
@@ -81,79 +81,120 @@ class Numbering:
 def plan(request: PlanRequest) -> Plan:
     """Decide what should be done now.
 
-    Cancels of risk-increasing orders come first, then at most one reduce-only order a position. Every demand
-    that is acted on has a proof; what is wanted and not done has a refusal. Odd input gives refusals, never
-    an error.
+    A few cancels of risk-increasing orders on the markets that are trimmed come first, then at most one
+    reduce-only order a position, then further cancels. Every demand that is acted on has a proof; what is
+    wanted and not done has a refusal. Odd input gives refusals, never an error. The plan asks for a halt only
+    where its steps, all carried out in full, leave nothing undone of the rule that halts: a halted account
+    could not finish.
     """
-    halt = "; ".join(_halt_reason(demand) for demand in request.demands if Action.HALT in demand.permits)
     demands = acting(request.demands)
     stale = stale_reason(request)
     if stale is not None:
         wanting = [demand for demand in request.demands if _wants_step(demand)]
         refusals = tuple(refuse(demand, demand.target.text, "stale_data", stale) for demand in wanting)
-        return Plan(request.account, request.at, (), refusals, (), halt)
+        return Plan(request.account, request.at, (), refusals, (), _halt(request, refusals))
     numbering = Numbering(request)
     allowance = Allowance(request.caps, request.usage)
-    cancels, refused = _cancel_steps(request, numbering, allowance)
-    refused.extend(_unreadable(request, demands))
-    before = state_before(request)
-    attempt, dropped = _settle(request, demands, before, allowance)
+    refused = _unreadable(request, demands)
+    attempt, dropped = _settle(request, demands, state_before(request), allowance)
     refused.extend(dropped)
     for outcome in attempt.drawing.outcomes:
         refused.extend(outcome.refusals + outcome.shortfall)
     refused.extend(attempt.capped.refusals)
-    steps = [_step(draft, numbering) for draft in attempt.capped.drafts]
-    return Plan(
-        account=request.account,
-        at=request.at,
-        steps=(*cancels, *steps),
-        refusals=_unique(refused),
-        proofs=_proofs(demands, attempt),
-        halt=halt,
+    drafts = attempt.capped.drafts
+    for _ in drafts:
+        allowance.act()
+    batch, kept_back = _cancels(request, {draft.position.symbol for draft in drafts}, allowance)
+    refused.extend(kept_back)
+    steps = (
+        *(_cancel_step(cancel, request, numbering) for cancel in batch.first),
+        *(_step(draft, numbering) for draft in drafts),
+        *(_cancel_step(cancel, request, numbering) for cancel in batch.then),
     )
+    found = _unique(refused)
+    proofs = _proofs(demands, attempt)
+    halt = _halt(request, found, attempt, cancelled=not kept_back)
+    return Plan(request.account, request.at, steps, found, proofs, halt)
 
 
 def _wants_step(demand: Demand) -> bool:
     return any(action not in (Action.NOTIFY, Action.HALT) for action in demand.permits)
 
 
-def _halt_reason(demand: Demand) -> str:
-    where = f"{demand.metric} of {demand.target.text}"
-    return f"{demand.rule}: {where} is {demand.value:.6g}, limit {demand.limit:.6g}"
+def _halt(
+    request: PlanRequest,
+    refusals: Sequence[Refusal],
+    attempt: Attempt | None = None,
+    *,
+    cancelled: bool = False,
+) -> str:
+    """Say why the account must be halted after the plan, '' where it must not.
+
+    A rule that permits nothing else halts at once, the others only where nothing is left of them.
+    """
+    reasons: list[str] = []
+    for demand in request.demands:
+        if Action.HALT not in demand.permits:
+            continue
+        done = not _wants_step(demand) or (
+            attempt is not None
+            and (cancelled or Action.CANCEL_ORDERS not in demand.permits)
+            and _leaves_nothing(demand, refusals, attempt)
+        )
+        if done:
+            where = f"{demand.metric} of {demand.target.text}"
+            reasons.append(f"{demand.rule}: {where} is {demand.value:.6g}, limit {demand.limit:.6g}")
+    return "; ".join(reasons)
+
+
+def _leaves_nothing(demand: Demand, refusals: Sequence[Refusal], attempt: Attempt) -> bool:
+    """Whether a plan, carried out in full, has done all the trades that a demand asks for."""
+    own = demand.target.position
+    if any(refusal.rule == demand.rule for refusal in refusals):
+        return False
+    if any(own in (None, key) for key in attempt.capped.short):
+        return False
+    return all(one.met for one in attempt.drawing.outcomes if one.demand is demand)
 
 
 def _unique(refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
     return tuple(dict.fromkeys(refusals))
 
 
-def _cancel_steps(
-    request: PlanRequest, numbering: Numbering, allowance: Allowance
-) -> tuple[list[Step], list[Refusal]]:
-    """Cancel what would add risk; an order that several rules name is cancelled once."""
-    steps: list[Step] = []
+def _cancels(request: PlanRequest, trimmed: set[str], allowance: Allowance) -> tuple[Batch, list[Refusal]]:
+    """Choose what is cancelled in this cycle, and say what is not."""
+    wanted = wanted_cancels(request.demands, request.snapshot, request.own_order_prefix)
     refusals: list[Refusal] = []
-    seen: set[tuple[str, str]] = set()
-    for demand in sorted(request.demands, key=lambda demand: (demand.rule, demand.target)):
-        for order in orders_to_cancel(demand, request.snapshot, request.own_order_prefix):
-            item = f"{order.symbol} order {order.order_id}"
-            if (order.symbol, order.order_id) in seen:
-                continue
-            seen.add((order.symbol, order.order_id))
-            if order.symbol in request.blocked_symbols:
-                reason = f"the outcome of an earlier request on {order.symbol} is unknown"
-                refusals.append(refuse(demand, item, "unknown_outcome", reason))
-            elif not allowance.act():
-                reason = f"the cap of {request.caps.actions_per_hour} actions an hour is used up"
-                refusals.append(refuse(demand, item, "cap_actions", reason))
-            else:
-                number = numbering.next(demand.episode)
-                identity = numbering.identity(demand.rule, demand.target.text, demand.episode, number)
-                asked = cancel_request(order, identity, request.snapshot)
-                reason = f"{order.side.value} order of {order.remaining} contracts would add risk"
-                steps.append(
-                    Step(StepKind.CANCEL, demand.rule, demand.episode, number, asked, 0.0, 0.0, reason)
-                )
-    return steps, refusals
+    free: list[Cancel] = []
+    for cancel in wanted:
+        symbol = cancel.order.symbol
+        if symbol not in request.blocked_symbols:
+            free.append(cancel)
+            continue
+        reason = f"the outcome of an earlier request on {symbol} is unknown"
+        refusals.append(refuse(cancel.demand, f"orders of {symbol}", "unknown_outcome", reason))
+    batch = batch_of(free, trimmed)
+    for demand in batch.waiting:
+        reason = f"further orders wait for the next cycle: {MOST} are cancelled in one, nearest to mark first"
+        refusals.append(refuse(demand, demand.target.text, "cancels_wait", reason))
+    spent = f"cancels may use half of the {request.caps.actions_per_hour} actions an hour, and it is used up"
+    parts: list[tuple[Cancel, ...]] = []
+    for part in (batch.first, batch.then):
+        kept = tuple(one for one in part if allowance.cancel())
+        parts.append(kept)
+        refusals.extend(
+            refuse(one.demand, one.demand.target.text, "cap_actions", spent) for one in part[len(kept) :]
+        )
+    return Batch(parts[0], parts[1], batch.waiting), refusals
+
+
+def _cancel_step(cancel: Cancel, request: PlanRequest, numbering: Numbering) -> Step:
+    demand, order = cancel.demand, cancel.order
+    number = numbering.next(demand.episode)
+    identity = numbering.identity(demand.rule, demand.target.text, demand.episode, number)
+    asked = cancel_request(order, identity, request.snapshot)
+    reason = f"{order.side.value} order of {order.remaining} contracts would add risk"
+    return Step(StepKind.CANCEL, demand.rule, demand.episode, number, asked, 0.0, 0.0, reason)
 
 
 def _unreadable(request: PlanRequest, demands: Sequence[Demand]) -> list[Refusal]:
