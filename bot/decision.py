@@ -16,7 +16,6 @@ from bot.model import (
     Plan,
     ProtectionTerms,
     Snapshot,
-    Transfer,
     Unknown,
     Usage,
     position_key,
@@ -26,6 +25,7 @@ from bot.planning.protection import protective_stops
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.assemble import build_portfolio
 from bot.risk.context import MetricContext, UnitView
+from bot.risk.flows import Flows, FlowState, known_coins
 from bot.risk.ledger import UnitLedger, advance, open_ledger, view
 from bot.risk.portfolio import Portfolio
 from bot.risk.reconcile import differences
@@ -44,7 +44,7 @@ class DecisionInput(Struct, frozen=True):
     stats: MarketStats
     ledger: UnitLedger | None
     """None before the first look: the unit value begins at 1 then."""
-    transfers: tuple[Transfer, ...] | Unknown
+    flows: Flows
     """Deposits and withdrawals since the ledger's last look."""
     memory: RulesMemory
     usage: Usage
@@ -139,17 +139,24 @@ def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozense
 def advance_ledger(given: DecisionInput) -> UnitLedger | None:
     """Bring the unit ledger up to the snapshot.
 
-    It stays where it was while equity or transfers are unknown, and for a balance older than the last one.
+    It stays where it was while equity or flows are unknown, and for a balance older than the last one; while
+    the wallet is unexplained it remembers since when.
     """
-    balance = given.snapshot.balance
-    at = given.snapshot.times.balance
-    if isinstance(balance.equity, Unknown) or isinstance(given.transfers, Unknown):
-        return given.ledger
-    if given.ledger is None:
-        return open_ledger(balance.equity, at, balance.wallet)
-    if at < given.ledger.as_of:
-        return given.ledger
-    return advance(given.ledger, balance.equity, given.transfers, at, balance.wallet)
+    balance, flows, ledger = given.snapshot.balance, given.flows, given.ledger
+    at, coins = given.snapshot.times.balance, known_coins(balance)
+    if isinstance(balance.equity, Unknown) or isinstance(coins, Unknown) or flows.state is FlowState.UNREAD:
+        return ledger
+    if ledger is None:
+        return open_ledger(balance.equity, at, coins)
+    if at < ledger.as_of:
+        return ledger
+    if flows.state is FlowState.UNEXPLAINED:
+        return msgspec.structs.replace(ledger, unexplained_since=ledger.unexplained_since or at)
+    explained = None if flows.state is FlowState.SMALL else coins
+    moved = advance(ledger, balance.equity, flows.transfers, at, explained)
+    if flows.state is FlowState.GIVEN_UP:  # a row of it that is listed yet must not count again
+        return msgspec.structs.replace(moved, opened_at=at)
+    return moved
 
 
 def view_units(given: DecisionInput, ledger: UnitLedger | None) -> UnitView:
@@ -157,8 +164,9 @@ def view_units(given: DecisionInput, ledger: UnitLedger | None) -> UnitView:
     equity = given.snapshot.balance.equity
     if isinstance(equity, Unknown):
         return UnitView(equity, equity, equity)
-    if isinstance(given.transfers, Unknown):
-        return UnitView(given.transfers, given.transfers, given.transfers)
+    if not given.flows.known:
+        unclear = Unknown(given.flows.reason)
+        return UnitView(unclear, unclear, unclear)
     if ledger is None:
         unseen = Unknown("the account's equity has not been seen yet")
         return UnitView(unseen, unseen, unseen)

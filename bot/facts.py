@@ -1,5 +1,6 @@
 """What a decision needs beside the snapshot: remembered states, what the caps have used, transfers."""
 
+import asyncio
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,13 +12,17 @@ from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.journal import Journal
 from bot.journal.records import Kind, Prepared
-from bot.model import Caps, MarketStats, ProtectionTerms, Snapshot, StopRequest, Transfer, Unknown, Usage
+from bot.model import Caps, MarketStats, ProtectionTerms, Snapshot, StopRequest, Unknown, Usage
 from bot.planning.protection import episode_of
 from bot.record import LEDGER, RULES, remembered_ledger, remembered_rules
+from bot.risk.flows import SLACK, Flows, FlowState, explain, known_coins, moved_coins
 from bot.risk.ledger import UnitLedger
 from bot.rules import RulesMemory
 
 log = structlog.get_logger(__name__)
+
+LOG_SECONDS = 2.0
+"""How long the wallet's log may take: a cycle must act on fresh data, with or without it."""
 
 
 class GuardTerms(Struct, frozen=True):
@@ -76,28 +81,39 @@ def last_stop(journal: Journal, account: str, key: str) -> Decimal | None:
     return None
 
 
-async def transfers_since(
-    gateway: Gateway, ledger: UnitLedger | None, snapshot: Snapshot
-) -> tuple[Transfer, ...] | Unknown:
-    """Read deposits and withdrawals since the ledger's last look.
+async def wallet_flows(gateway: Gateway, ledger: UnitLedger | None, snapshot: Snapshot) -> Flows:
+    """Read what moved the wallet since the log last explained it, and what of it are transfers.
 
-    Where the wallet balance stands as it stood there were none, and nothing is asked.
+    Where every balance stands as it stood nothing is asked.
     """
-    if ledger is None or ledger.wallet == snapshot.balance.wallet:
-        return ()
+    balance, at = snapshot.balance, snapshot.times.balance
+    if ledger is None or at < ledger.as_of or isinstance(balance.equity, Unknown):
+        return Flows()
+    coins = known_coins(balance)
+    if isinstance(coins, Unknown):
+        return Flows((), FlowState.UNREAD, coins.reason)
+    if not moved_coins(ledger.coins, coins):
+        return Flows()
     try:
-        found = await gateway.transfers(ledger.as_of)
-    except GatewayError as error:
-        log.warning("transfers could not be read", account=gateway.account, error=str(error))
-        return Unknown(f"deposits and withdrawals could not be read: {error}")
-    return tuple(one for one in found if ledger.as_of < one.at <= snapshot.times.balance)
+        async with asyncio.timeout(LOG_SECONDS):
+            changes = await gateway.wallet_changes(ledger.explained_at - SLACK)
+    except (GatewayError, TimeoutError) as error:
+        why = str(error) or f"no answer within {LOG_SECONDS:g} s"
+        log.warning("the wallet's log could not be read", account=gateway.account, error=why)
+        return Flows((), FlowState.UNREAD, f"deposits and withdrawals could not be read: {why}")
+    flows = explain(ledger, balance.equity, coins, changes, at)
+    if flows.state is FlowState.GIVEN_UP:
+        log.error("taken as a deposit or withdrawal", account=gateway.account, why=flows.reason)
+    elif flows.reason and ledger.unexplained_since is None:
+        log.warning("wallet unexplained", account=gateway.account, why=flows.reason)
+    return flows
 
 
 def decision_input(
     snapshot: Snapshot,
     stats: MarketStats,
     facts: Facts,
-    transfers: tuple[Transfer, ...] | Unknown,
+    flows: Flows,
     terms: GuardTerms,
     now: datetime,
     blocked: frozenset[str] = frozenset(),
@@ -108,7 +124,7 @@ def decision_input(
         snapshot=snapshot,
         stats=stats,
         ledger=facts.remembered.ledger,
-        transfers=transfers,
+        flows=flows,
         memory=facts.remembered.rules,
         usage=facts.usage,
         caps=terms.caps,

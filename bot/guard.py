@@ -12,7 +12,7 @@ from bot.errors import ReefError
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.execution import ExecutionReport, Executor, recover
-from bot.facts import GuardTerms, Remembered, decision_input, position_keys, read_facts, transfers_since
+from bot.facts import GuardTerms, Remembered, decision_input, position_keys, read_facts, wallet_flows
 from bot.journal import Draft, JournalError, JournalWorker
 from bot.journal.records import Failure, Recovered
 from bot.market_stats import StatsKeeper
@@ -148,9 +148,9 @@ class Guard:
         facts = await self._worker.call(
             read_facts, self._worker.journal, self.account, position_keys(snapshot), now, self._remembered
         )
-        transfers = await transfers_since(self.gateway, facts.remembered.ledger, snapshot)
+        flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
-        return decision_input(snapshot, self.stats.stats, facts, transfers, self._terms, now, blocked)
+        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked)
 
     async def _record(self, given: DecisionInput, made: Decision) -> None:
         record = self._recorder.decided(given, made)

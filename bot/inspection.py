@@ -14,7 +14,7 @@ from bot.facts import (
     decision_input,
     position_keys,
     read_facts,
-    transfers_since,
+    wallet_flows,
 )
 from bot.journal import Journal
 from bot.market_stats import StatsKeeper
@@ -53,8 +53,8 @@ async def inspect(
     facts = NOTHING_KNOWN
     if journal is not None:
         facts = read_facts(journal, gateway.account, position_keys(snapshot), now)
-    transfers = await transfers_since(gateway, facts.remembered.ledger, snapshot)
-    made = decide(decision_input(snapshot, stats.stats, facts, transfers, terms, now), rules)
+    flows = await wallet_flows(gateway, facts.remembered.ledger, snapshot)
+    made = decide(decision_input(snapshot, stats.stats, facts, flows, terms, now), rules)
     return Inspection(gateway.account, snapshot, made, outlook(made, rules), account_metrics(made))
 
 

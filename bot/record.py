@@ -169,7 +169,8 @@ def _same_units(ledger: UnitLedger | None, written: UnitLedger | None) -> bool:
     """Whether two ledgers differ in nothing but when they were advanced, and the unit value then."""
     if ledger is None or written is None:
         return ledger is written
-    return msgspec.structs.replace(ledger, value=written.value, as_of=written.as_of) == written
+    moved = {"value": written.value, "as_of": written.as_of, "explained_at": written.explained_at}
+    return msgspec.structs.replace(ledger, **moved) == written
 
 
 def remembered_rules(text: str | None) -> RulesMemory:

@@ -28,8 +28,8 @@ from bot.model import (
     Position,
     Request,
     Snapshot,
-    Transfer,
     Verdict,
+    WalletChange,
 )
 
 TERMS_MAX_AGE = timedelta(minutes=5)
@@ -165,9 +165,9 @@ class CcxtGateway:
         market = await self._market(symbol)
         return await self._venue.fills(self._reads, market, since, self._until())
 
-    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
-        """Read deposits and withdrawals after a moment, oldest first. Raises GatewayError."""
-        return await self._venue.transfers(self._reads, since, self._until())
+    async def wallet_changes(self, since: datetime) -> tuple[WalletChange, ...]:
+        """Read what moved the wallet since a moment, oldest first. Raises GatewayError."""
+        return await self._venue.wallet_changes(self._reads, since, self._until())
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """Read candles, oldest first; the last may still be open. Raises GatewayError."""

@@ -23,8 +23,8 @@ from bot.model import (
     PositionMode,
     Request,
     Tier,
-    Transfer,
     Verdict,
+    WalletChange,
 )
 
 SymbolOf = Callable[[str], str]
@@ -133,8 +133,10 @@ class Profile(Protocol):
         """Read executions, oldest first."""
         ...
 
-    async def transfers(self, reads: Reads, since: datetime, until: datetime) -> tuple[Transfer, ...]:
-        """Read deposits and withdrawals, oldest first."""
+    async def wallet_changes(
+        self, reads: Reads, since: datetime, until: datetime
+    ) -> tuple[WalletChange, ...]:
+        """Read what moved the wallet, oldest first."""
         ...
 
     async def candles(self, reads: Reads, market: Market, timeframe: str, limit: int) -> tuple[Candle, ...]:

@@ -3,7 +3,17 @@
 from datetime import datetime
 from typing import Protocol
 
-from bot.model import Answer, Candle, Fill, NotFound, OrderReport, Position, Request, Snapshot, Transfer
+from bot.model import (
+    Answer,
+    Candle,
+    Fill,
+    NotFound,
+    OrderReport,
+    Position,
+    Request,
+    Snapshot,
+    WalletChange,
+)
 
 
 class Gateway(Protocol):
@@ -43,8 +53,8 @@ class Gateway(Protocol):
         """Read this account's executions of one symbol since a moment, oldest first."""
         ...
 
-    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
-        """Read deposits and withdrawals after a moment, oldest first."""
+    async def wallet_changes(self, since: datetime) -> tuple[WalletChange, ...]:
+        """Read what moved the wallet since a moment, oldest first: trades, fees, funding, transfers."""
         ...
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:

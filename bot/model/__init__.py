@@ -12,6 +12,7 @@ from bot.model.account import (
     Side,
     Snapshot,
     Transfer,
+    WalletChange,
     position_key,
 )
 from bot.model.findings import (
@@ -116,6 +117,7 @@ __all__ = [
     "Unknown",
     "Usage",
     "Verdict",
+    "WalletChange",
     "first_unknown",
     "position_key",
 ]

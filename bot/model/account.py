@@ -95,6 +95,8 @@ class Balance(Struct, frozen=True):
     wallet: Figure
     """Wallet balance, without unrealised PnL."""
     available: Figure
+    coins: dict[str, Figure] = {}
+    """Wallet balance of each coin, in coins."""
 
 
 class OrderKind(StrEnum):
@@ -139,6 +141,18 @@ class Transfer(Struct, frozen=True):
     transfer_id: str
     at: datetime
     amount: Decimal
+
+
+class WalletChange(Struct, frozen=True):
+    """One row of the venue's log of the wallet."""
+
+    change_id: str
+    at: datetime
+    coin: str
+    amount: Decimal
+    """What the coin's balance moved by, in coins."""
+    transfer: Decimal | None
+    """Its worth in USD where it is a deposit or a withdrawal; None where trading made it."""
 
 
 class PartTimes(Struct, frozen=True):

@@ -5,7 +5,7 @@ before it: (equity - flows) / units. The unit value then moves by trading alone,
 are read from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -22,7 +22,6 @@ REMEMBERED = timedelta(days=2)
 DUST = Decimal(1)
 """USD below which what a withdrawal left behind counts as nothing: no units are kept on it."""
 
-_UNREAD = Unknown("the wallet balance was not read")
 _NOTHING = Decimal(0)
 _ONE = Decimal(1)
 
@@ -39,13 +38,17 @@ class UnitLedger(Struct, frozen=True):
     value: Decimal
     """Unit value in USD when the ledger was last advanced."""
     peak: Decimal
-    """Highest unit value so far."""
+    """Highest unit value that two looks, one after the other, confirmed."""
     day: date
     """The running day in UTC."""
     day_open: Decimal
     """The last unit value known before the running day began."""
-    wallet: Figure
-    """Wallet balance at `as_of`, by which an unexplained flow can be noticed."""
+    coins: dict[str, Decimal]
+    """Wallet balance of each coin at `explained_at`, by which an unexplained flow is noticed."""
+    explained_at: datetime
+    """The last moment at which the venue's log explained the wallet; see `bot.risk.flows`."""
+    unexplained_since: datetime | None
+    """When it first did not; None where all is explained."""
     as_of: datetime
     opened_at: datetime
     """Transfers up to here were in the equity that the ledger began with."""
@@ -53,7 +56,7 @@ class UnitLedger(Struct, frozen=True):
     """Transfers that are counted already: id -> time, as far back as `REMEMBERED`."""
 
 
-def open_ledger(equity: Decimal, at: datetime, wallet: Figure = _UNREAD) -> UnitLedger:
+def open_ledger(equity: Decimal, at: datetime, coins: Mapping[str, Decimal] | None = None) -> UnitLedger:
     """Begin a ledger at a unit value of 1 USD: what was before is not known, so drawdown begins at 0.
 
     Raises LedgerError for a time without zone or an equity that is no number.
@@ -65,7 +68,9 @@ def open_ledger(equity: Decimal, at: datetime, wallet: Figure = _UNREAD) -> Unit
         peak=_ONE,
         day=_day(at),
         day_open=_ONE,
-        wallet=wallet,
+        coins=dict(coins or {}),
+        explained_at=at,
+        unexplained_since=None,
         as_of=at,
         opened_at=at,
         counted={},
@@ -77,13 +82,18 @@ def advance(
     equity: Decimal,
     transfers: Sequence[Transfer],
     at: datetime,
-    wallet: Figure = _UNREAD,
+    coins: Mapping[str, Decimal] | None = None,
 ) -> UnitLedger:
     """Bring a ledger to `at`, where equity in USD is known.
+
+    `coins` is the wallet where the venue's log explains it; None leaves the ledger with the last that was.
 
     `transfers` may hold ones that are counted already: each id counts once, and those from before the
     ledger was opened do not count. One that the venue lists late is a gain or loss until it is listed, and
     then is none. On a new UTC day `day_open` becomes the last unit value known, however long ago that was.
+
+    The peak rises to the lower of this unit value and the one before: a single figure that was wrong leaves
+    no peak behind.
 
     With everything withdrawn, units are 0 and the value stands still; the next deposit buys units at it, so
     a drawdown outlives the pause. Where the unit value is 0 or less, a deposit can buy nothing at it: the
@@ -108,15 +118,21 @@ def advance(
     counted = {name: time for name, time in times.items() if time > at - REMEMBERED}
     value = (equity - flows) / ledger.units if ledger.units > 0 else ledger.value
     if value <= 0 and flows > 0 and equity > 0:
-        return replace(open_ledger(equity, at, wallet), counted=counted)
+        return replace(open_ledger(equity, at, ledger.coins if coins is None else coins), counted=counted)
+    confirmed = min(ledger.value, value) if at > ledger.as_of else ledger.peak
+    explained_at, unexplained_since = (
+        (ledger.explained_at, ledger.unexplained_since or at) if coins is None else (at, None)
+    )
     redeemed = value > 0 and (flows != 0 or ledger.units == 0)
     return UnitLedger(
         units=_units(equity, value) if redeemed else ledger.units,
         value=value,
-        peak=max(ledger.peak, value),
+        peak=max(ledger.peak, confirmed),
         day=_day(at),
         day_open=ledger.value if _day(at) > ledger.day else ledger.day_open,
-        wallet=wallet,
+        coins=ledger.coins if coins is None else dict(coins),
+        explained_at=explained_at,
+        unexplained_since=unexplained_since,
         as_of=at,
         opened_at=ledger.opened_at,
         counted=counted,

@@ -141,37 +141,35 @@ def moved(row_id: str, change: str, at: int = NOW_MS - 10, **changes: object) ->
     return {"id": row_id, "currency": "USDT", "change": change, "transactionTime": str(at), **changes}
 
 
-async def test_transfers_are_signed_and_in_dollars(venue: StubVenue, guarded: CcxtGateway) -> None:
-    since = NOW - timedelta(days=1)
-    rows = {
-        "TRANSFER_IN": [
-            moved("t-1", "1000.5"),
-            moved("t-0", "7", at=to_milliseconds(since)),
-            moved("t-3", "0.5", currency="BTC", at=NOW_MS - 5),
-        ],
-        "TRANSFER_OUT": [moved("t-2", "", at=NOW_MS - 20, cashFlow="-200")],
-    }
-    venue.answers[LOG] = lambda sent: listed(*rows[sent.query["type"]])
+async def test_the_wallets_log_values_transfers_in_dollars(venue: StubVenue, guarded: CcxtGateway) -> None:
+    rows = (
+        moved("t-1", "1000.5", type="TRANSFER_IN"),
+        moved("t-3", "0.5", type="TRANSFER_IN", currency="BTC", at=NOW_MS - 5),
+        moved("t-2", "", type="TRANSFER_OUT", at=NOW_MS - 20, cashFlow="-200"),
+        moved("t-4", "-3.25", type="TRADE", at=NOW_MS - 1),
+    )
+    venue.set(LOG, listed(*rows))
     venue.set(INDEX, envelope({"list": [[str(NOW_MS), "1", "1", "1", "90000"]]}))
-    transfers = await guarded.transfers(since)
-    assert [(item.transfer_id, item.amount) for item in transfers] == [
-        ("t-2", D(-200)),
-        ("t-1", D("1000.5")),
-        ("t-3", D(45000)),
+    changes = await guarded.wallet_changes(NOW - timedelta(days=1))
+    assert [(item.change_id, item.coin, item.amount, item.transfer) for item in changes] == [
+        ("t-2", "USDT", D(-200), D(-200)),
+        ("t-1", "USDT", D("1000.5"), D("1000.5")),
+        ("t-3", "BTC", D("0.5"), D(45000)),
+        ("t-4", "USDT", D("-3.25"), None),
     ]
     assert venue.paths(INDEX)[0].query["symbol"] == "BTCUSDT"
 
 
 async def test_a_transfer_without_a_price_is_an_error(venue: StubVenue, guarded: CcxtGateway) -> None:
-    venue.set(LOG, listed(moved("t-1", "3", currency="ZZZ")))
+    venue.set(LOG, listed(moved("t-1", "3", type="TRANSFER_IN", currency="ZZZ")))
     venue.set(INDEX, envelope({"list": []}))
     with pytest.raises(GatewayError, match="no price of ZZZ"):
-        await guarded.transfers(NOW - timedelta(days=1))
+        await guarded.wallet_changes(NOW - timedelta(days=1))
 
 
-async def test_transfers_follow_the_cursor(venue: StubVenue, guarded: CcxtGateway) -> None:
+async def test_the_wallets_log_follows_the_cursor(venue: StubVenue, guarded: CcxtGateway) -> None:
     venue.answers[LOG] = paged([moved("t-1", "1")], [moved("t-2", "2")])
-    assert len(await guarded.transfers(NOW - timedelta(days=1))) == 2
+    assert len(await guarded.wallet_changes(NOW - timedelta(days=1))) == 2
 
 
 def candle(minute: int) -> list[str]:

@@ -252,14 +252,23 @@ async def test_other_peoples_orders_are_cancelled_by_id() -> None:
         assert snapshot.orders == snapshot.stops == ()
 
 
-async def test_transfers_come_signed() -> None:
+async def test_the_log_adds_up_to_the_wallet() -> None:
     async with serving() as running, onto(running) as gateway:
-        since = (await gateway.snapshot()).times.oldest - timedelta(hours=1)
-        before = [transfer.amount for transfer in await gateway.transfers(since)]
-        running.engine.transfer(running.account.account_id, "USDT", D("500.25"))
-        running.engine.transfer(running.account.account_id, "USDT", D(-200))
-        amounts = [transfer.amount for transfer in await gateway.transfers(since)]
-        assert sorted(amounts) == sorted([*before, D("500.25"), D(-200)])
+        first = await gateway.snapshot()
+        account = running.account.account_id
+        running.engine.transfer(account, "USDT", D("500.25"))
+        running.engine.open_position(account, "BTCUSDT", EngineSide.BUY, D("0.1"), None, D(10))
+        running.engine.transfer(account, "USDT", D(-200))
+        (long,) = (await gateway.snapshot()).positions
+        closing = OrderRequest("reef-1", BTC, OrderSide.SELL, long.side, 0, D("0.1"), Style.MARKET, None)
+        await gateway.submit(closing)
+        last = await gateway.snapshot()
+        changes = await gateway.wallet_changes(first.times.balance)
+        before, after = first.balance.coins["USDT"], last.balance.coins["USDT"]
+        assert isinstance(before, D)
+        assert isinstance(after, D)
+        assert sum(change.amount for change in changes) == after - before
+        assert sorted(one.transfer for one in changes if one.transfer is not None) == [D(-200), D("500.25")]
 
 
 async def test_candles() -> None:

@@ -32,8 +32,8 @@ from bot.model import (
     Side,
     Snapshot,
     StopRequest,
-    Transfer,
     Verdict,
+    WalletChange,
     position_key,
 )
 
@@ -213,7 +213,7 @@ class FakeGateway:
         self._read("fills")
         return tuple(fill for fill in self.executions if fill.symbol == symbol and fill.at >= since)
 
-    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
+    async def wallet_changes(self, since: datetime) -> tuple[WalletChange, ...]:
         """None."""
         return ()
 

@@ -19,6 +19,7 @@ from bot.journal.records import Decision, Kind, canonical
 from bot.model import MarginMode, Refusal, Unknown
 from bot.outlook import outlook
 from bot.replaying import decide_again
+from bot.risk.flows import Flows, FlowState
 from bot.rules import RuleSet, load_rules_text
 from bot.sandbox.engine.types import Side
 from tests.guard.support import bench
@@ -93,7 +94,7 @@ def test_unknown_equity_is_unknown_and_not_a_loss(given: DecisionInput, rules: R
 
 
 def test_a_first_look_before_any_equity_is_unknown(given: DecisionInput, rules: RuleSet) -> None:
-    fresh = msgspec.structs.replace(given, ledger=None, transfers=Unknown("not read"))
+    fresh = msgspec.structs.replace(given, ledger=None, flows=Flows((), FlowState.UNREAD, "not read"))
     drawdown = next(one for one in look(fresh, rules).rules if one.finding.rule == "drawdown")
     assert isinstance(drawdown.finding.value, Unknown)
 

@@ -26,21 +26,56 @@ def drawdown(ledger: UnitLedger, equity: Decimal) -> float:
 
 
 def test_a_ledger_begins_at_one() -> None:
-    ledger = open_ledger(Decimal(500), START, Decimal(480))
+    ledger = open_ledger(Decimal(500), START, {"USDT": Decimal(480)})
     assert (ledger.units, ledger.value, ledger.peak, ledger.day_open) == (500, 1, 1, 1)
-    assert (ledger.wallet, ledger.as_of, ledger.day.isoformat()) == (Decimal(480), START, "2025-11-20")
-    assert isinstance(open_ledger(Decimal(500), START).wallet, Unknown)
+    assert (ledger.coins, ledger.as_of, ledger.day.isoformat()) == (
+        {"USDT": Decimal(480)},
+        START,
+        "2025-11-20",
+    )
+    assert (ledger.explained_at, ledger.unexplained_since) == (START, None)
+    assert open_ledger(Decimal(500), START).coins == {}
 
 
 def test_trading_moves_the_unit_value_and_its_peak() -> None:
     ledger = open_ledger(Decimal(1000), START)
-    up = advance(ledger, Decimal(1200), (), START + HOUR, Decimal(1100))
-    assert (up.units, up.value, up.peak, up.wallet) == (1000, Decimal("1.2"), Decimal("1.2"), 1100)
+    first = advance(ledger, Decimal(1200), (), START + HOUR)
+    assert (first.units, first.value, first.peak) == (1000, Decimal("1.2"), 1)
+    up = advance(first, Decimal(1250), (), START + 1.5 * HOUR)
+    assert (up.value, up.peak) == (Decimal("1.25"), Decimal("1.2"))
     down = advance(up, Decimal(900), (), START + 2 * HOUR)
     assert (down.value, down.peak) == (Decimal("0.9"), Decimal("1.2"))
     assert drawdown(down, Decimal(900)) == pytest.approx(0.25)
     seen = view(up, Decimal(1500))
     assert (seen.value, seen.peak, seen.day_open) == (1.5, 1.5, 1.0)
+
+
+def test_a_figure_that_was_wrong_once_leaves_no_peak() -> None:
+    ledger = advance(open_ledger(Decimal(1000), START), Decimal(1000), (), START + HOUR)
+    tick = advance(ledger, Decimal(2000), (), START + 2 * HOUR)
+    again = advance(tick, Decimal(2000), (), START + 2 * HOUR)
+    assert (tick.peak, again.peak) == (1, 1)
+    back = advance(again, Decimal(990), (), START + 3 * HOUR)
+    assert back.peak == 1
+    assert drawdown(back, Decimal(990)) == pytest.approx(0.01)
+
+
+def test_the_wallet_is_kept_as_it_was_last_explained() -> None:
+    ledger = open_ledger(Decimal(1000), START, {"USDT": Decimal(900)})
+    unclear = advance(ledger, Decimal(990), (), START + HOUR)
+    assert (unclear.coins, unclear.explained_at, unclear.unexplained_since) == (
+        {"USDT": Decimal(900)},
+        START,
+        START + HOUR,
+    )
+    longer = advance(unclear, Decimal(990), (), START + 2 * HOUR)
+    assert longer.unexplained_since == START + HOUR
+    clear = advance(longer, Decimal(990), (), START + 3 * HOUR, {"USDT": Decimal(890)})
+    assert (clear.coins, clear.explained_at, clear.unexplained_since) == (
+        {"USDT": Decimal(890)},
+        START + 3 * HOUR,
+        None,
+    )
 
 
 def test_a_deposit_buys_units_at_the_value_before_it() -> None:
@@ -162,11 +197,11 @@ def test_what_cannot_follow_is_refused() -> None:
 
 def test_a_ledger_survives_json() -> None:
     ledger = advance(
-        open_ledger(Decimal("1000.25"), START, Unknown("no wallet")),
+        open_ledger(Decimal("1000.25"), START, {"USDT": Decimal("3.5")}),
         Decimal("1033.1"),
         (transfer("d", START + HOUR, 10),),
         START + HOUR,
-        Decimal(7),
+        {"USDT": Decimal(7)},
     )
     assert msgspec.json.decode(msgspec.json.encode(ledger), type=UnitLedger) == ledger
 

@@ -32,8 +32,8 @@ from bot.model import (
     Position,
     Request,
     Tier,
-    Transfer,
     Verdict,
+    WalletChange,
 )
 
 
@@ -119,9 +119,11 @@ class Bybit:
         """Read executions, oldest first. Raises GatewayError."""
         return await history.read_fills(reads, market, since, until)
 
-    async def transfers(self, reads: Reads, since: datetime, until: datetime) -> tuple[Transfer, ...]:
-        """Read deposits and withdrawals, oldest first. Raises GatewayError."""
-        return await history.read_transfers(reads, since, until)
+    async def wallet_changes(
+        self, reads: Reads, since: datetime, until: datetime
+    ) -> tuple[WalletChange, ...]:
+        """Read what moved the wallet, oldest first. Raises GatewayError."""
+        return await history.read_wallet_changes(reads, since, until)
 
     async def candles(self, reads: Reads, market: Market, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """Read candles, oldest first. Raises GatewayError."""

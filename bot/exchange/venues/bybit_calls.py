@@ -106,9 +106,9 @@ def executions(venue_symbol: str, start: datetime, end: datetime) -> Call:
     return _linear("privateGetV5ExecutionList", symbol=venue_symbol, limit=100, **_window(start, end))
 
 
-def transfers(kind: str, start: datetime, end: datetime) -> Call:
-    """Ask for TRANSFER_IN or TRANSFER_OUT rows; the venue answers at most seven days at once."""
-    params = {"accountType": "UNIFIED", "type": kind, "limit": 50, **_window(start, end)}
+def wallet_log(start: datetime, end: datetime) -> Call:
+    """Ask for every change of the wallet; the venue answers at most seven days at once."""
+    params = {"accountType": "UNIFIED", "limit": 50, **_window(start, end)}
     return Call("privateGetV5AccountTransactionLog", params, paged=True)
 
 

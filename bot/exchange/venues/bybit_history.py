@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bot.exchange.failures import MalformedDataError, NotSentError
 from bot.exchange.reading import Reads
 from bot.exchange.values import Row, figure, moment, name, required
 from bot.exchange.venues import bybit_calls as calls
 from bot.exchange.venues.bybit_orders import parse_fills, parse_report, report_from_fills
 from bot.exchange.venues.bybit_parse import parse_candles
-from bot.model import Candle, Fill, Market, OrderReport, Transfer, Unknown
+from bot.model import Candle, Fill, Market, OrderReport, Unknown, WalletChange
 
 WINDOW = timedelta(days=7)
 """The longest range that the venue answers at once."""
@@ -18,7 +20,7 @@ WINDOW = timedelta(days=7)
 DOLLARS = frozenset({"USDT", "USDC", "USD"})
 """Coins counted as one USD."""
 
-TRANSFER_KINDS = ("TRANSFER_IN", "TRANSFER_OUT")
+TRANSFER_KINDS = frozenset({"TRANSFER_IN", "TRANSFER_OUT"})
 
 
 async def find_order(
@@ -51,22 +53,23 @@ async def read_fills(reads: Reads, market: Market, since: datetime, until: datet
         return parse_fills(rows, market.symbol)
 
 
-async def read_transfers(reads: Reads, since: datetime, until: datetime) -> tuple[Transfer, ...]:
-    """Read deposits and withdrawals after `since`, oldest first, in USD. Raises GatewayError."""
-    found: dict[str, Transfer] = {}
+async def read_wallet_changes(reads: Reads, since: datetime, until: datetime) -> tuple[WalletChange, ...]:
+    """Read what moved the wallet since `since`, oldest first, transfers with their worth in USD.
+
+    Raises GatewayError.
+    """
+    found: dict[str, WalletChange] = {}
     for start, end in _windows(since, until):
-        for kind in TRANSFER_KINDS:
-            call = calls.transfers(kind, start, end)
-            for row in (await reads.rows(call)).rows:
-                with reads.told(call.method):
-                    transfer = Transfer(name(row, "id"), moment(row, "transactionTime"), _change(row))
-                    coin = name(row, "currency")
-                if coin not in DOLLARS:
-                    price = await _index_price(reads, coin, transfer.at)
-                    transfer = Transfer(transfer.transfer_id, transfer.at, transfer.amount * price)
-                if transfer.at > since:
-                    found[transfer.transfer_id] = transfer
-    return tuple(sorted(found.values(), key=lambda transfer: (transfer.at, transfer.transfer_id)))
+        call = calls.wallet_log(start, end)
+        for row in (await reads.rows(call)).rows:
+            with reads.told(call.method):
+                at, coin, amount = moment(row, "transactionTime"), name(row, "currency"), _change(row)
+                kept = WalletChange(name(row, "id"), at, coin, amount, None)
+            if row.get("type") in TRANSFER_KINDS:
+                worth = amount if coin in DOLLARS else amount * await _index_price(reads, coin, at)
+                kept = replace(kept, transfer=worth)
+            found[kept.change_id] = kept
+    return tuple(sorted(found.values(), key=lambda change: (change.at, change.change_id)))
 
 
 def _change(row: Row) -> Decimal:

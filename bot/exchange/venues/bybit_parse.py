@@ -106,7 +106,7 @@ def unified_row(rows: Iterable[Row]) -> Mapping[str, Any]:
     raise MalformedDataError("no unified account in the wallet's answer")
 
 
-def parse_balance(row: Row) -> Balance:
+def parse_balance(row: Mapping[str, Any]) -> Balance:
     """Read the account's figures in USD.
 
     In isolated margin mode the venue leaves the account-wide margin figures empty: unknown.
@@ -118,6 +118,7 @@ def parse_balance(row: Row) -> Balance:
         initial_margin=figure(row, "totalInitialMargin"),
         wallet=figure(row, "totalWalletBalance"),
         available=figure(row, "totalAvailableBalance"),
+        coins={name(coin, "coin"): figure(coin, "walletBalance") for coin in row["coin"]},
     )
 
 
