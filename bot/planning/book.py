@@ -6,6 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from bot.model import Market, Position, TrimTerms
+from bot.planning.nature import Nature
 from bot.planning.pricing import NoQuote, Quote, quote
 from bot.planning.request import OrderTerms, PlanRequest
 from bot.planning.rounding import fit, largest, room
@@ -91,9 +92,15 @@ def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
 
 
 def price_leg(
-    leg: Leg, terms: TrimTerms, request: PlanRequest, acting_seconds: float, *, whole: bool = False
+    leg: Leg,
+    terms: TrimTerms,
+    request: PlanRequest,
+    acting_seconds: float,
+    nature: Nature,
+    *,
+    whole: bool = False,
 ) -> Priced | NoQuote:
-    """Price one leg under a rule's terms; `whole` lifts the share caps (close and close_all).
+    """Price one leg under the terms of a limit of a nature; `whole` lifts the share caps (closes).
 
     NoQuote says why nothing may be sent for it now.
     """
@@ -117,6 +124,7 @@ def price_leg(
         request.snapshot.venue_time(request.at),
         acting_seconds,
         request.max_age_seconds,
+        nature,
     )
     if isinstance(found, NoQuote):
         return found

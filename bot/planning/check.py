@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from bot.model import LimitProof, Number, Sense, Target, Unknown
 from bot.planning.measures import recomputed
+from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import Removal, State, charged, state_after
 from bot.planning.request import PlanRequest, Watch
 
@@ -22,15 +23,6 @@ TOLERANCE = 1e-9
 """Relative to the level, for floating-point error only."""
 
 _COST_ONLY = frozenset({"account.drawdown", "account.daily_loss", "account.equity"})
-SURVIVAL = frozenset(
-    {
-        "account.margin_ratio",
-        "account.joint_distance",
-        "position.liquidation_distance",
-        "position.liquidation_distance_atr",
-        "position.liquidation_distance_sigma",
-    }
-)
 
 
 class Meter:

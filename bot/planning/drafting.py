@@ -10,7 +10,7 @@ from bot.model import Action, Demand, Refusal, Sense, Severity, TrimTerms
 from bot.planning.book import Book, Leg, Priced, open_book, price_leg
 from bot.planning.book import take as take_contracts
 from bot.planning.caps import Draft
-from bot.planning.check import SURVIVAL
+from bot.planning.nature import SURVIVAL, Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.rounding import largest
@@ -34,7 +34,7 @@ class Prices:
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
-        self._quotes: dict[tuple[str, TrimTerms, float, bool], Priced | NoQuote] = {}
+        self._quotes: dict[tuple[str, TrimTerms, float, Nature, bool], Priced | NoQuote] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -49,13 +49,15 @@ class Prices:
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
         seconds = (self._request.at - demand.acting_since).total_seconds()
+        nature = nature_of(demand.metric)
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         for leg in legs:
-            at = (leg.key, demand.trim, seconds, whole)
+            at = (leg.key, demand.trim, seconds, nature, whole)
             found = self._quotes.get(at)
             if found is None:
-                found = self._quotes[at] = price_leg(leg, demand.trim, self._request, seconds, whole=whole)
+                found = price_leg(leg, demand.trim, self._request, seconds, nature, whole=whole)
+                self._quotes[at] = found
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
             else:

@@ -22,7 +22,6 @@ from bot.planning.book import is_open
 from bot.planning.cancels import MOST, Batch, Cancel, batch_of, cancel_request, wanted_cancels
 from bot.planning.caps import Allowance, Capped, Draft, apply, notional_of
 from bot.planning.check import (
-    SURVIVAL,
     Examination,
     Meter,
     examine,
@@ -34,6 +33,7 @@ from bot.planning.check import (
 )
 from bot.planning.drafting import Drawing, Outcome, Prices, acting, drafts_of, draw, refuse
 from bot.planning.identity import client_order_id
+from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import Removal, State, state_before
 from bot.planning.request import PlanRequest, stale_reason, watch_of
 
@@ -333,7 +333,7 @@ def _proofs(demands: Sequence[Demand], attempt: Attempt) -> tuple[LimitProof, ..
 
 def _step(draft: Draft, numbering: Numbering) -> Step:
     number = numbering.next(draft.episode)
-    position = draft.position
+    position, quote = draft.position, draft.quote
     notional = float(notional_of(draft, draft.contracts))
     share = float(draft.contracts / position.contracts)
     request = OrderRequest(
@@ -343,8 +343,8 @@ def _step(draft: Draft, numbering: Numbering) -> Step:
         position_side=position.side,
         position_index=position.position_index,
         contracts=draft.contracts,
-        style=draft.quote.style,
-        price=draft.quote.price,
+        style=quote.style,
+        price=quote.price,
     )
     return Step(
         kind=StepKind.CLOSE if draft.whole else StepKind.TRIM,
@@ -354,5 +354,5 @@ def _step(draft: Draft, numbering: Numbering) -> Step:
         request=request,
         notional=notional,
         cost=notional * draft.trade_cost,
-        reason=f"{draft.reason}: take {share:.1%} off {position.key}, at worst at {draft.quote.worst:f}",
+        reason=f"{draft.reason}: take {share:.1%} off {position.key}, at worst at {quote.worst:f}{quote.note}",
     )

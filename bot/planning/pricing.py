@@ -4,6 +4,10 @@ The cap holds against mark *and* index. For a sale the limit price is therefore 
 (1 - slippage) times the higher of the two, for a purchase never above (1 + slippage) times the lower; it is
 rounded to the price step toward mark, so that rounding never passes the cap. Bid and ask only decide whether
 a fill inside the cap is possible at all.
+
+Two limits bend this. The last resort of a limit of survival, its market order, is bounded against mark alone:
+mark is what liquidates, and a position that waits for the index may not live to see it. An order of a limit
+on exposure waits while mark and index are further than `PRICE_BAND` apart: one of them is a wick.
 """
 
 from datetime import datetime
@@ -13,6 +17,10 @@ from msgspec import Struct
 
 from bot.model import Caps, Figure, Mark, Market, OrderPolicy, Side, Style, TrimTerms, Unknown
 from bot.planning.ages import age_trouble
+from bot.planning.nature import Nature
+
+PRICE_BAND = Decimal("0.05")
+"""Largest difference of mark and index, as a fraction of index, at which orders on exposure are priced."""
 
 
 class Quote(Struct, frozen=True):
@@ -26,6 +34,8 @@ class Quote(Struct, frozen=True):
     """Worst permitted fill price: the limit price, or the slippage cap for a market order."""
     slippage: Decimal
     """The cap in force, as a fraction."""
+    note: str = ""
+    """What a reader of the order must be told of its price; '' for nothing."""
 
 
 class NoQuote(Struct, frozen=True):
@@ -41,6 +51,11 @@ def round_price(price: Decimal, step: Decimal, *, up: bool) -> Decimal:
     return steps * step
 
 
+def is_last_resort(terms: TrimTerms, acting_seconds: float) -> bool:
+    """Whether an episode has acted for so long that only a market order is left."""
+    return acting_seconds >= 2 * terms.escalate_after_seconds
+
+
 def slippage_now(terms: TrimTerms, caps: Caps, acting_seconds: float) -> tuple[Style, Decimal]:
     """Return style and slippage cap after an episode has acted for so long.
 
@@ -48,7 +63,7 @@ def slippage_now(terms: TrimTerms, caps: Caps, acting_seconds: float) -> tuple[S
     order within the account's cap. `Caps.max_slippage` bounds all of them.
     """
     base = Decimal(str(terms.max_slippage))
-    if acting_seconds >= 2 * terms.escalate_after_seconds:
+    if is_last_resort(terms, acting_seconds):
         return Style.MARKET, caps.max_slippage
     slippage = 2 * base if acting_seconds >= terms.escalate_after_seconds else base
     style = Style.MARKET if terms.order is OrderPolicy.MARKET else Style.IOC
@@ -83,6 +98,19 @@ def _out_of_reach(side: Side, worst: Decimal, mark: Mark) -> str | None:
     return f"best {word} {best} is beyond {worst}, the worst price that the slippage cap permits"
 
 
+def _reference(mark: Mark, price: Decimal, nature: Nature) -> Decimal | NoQuote:
+    """Return the index price, where it is known and not a band apart from mark for a limit on exposure."""
+    index = mark.index
+    trouble = _trouble(index)
+    if isinstance(index, Unknown) or trouble:
+        return NoQuote("unknown_index", f"index price of {mark.symbol} {trouble}")
+    apart = abs(price / index - 1)
+    if nature is Nature.EXPOSURE and apart > PRICE_BAND:
+        why = f"mark {price:f} and index {index:f} of {mark.symbol} are {apart:.1%} apart, the band is"
+        return NoQuote("price_band", f"{why} {PRICE_BAND:.0%}: orders on exposure wait until they agree")
+    return index
+
+
 def quote(
     side: Side,
     market: Market,
@@ -92,27 +120,28 @@ def quote(
     at: datetime,
     acting_seconds: float,
     max_age_seconds: float,
+    nature: Nature,
 ) -> Quote | NoQuote:
     """Price a reduction of a position on `side`.
 
-    NoQuote where mark or index are unknown or stale (a market order needs them for its cap as well), or where
-    the book's best price is already beyond the cap.
+    NoQuote where mark or index are unknown, stale, or a band apart (a market order needs them for its cap as
+    well), or where the book's best price is already beyond the cap.
     """
     price = fresh_mark(mark, market.symbol, at, max_age_seconds)
     if isinstance(price, NoQuote):
         return price
     assert mark is not None
-    index = mark.index
-    trouble = _trouble(index)
-    if isinstance(index, Unknown) or trouble:
-        return NoQuote("unknown_index", f"index price of {market.symbol} {trouble}")
+    alone = nature is Nature.SURVIVAL and is_last_resort(terms, acting_seconds)
+    index = price if alone else _reference(mark, price, nature)
+    if isinstance(index, NoQuote):
+        return index
     style, slippage = slippage_now(terms, caps, acting_seconds)
     selling = side is Side.LONG
     anchor = max(price, index) if selling else min(price, index)
     worst = round_price(anchor * (1 - side.sign * slippage), market.price_step, up=selling)
     beyond = _out_of_reach(side, worst, mark)
     if beyond is not None:
-        return NoQuote(
-            "cap_slippage", f"{market.symbol}: {beyond} ({slippage * 100:f} % of mark and of index)"
-        )
-    return Quote(style, worst if style is Style.IOC else None, price, worst, slippage)
+        bounds = "of mark" if alone else "of mark and of index"
+        return NoQuote("cap_slippage", f"{market.symbol}: {beyond} ({slippage * 100:f} % {bounds})")
+    note = "; last resort: bounded against mark alone, whatever the index says" if alone else ""
+    return Quote(style, worst if style is Style.IOC else None, price, worst, slippage, note)

@@ -346,3 +346,17 @@ def test_steps_tell_their_arithmetic() -> None:
     (step,) = plan(asked).steps
     assert "account.leverage is 4.5, limit 3, goal 3" in step.reason
     assert step.cost == pytest.approx(step.notional * asked.portfolio.holdings[0].trade_cost)
+
+
+def test_a_torn_market_holds_back_exposure_and_not_survival() -> None:
+    """The index fell by 8 % on one market: leverage waits there, the margin ratio does not."""
+    torn = replace(SHOT, marks={**SHOT.marks, BTC: mark(BTC, Decimal(50_000), index=Decimal(46_000))})
+    wide = demand("account.leverage", 3.0)
+    made = plan(request(torn, [wide]))
+    assert set(contracts(made)) == {ETH}
+    assert codes(made) == ["price_band"]
+    alive = demand("account.margin_ratio", 0.01, rule="alive", episode="a.1", acting_since=later(-50))
+    made = plan(request(torn, [wide, alive]))
+    by_symbol = {step.request.symbol: step for step in made.steps}
+    assert by_symbol[BTC].rule == "alive"
+    assert "mark alone" in by_symbol[BTC].reason

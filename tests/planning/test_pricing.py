@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.model import Caps, Mark, OrderPolicy, Side, Style, TrimTerms, Unknown
+from bot.planning.nature import Nature, nature_of
 from bot.planning.pricing import NoQuote, Quote, quote, slippage_now
+from bot.risk.metrics import METRICS
+from bot.rules.limits import TRADING_CANNOT_MOVE
 from tests.planning.build import NOW, later, mark, market
 
 SYMBOL = "BTC/USDT:USDT"
@@ -16,9 +19,13 @@ TERMS = TrimTerms(max_slippage=0.005, escalate_after_seconds=20)
 
 
 def priced(
-    found: Mark | None, side: Side = Side.LONG, seconds: float = 0, terms: TrimTerms = TERMS
+    found: Mark | None,
+    side: Side = Side.LONG,
+    seconds: float = 0,
+    terms: TrimTerms = TERMS,
+    nature: Nature = Nature.OTHER,
 ) -> Quote | NoQuote:
-    return quote(side, market(SYMBOL), found, terms, Caps(), NOW, seconds, 10)
+    return quote(side, market(SYMBOL), found, terms, Caps(), NOW, seconds, 10, nature)
 
 
 def test_the_limit_holds_against_mark_and_index() -> None:
@@ -108,3 +115,37 @@ def test_without_fresh_prices_there_is_no_order(found: Mark | None, code: str) -
         refused = priced(found, seconds=seconds)
         assert isinstance(refused, NoQuote)
         assert refused.code == code
+
+
+@pytest.mark.parametrize("index", [Decimal(110_000), Decimal("NaN"), Unknown("gone")])
+def test_the_last_resort_of_survival_is_bounded_by_mark_alone(index: Decimal | Unknown) -> None:
+    torn = mark(SYMBOL, PRICE, index=index)
+    for nature, seconds in ((Nature.SURVIVAL, 39), (Nature.OTHER, 40)):
+        assert isinstance(priced(torn, seconds=seconds, nature=nature), NoQuote)
+    found = priced(torn, seconds=40, nature=Nature.SURVIVAL)
+    assert isinstance(found, Quote)
+    assert (found.style, found.worst) == (Style.MARKET, Decimal(98_000))
+    assert "mark alone" in found.note
+    gone = priced(mark(SYMBOL, PRICE, index=index, bid=Decimal(97_000)), seconds=40, nature=Nature.SURVIVAL)
+    assert isinstance(gone, NoQuote)
+    assert gone.reason.endswith("% of mark)")
+
+
+@pytest.mark.parametrize(("index", "waits"), [("94900", True), ("95300", False), ("106000", True)])
+def test_exposure_waits_while_mark_and_index_are_a_band_apart(index: str, waits: bool) -> None:
+    """Nothing is bid, so that no slippage cap has a say."""
+    torn = mark(SYMBOL, PRICE, index=Decimal(index), bid=Unknown("empty book"))
+    found = priced(torn, nature=Nature.EXPOSURE)
+    assert isinstance(found, NoQuote) is waits
+    if isinstance(found, NoQuote):
+        assert found.code == "price_band"
+    for nature in (Nature.SURVIVAL, Nature.OTHER):
+        assert isinstance(priced(torn, nature=nature), Quote)
+
+
+def test_every_metric_that_a_trim_can_move_has_a_nature() -> None:
+    assert nature_of("account.margin_ratio") is Nature.SURVIVAL
+    assert nature_of("account.drawdown") is Nature.OTHER
+    told = {name for name in METRICS if nature_of(name) is not Nature.OTHER}
+    alone = {name for name, metric in METRICS.items() if metric.alert_only}
+    assert told == set(METRICS) - alone - set(TRADING_CANNOT_MOVE)

@@ -1,0 +1,41 @@
+"""What a limit is about, as far as it decides how boldly orders for it are priced."""
+
+from enum import Enum
+
+SURVIVAL = frozenset(
+    {
+        "account.margin_ratio",
+        "account.joint_distance",
+        "position.liquidation_distance",
+        "position.liquidation_distance_atr",
+        "position.liquidation_distance_sigma",
+    }
+)
+"""Metrics of how far liquidation is."""
+
+EXPOSURE = frozenset(
+    {
+        "account.leverage",
+        "account.net_leverage",
+        "account.stress_loss",
+        "account.cushion",
+        "position.leverage",
+        "position.equity_share",
+    }
+)
+"""Metrics of how much is at stake. A wick can pass such a limit, and waiting one look is no danger."""
+
+
+class Nature(Enum):
+    """Kinds of limits."""
+
+    SURVIVAL = "survival"
+    EXPOSURE = "exposure"
+    OTHER = "other"
+
+
+def nature_of(metric: str) -> Nature:
+    """Return what a metric is about."""
+    if metric in SURVIVAL:
+        return Nature.SURVIVAL
+    return Nature.EXPOSURE if metric in EXPOSURE else Nature.OTHER
