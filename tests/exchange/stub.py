@@ -166,7 +166,7 @@ def ticker(symbol: str, **changes: object) -> dict[str, object]:
 
 def wallet(coins: list[dict[str, object]] | None = None, **changes: object) -> dict[str, object]:
     """A row of the wallet."""
-    usdt = {"coin": "USDT", "totalPositionIM": "2000", "totalPositionMM": "500", "totalOrderIM": "0"}
+    usdt = {"coin": "USDT", "totalPositionIM": "0", "totalPositionMM": "0", "totalOrderIM": "0"}
     row = {
         "accountType": "UNIFIED",
         "totalEquity": "20000.5",

@@ -351,3 +351,19 @@ async def test_the_whole_path_in_virtual_time() -> None:
     assert (await gateway.submit(sell("reef-1", "0.5"))).verdict is Verdict.ACCEPTED
     assert await gateway.positions(BTC) == ()
     await gateway.close()
+
+
+@pytest.mark.parametrize("mode", list(EngineMarginMode))
+async def test_a_false_flat_is_refused(mode: EngineMarginMode) -> None:
+    async with serving() as running, onto(running) as gateway:
+        account = running.account.account_id
+        if mode is EngineMarginMode.ISOLATED:
+            running.engine.set_margin_mode(account, mode)
+        for symbol, qty in (("BTCUSDT", "0.4"), ("ETHUSDT", "3")):
+            running.engine.open_position(account, symbol, EngineSide.BUY, D(qty), None, D(10))
+        assert len((await gateway.snapshot()).positions) == 2
+        running.sandbox.faults.arm({"name": "empty_positions"})
+        with pytest.raises(GatewayError, match="list of positions is empty"):
+            await gateway.snapshot()
+        running.sandbox.faults.clear()
+        assert len((await gateway.snapshot()).positions) == 2

@@ -104,6 +104,44 @@ async def test_an_empty_list_beside_unrealised_pnl_is_not_flat(
         await guarded.snapshot()
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        wallet(coins=[{"coin": "USDT", "totalPositionIM": "2000"}]),
+        wallet(coins=[{"coin": "USDT", "totalPositionMM": "500", "totalPositionIM": ""}]),
+        wallet(coins=[{"coin": "USDC", "totalPositionMM": "500"}]),
+        wallet(coins=[]),
+    ],
+)
+async def test_an_empty_list_beside_margin_in_use_is_not_flat(
+    venue: StubVenue, guarded: CcxtGateway, shown: dict[str, object]
+) -> None:
+    venue.set(WALLET, listed(shown))
+    with pytest.raises(GatewayError, match="margin in use for positions but the list of positions is empty"):
+        await guarded.snapshot()
+
+
+async def test_margin_of_orders_or_loans_is_no_position(venue: StubVenue, guarded: CcxtGateway) -> None:
+    usdt: dict[str, object] = {"coin": "USDT", "totalPositionIM": "0", "totalPositionMM": "0"}
+    usdt["totalOrderIM"] = "700"
+    venue.set(WALLET, listed(wallet(coins=[usdt], totalMaintenanceMargin="3")))
+    assert (await guarded.snapshot()).positions == ()
+
+
+@pytest.mark.parametrize(("margin", "whole"), [("300", True), ("370", True), ("380", False), ("5000", False)])
+async def test_a_list_without_most_of_the_margin_is_incomplete(
+    venue: StubVenue, guarded: CcxtGateway, margin: str, whole: bool
+) -> None:
+    venue.set(POSITIONS, listed(position(positionMM="278.5")))
+    coins: list[dict[str, object]] = [{"coin": "USDT", "totalPositionMM": margin}, {"coin": "USDC"}]
+    venue.set(WALLET, listed(wallet(coins=coins)))
+    if whole:
+        assert len((await guarded.snapshot()).positions) == 1
+        return
+    with pytest.raises(GatewayError, match="list of positions is incomplete"):
+        await guarded.snapshot()
+
+
 async def test_isolated_margin_and_hedge_legs(venue: StubVenue, guarded: CcxtGateway) -> None:
     venue.set("/v5/account/info", envelope({"marginMode": "ISOLATED_MARGIN"}))
     venue.set(WALLET, listed(wallet(totalMarginBalance="", totalMaintenanceMargin="", totalInitialMargin="")))

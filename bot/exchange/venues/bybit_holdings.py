@@ -14,8 +14,8 @@ from bot.exchange.values import Row, name
 from bot.exchange.venues import bybit_calls as calls
 from bot.exchange.venues.bybit_orders import is_conditional, parse_order
 from bot.exchange.venues.bybit_parse import (
-    claims_positions,
     coins_in_use,
+    contradiction,
     parse_balance,
     parse_mark,
     parse_position_mode,
@@ -26,6 +26,7 @@ from bot.model import MarginMode, Order, PartTimes, Verdict
 
 FIRST_SETTLE = "USDT"
 OTHER_SETTLES = frozenset({"USDC"})
+READ_SETTLES = OTHER_SETTLES | {FIRST_SETTLE}
 MAX_SINGLE_TICKERS = 2
 """With more symbols than this one call for all prices is cheaper."""
 
@@ -49,8 +50,8 @@ class BybitHoldings(Struct, frozen=True):
     def parts(self, symbol_of: SymbolOf, margin_mode: MarginMode) -> Parts:
         """Read the rows. Raises MalformedDataError, also where wallet and positions contradict each other."""
         positions = parse_positions(self.positions.rows, symbol_of, margin_mode, self.positions.at)
-        if not positions and claims_positions(self.wallet):
-            raise MalformedDataError("the wallet shows unrealised PnL but the list of positions is empty")
+        if wrong := contradiction(self.wallet, positions, READ_SETTLES):
+            raise MalformedDataError(wrong)
         orders = _parse_orders([*self.orders.rows, *self.stops.rows], symbol_of)
         shown = self.venue_symbols
         return Parts(

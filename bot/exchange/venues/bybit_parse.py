@@ -3,7 +3,7 @@
 Field meanings: docs/v5/position, docs/v5/account/wallet-balance, docs/v5/market/tickers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -36,7 +36,9 @@ from bot.model import (
 )
 
 ONE = Decimal(1)
-_MARGIN_KEYS = ("totalPositionIM", "totalPositionMM", "totalOrderIM")
+_POSITION_KEYS = ("totalPositionIM", "totalPositionMM")
+_MARGIN_KEYS = (*_POSITION_KEYS, "totalOrderIM")
+_WELL_UNDER = Decimal("0.75")
 
 SIDES = {"Buy": Side.LONG, "Sell": Side.SHORT}
 
@@ -131,9 +133,39 @@ def coins_in_use(account: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def claims_positions(row: Row) -> bool:
-    """Say whether the wallet shows unrealised PnL of perpetuals, which only a position can have."""
-    return known_nonzero(row, "totalPerpUPL")
+def contradiction(account: Mapping[str, Any], positions: Sequence[Position], settles: Set[str]) -> str:
+    """Say what the wallet shows that the list of positions lacks; '' where they agree.
+
+    An empty list is no flat account while the wallet shows margin of positions or unrealised PnL. A list
+    whose maintenance margin is well below what the wallet holds for positions is not the whole list; a
+    quarter is allowed for, since one figure may count the fee to close and the two were not read in one
+    instant.
+    """
+    coins = [row for row in account["coin"] if row.get("coin") in settles]
+    if not positions:
+        if known_nonzero(account, "totalPerpUPL"):
+            return "the wallet shows unrealised PnL but the list of positions is empty"
+        stated = any(isinstance(figure(row, key), Decimal) for row in coins for key in _POSITION_KEYS)
+        used = any(known_nonzero(row, key) for row in coins for key in _POSITION_KEYS)
+        if used or (not stated and known_nonzero(account, "totalMaintenanceMargin")):
+            return "the wallet shows margin in use for positions but the list of positions is empty"
+        return ""
+    claimed = sum((_or_nothing(figure(row, "totalPositionMM")) for row in coins), Decimal(0))
+    listed = Decimal(0)
+    for position in positions:
+        if isinstance(position.maintenance_margin, Unknown):
+            return ""
+        listed += position.maintenance_margin
+    if listed < _WELL_UNDER * claimed:
+        return (
+            f"the list of positions is incomplete: its maintenance margin is {listed:f}, the wallet's"
+            f" {claimed:f} (options are not read: hold them in another sub-account)"
+        )
+    return ""
+
+
+def _or_nothing(value: Figure) -> Decimal:
+    return Decimal(0) if isinstance(value, Unknown) else value
 
 
 def parse_margin_mode(info: Mapping[str, object]) -> MarginMode:
