@@ -6,6 +6,8 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,14 +18,15 @@ from ccxt.async_support.base.throttler import Throttler
 from ccxt.async_support.bybit import bybit
 
 from bot.clock import Clock
-from bot.exchange.failures import VENUE_FAILURES, VenueRefusalError
+from bot.exchange.failures import VENUE_FAILURES, AnsweredError, VenueRefusalError
 from bot.exchange.transport import Transport
-from bot.exchange.values import to_milliseconds
+from bot.exchange.values import figure, to_milliseconds
 
 EnvelopeCheck = Callable[[int, object, str], None]
 """Status, decoded body and raw text in; raises VenueRefusalError or BrokenAnswerError."""
 
 THROTTLE_PAUSE_S: Final = 0.005
+_LONGEST_WAIT_S: Final = 3600.0
 
 _SILENT = logging.Logger("ccxt", level=logging.CRITICAL + 1)  # ccxt logs headers, and with them the key
 
@@ -129,7 +132,24 @@ class BybitClient(bybit):  # type: ignore[misc]  # ccxt is not typed
         requestBody: object,  # noqa: N803
     ) -> None:
         """Refuse whatever is not the venue's envelope with its code of success."""
-        self._guard_check(httpCode, response, body or "")
+        try:
+            self._guard_check(httpCode, response, body or "")
+        except AnsweredError as error:
+            error.wait = self._wait_of(headers)
+            raise
+
+    def _wait_of(self, headers: object) -> timedelta | None:
+        """Read how long the venue asks to wait: seconds, or its own time at which the limit is lifted."""
+        sent = headers if isinstance(headers, Mapping) else {}
+        row = {str(key).lower(): text for key, text in sent.items()}
+        seconds = figure(row, "retry-after")
+        if isinstance(seconds, Decimal):
+            return timedelta(seconds=min(float(seconds), _LONGEST_WAIT_S))
+        lifted = figure(row, self.options["limitResetHeader"])
+        if isinstance(lifted, Decimal):
+            ahead = float(lifted) - self.milliseconds() + self.options["timeDifference"]
+            return timedelta(seconds=min(ahead / 1000, _LONGEST_WAIT_S)) if ahead > 0 else None
+        return None
 
     async def fetch2(
         self,

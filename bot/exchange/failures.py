@@ -1,10 +1,19 @@
 """What goes wrong below the gateway, before it is told as a `GatewayError` or an `Answer`."""
 
+from datetime import timedelta
+
 import aiohttp
 import ccxt
 
 
-class VenueRefusalError(Exception):
+class AnsweredError(Exception):
+    """An answer came, and is no success."""
+
+    wait: timedelta | None = None
+    """How long the venue asks to wait; None where it does not say."""
+
+
+class VenueRefusalError(AnsweredError):
     """The venue answered in its own envelope, with a code that is not success."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -13,7 +22,7 @@ class VenueRefusalError(Exception):
         self.message = message
 
 
-class BrokenAnswerError(Exception):
+class BrokenAnswerError(AnsweredError):
     """The answer is not the venue's envelope: nothing in it can be believed."""
 
     def __init__(self, status: int, came: str) -> None:

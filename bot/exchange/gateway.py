@@ -11,8 +11,9 @@ from bot.clock import Clock
 from bot.exchange.answers import NO_PROOF, NOT_SENT, failed, judge
 from bot.exchange.catalog import Catalog
 from bot.exchange.errors import GatewayError
-from bot.exchange.failures import VENUE_FAILURES, NotSentError
+from bot.exchange.failures import VENUE_FAILURES, AnsweredError, NotSentError
 from bot.exchange.parts import Profile, Terms
+from bot.exchange.patience import Patience
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
 from bot.exchange.together import together
@@ -33,6 +34,8 @@ from bot.model import (
 )
 
 TERMS_MAX_AGE = timedelta(minutes=5)
+WAITING = "waiting"
+"""Code of a poll that was not sent because the venue asked for fewer requests."""
 
 
 class CcxtGateway:
@@ -59,6 +62,7 @@ class CcxtGateway:
         self._scrub = scrub
         self._catalog = catalog
         self._reads = Reads(reader, account, scrub, self._judge_read)
+        self._patience = Patience()
         self._venue_clock = VenueClock(venue, self._reads, clock)
         self._terms: Terms | None = None
         self._terms_at: datetime | None = None
@@ -85,6 +89,7 @@ class CcxtGateway:
         A position of a symbol that the venue lists no more keeps the venue's own symbol and has no
         market and no tiers: it is there, and cannot be traded.
         """
+        self._let_wait("snapshot")
         await self._catalog.ensure_markets(self._reads, self._clock.now())
         holdings, terms = await self._holdings_and_terms()
         with self._reads.told("positions and orders"):
@@ -93,6 +98,7 @@ class CcxtGateway:
         with self._reads.told("snapshot"):
             parts = holdings.parts(self._catalog.symbol_of, terms.margin_mode)
         self._watched = shown
+        self._patience.welcome()
         await self._venue_clock.check(parts.times.oldest, parts.times.newest)
         markets = {
             market.symbol: _with_fees(market, terms)
@@ -171,6 +177,7 @@ class CcxtGateway:
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """Read candles, oldest first; the last may still be open. Raises GatewayError."""
+        self._let_wait("candles")
         return await self._venue.candles(self._reads, await self._market(symbol), timeframe, limit)
 
     async def close(self) -> None:
@@ -192,7 +199,24 @@ class CcxtGateway:
         return market
 
     def _judge_read(self, error: Exception) -> tuple[Verdict, str]:
-        return judge(error, self._venue.verdict_of, self._venue.throttled_status)
+        verdict, code = judge(error, self._venue.verdict_of, self._venue.throttled_status)
+        if verdict is Verdict.THROTTLED:
+            named = error.wait if isinstance(error, AnsweredError) else None
+            self._patience.turned_away(self._clock.now(), named)
+        return verdict, code
+
+    def _let_wait(self, call: str) -> None:
+        """Hold polls while the venue wants to be left alone; orders and look-ups are not held."""
+        until = self._patience.waiting(self._clock.now())
+        if until is not None:
+            raise GatewayError(
+                account=self._account,
+                call=call,
+                verdict=Verdict.THROTTLED,
+                code=WAITING,
+                came=f"the venue asked for fewer requests, so nothing is asked before {until:%H:%M:%S} UTC",
+                hint="Poll less often, or with fewer programs from this address.",
+            )
 
 
 def _with_fees(market: Market, terms: Terms) -> Market:

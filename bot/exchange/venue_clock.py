@@ -36,7 +36,7 @@ class VenueClock:
 
     async def keep(self) -> None:
         """Measure where it is due."""
-        if self._tried_at is None or self._since_tried() >= MEASURE_EVERY:
+        if self._since_tried() >= MEASURE_EVERY:
             await self._measure()
 
     async def check(self, oldest: datetime, newest: datetime) -> None:
@@ -51,7 +51,7 @@ class VenueClock:
         return self._clock.now() + self.offset
 
     def _since_tried(self) -> timedelta:
-        """Time since the last attempt; a clock that was set back counts as long ago."""
+        """Time since the last attempt; none, or one before the clock was set back, counts as long ago."""
         if self._tried_at is None:
             return MEASURE_EVERY
         since = self._clock.now() - self._tried_at

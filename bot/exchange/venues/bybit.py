@@ -44,6 +44,7 @@ class Bybit:
     options: Mapping[str, Any] = {
         "clockCode": codes.CLOCK_CODE,
         "clockPath": codes.CLOCK_PATH,
+        "limitResetHeader": codes.LIMIT_RESET_HEADER,
         "timeDifference": 0,
         "fetchMarkets": {"types": ["linear"]},
         "enableUnifiedMargin": False,

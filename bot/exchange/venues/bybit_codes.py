@@ -12,6 +12,7 @@ from bot.model import CancelRequest, Request, StopRequest, Verdict
 
 CLOCK_CODE = "10002"
 CLOCK_PATH = "v5/market/time"
+LIMIT_RESET_HEADER = "x-bapi-limit-reset-timestamp"
 
 THROTTLED_STATUS = frozenset({403, 429})
 """403 is the venue's answer to a breached IP limit. Neither request was looked at."""
