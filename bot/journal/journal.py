@@ -183,7 +183,8 @@ class Journal:
     def usage(self, account: str, now: datetime) -> Usage:
         """Return what has been used of the caps: actions in the last hour; notional and loss since 00:00 UTC.
 
-        Protective stops count in none of them. An open intent counts with its planned notional.
+        Protective stops count in none of them, and neither does what was refused or not sent. An open intent
+        counts with its planned notional.
         """
         with self._reading():
             return usage.usage_of(

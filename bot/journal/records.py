@@ -62,6 +62,13 @@ class IntentState(StrEnum):
 TERMINAL = frozenset({IntentState.FILLED, IntentState.CANCELLED, IntentState.REJECTED, IntentState.ABANDONED})
 
 
+GONE = "position_gone"
+"""Code of an order that was not sent because its position is gone or has flipped."""
+NOT_READ = "not_read"
+"""Code of an order that was not sent because its position could not be read again."""
+UNSENT = frozenset({GONE, NOT_READ})
+
+
 class Started(Struct, frozen=True):
     """The daemon began."""
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, literal_column, select
 from bot.journal import tables
 from bot.journal.chain import Entry, stamp
 from bot.journal.queries import SELECT_SINCE
-from bot.journal.records import Kind
+from bot.journal.records import UNSENT, IntentState, Kind
 from bot.model import StepKind, Usage
 
 TRADES = frozenset({StepKind.TRIM, StepKind.CLOSE})
@@ -35,8 +35,15 @@ class _Prepared(Struct):
 class _Outcome(Struct):
     """The part of an outcome's body that counts."""
 
+    state: IntentState
+    code: str
     notional: Decimal
     loss: Decimal
+
+    @property
+    def acted(self) -> bool:
+        """Whether the request reached the venue and was not refused."""
+        return self.state is not IntentState.REJECTED and self.code not in UNSENT
 
 
 _prepared = msgspec.json.Decoder(_Prepared)
@@ -49,21 +56,33 @@ def usage_of(
     """Actions in the last hour; notional and loss since 00:00 UTC, with open intents as planned."""
     moment = now.astimezone(UTC)
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    begun = [
-        _prepared.decode(body) for body in _since(cursor, account, Kind.PREPARED, moment - timedelta(hours=1))
-    ]
-    ended = [_outcome.decode(body) for body in _since(cursor, account, Kind.OUTCOME, midnight)]
+    hour = moment - timedelta(hours=1)
+    ended = [_outcome.decode(body) for _, body in _since(cursor, account, Kind.OUTCOME, midnight)]
     pending = [_prepared.decode(rows[0].body).step for rows in open_intents]
     trading = [Decimal(str(step.notional)) for step in pending if step.kind in TRADES]
     return Usage(
-        actions_last_hour=sum(prepared.step.kind is not StepKind.PROTECT for prepared in begun),
+        actions_last_hour=_actions(cursor, account, hour),
         notional_today=sum((outcome.notional for outcome in ended), sum(trading, Decimal(0))),
         loss_today=sum((outcome.loss for outcome in ended), Decimal(0)),
     )
 
 
-def _since(cursor: sqlite3.Cursor, account: str, kind: Kind, start: datetime) -> list[str]:
-    return [body for (body,) in cursor.execute(SELECT_SINCE, (account, kind.value, stamp(start)))]
+def _actions(cursor: sqlite3.Cursor, account: str, start: datetime) -> int:
+    """Requests since a moment that were executed or may yet be.
+
+    What the venue refused or what was never sent changed nothing: it must not use up the cap of what can.
+    """
+    begun = _since(cursor, account, Kind.PREPARED, start)
+    ended = {intent: _outcome.decode(body) for intent, body in _since(cursor, account, Kind.OUTCOME, start)}
+    return sum(
+        _prepared.decode(body).step.kind is not StepKind.PROTECT
+        for intent, body in begun
+        if intent not in ended or ended[intent].acted
+    )
+
+
+def _since(cursor: sqlite3.Cursor, account: str, kind: Kind, start: datetime) -> list[tuple[str, str]]:
+    return cursor.execute(SELECT_SINCE, (account, kind.value, stamp(start))).fetchall()
 
 
 def steps_taken(connection: Connection, episode: str) -> int:
