@@ -1,5 +1,6 @@
 """Carries out plans: the record first, then one submission, then the evidence."""
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -10,15 +11,21 @@ from bot.errors import ReefError
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.execution import gate, halts
+from bot.execution.course import Course, age_seconds
+from bot.execution.gate import Barred
 from bot.execution.intents import VERDICTS, Intent, advance
+from bot.execution.pause import Pause
 from bot.execution.protection import read_back
 from bot.execution.recorder import Recorder
 from bot.execution.report import ExecutionReport, Held, StepResult, held_back, result_of
 from bot.execution.settlement import Settlement, Settler
 from bot.execution.terms import ExecutionTerms
+from bot.execution.unseen import Unseen
 from bot.execution.verification import verifications
 from bot.journal import Draft, DuplicateIntentError, JournalError, JournalWorker
 from bot.journal.records import (
+    GONE,
+    NOT_READ,
     TERMINAL,
     Clipped,
     IntentState,
@@ -43,11 +50,7 @@ from bot.model import (
     position_key,
 )
 
-GONE = "position_gone"
-"""Code of an order that was not sent because its position is gone or has flipped."""
-
-STOPPING = frozenset({Verdict.THROTTLED, Verdict.AUTH, Verdict.MAINTENANCE})
-"""After such an answer the rest of a plan would fare the same, or make a ban longer."""
+DISARMED = Barred(Held.DISARMED, "disarmed: planned, not sent")
 
 
 class IntentNotRecordedError(ReefError):
@@ -89,46 +92,98 @@ class Executor:
         self._wanted_stops: dict[str, Decimal] = {}
         self._shelters: dict[str, Protection] = {}
         self._none_open = False
+        self._pause = Pause()
+        self._unseen = Unseen(self.terms)
+        self._cancels_last = False
+        """Whether the last plan's cancels were not answered: trims must not wait for them again."""
 
     @property
     def account(self) -> str:
         """Name of the account."""
         return self._gateway.account
 
-    async def carry_out(self, plan: Plan, snapshot: Snapshot) -> ExecutionReport:
+    async def barred(self) -> Barred | None:
+        """Say why no order or cancel would be sent now; None where they would."""
+        if not self.armed:
+            return DISARMED
+        halt = await self.worker.call(gate.halt_in_force, self.worker.journal, self.account)
+        paused = self._pause.holds_orders(self.clock.now())
+        return halt or (Barred(Held.VENUE_CLOSED, paused) if paused else None)
+
+    async def carry_out(
+        self,
+        plan: Plan,
+        snapshot: Snapshot,
+        *,
+        barred: Barred | None = None,
+        max_age_seconds: float = 10.0,
+    ) -> ExecutionReport:
         """Carry out the steps of a plan in their order, then halt the account where the plan asks for it.
 
-        `snapshot` is the one that the plan was made from. The account is halted only when every step did all
-        that it was meant to do; otherwise the next cycle's plan has the rest, and asks again. Raises
-        `IntentNotRecordedError`.
+        `snapshot` is the one that the plan was made from; once it is older than `max_age_seconds` the rest
+        of the orders waits for the next one. `barred` holds every step back. The account is halted only when
+        every step did all that it was meant to do, and once for each episode; otherwise the next cycle's
+        plan has the rest, and asks again. Raises `IntentNotRecordedError`.
         """
-        report = await self._carry(plan.steps, snapshot)
+        if barred is not None:
+            results = [held_back(step, barred.held, barred.why) for step in plan.steps]
+            report = self._report(results, None)
+            return replace(report, halted=barred.why) if barred.held is Held.HALTED else report
+        course = Course(self._pause, snapshot, max_age_seconds)
+        report = await self._carry(self._in_order(plan.steps), snapshot, course)
+        self._cancels_last = course.cancels_unanswered
         if not (plan.halt and self.armed and report.complete):
             return report
+        return await self._halt(plan, report)
+
+    def _in_order(self, steps: Sequence[Step]) -> Sequence[Step]:
+        if not self._cancels_last:
+            return steps
+        return sorted(steps, key=lambda step: isinstance(step.request, CancelRequest))
+
+    async def _halt(self, plan: Plan, report: ExecutionReport) -> ExecutionReport:
         try:
-            await self.worker.call(
-                halts.halt,
+            halted = await self.worker.call(
+                halts.halt_once,
                 self.worker.journal,
                 self.account,
-                who="the rules",
+                plan.halt_episodes,
                 why=plan.halt,
                 at=self.clock.now(),
             )
         except JournalError:
             return replace(report, unrecorded=report.unrecorded + 1)
-        return replace(report, halted=plan.halt)
+        return replace(report, halted=plan.halt) if halted else report
 
     async def protect(self, steps: Sequence[Step], snapshot: Snapshot) -> ExecutionReport:
         """Carry out PROTECT steps. A halt does not hold them back. Raises `IntentNotRecordedError`."""
-        return await self._carry(steps, snapshot)
+        return await self._carry(steps, snapshot, Course(self._pause, snapshot, math.inf))
 
     async def settle(self, snapshot: Snapshot) -> Settlement:
         """Look up every open intent and record the evidence.
 
         Raises `JournalError` when earlier evidence still cannot be recorded, and nothing is looked up then.
         """
+        orders = await self.settle_orders()
+        rest = await self.compare(snapshot)
+        return Settlement(orders.ended + rest.ended, rest.open, orders.failures)
+
+    async def settle_orders(self) -> Settlement:
+        """Look up every open order. Done before a snapshot is taken, the snapshot shows what they did.
+
+        Raises `JournalError` as `settle` does.
+        """
         await self._recorder.flush()
-        return await self.settler.settle(await self.open_intents(), snapshot)
+        found = await self.settler.look_up_all(await self.open_intents())
+        for intent in found.ended:
+            self._unseen.note(intent)
+        return found
+
+    async def compare(self, snapshot: Snapshot) -> Settlement:
+        """Look for what cancels, stops and fills have done in a snapshot. Raises `JournalError`."""
+        await self._recorder.flush()
+        self._unseen.look(snapshot)
+        return await self.settler.compare(await self.open_intents(), snapshot)
 
     async def open_intents(self) -> tuple[Intent, ...]:
         """Intents that have not ended, oldest first.
@@ -143,8 +198,12 @@ class Executor:
         return found
 
     async def blocked_symbols(self) -> frozenset[str]:
-        """Symbols on which an order has not ended: no new order is sent there."""
-        return frozenset(intent.symbol for intent in await self.open_intents() if intent.is_order)
+        """Symbols on which an order has not ended, or has filled more than the last snapshot shows.
+
+        No new order is planned there.
+        """
+        open_orders = [intent for intent in await self.open_intents() if intent.is_order]
+        return self._unseen.symbols.union(intent.symbol for intent in open_orders)
 
     async def verify(
         self, report: ExecutionReport, before: Snapshot, after: Snapshot
@@ -178,16 +237,12 @@ class Executor:
         """Note entries in the order of this account's others; what the journal refuses now is kept."""
         await self._recorder.note(drafts)
 
-    async def _carry(self, steps: Sequence[Step], snapshot: Snapshot) -> ExecutionReport:
+    async def _carry(self, steps: Sequence[Step], snapshot: Snapshot, course: Course) -> ExecutionReport:
         results: list[StepResult] = []
-        stopped: Answer | None = None
         for step in steps:
-            if not self.armed:
-                results.append(held_back(step, Held.DISARMED, "disarmed: planned, not sent"))
-                continue
-            if stopped is not None:
-                why = f"the venue answered {stopped.verdict.value} before: {stopped.message}"
-                results.append(held_back(step, Held.VENUE_CLOSED, why))
+            bar = course.bars(step, self.clock.now()) if self.armed else DISARMED
+            if bar is not None:
+                results.append(held_back(step, bar.held, bar.why))
                 continue
             try:
                 result, answer = await self._one(step, snapshot)
@@ -195,9 +250,8 @@ class Executor:
                 report = self._report(results, None)
                 raise IntentNotRecordedError(self.account, step, report, error) from error
             results.append(result)
-            if answer is not None and answer.verdict in STOPPING:
-                stopped = answer
-        return self._report(results, stopped)
+            course.took(result, answer, self.clock.now())
+        return self._report(results, course.stopped)
 
     def _report(self, results: Sequence[StepResult], stopped: Answer | None) -> ExecutionReport:
         return ExecutionReport(
@@ -213,7 +267,7 @@ class Executor:
         await self._recorder.flush()
         self._none_open = False
         prepared = await self.worker.call(self._prepare, step, snapshot)
-        if isinstance(prepared, gate.Barred):
+        if isinstance(prepared, Barred):
             return held_back(step, prepared.held, prepared.why), None
         intent = await self._fitted(prepared, snapshot)
         if intent.ended:
@@ -221,10 +275,10 @@ class Executor:
         intent, answer = await self._send(intent)
         return result_of(step, intent, nothing_to_do=answer.verdict is Verdict.NOTHING_TO_DO), answer
 
-    def _prepare(self, step: Step, snapshot: Snapshot) -> Intent | gate.Barred:
+    def _prepare(self, step: Step, snapshot: Snapshot) -> Intent | Barred:
         """Admit and commit in one go on the journal's thread: a hop between threads costs like a write."""
         passed = gate.admit(self.worker.journal, self.account, step)
-        if isinstance(passed, gate.Barred):
+        if isinstance(passed, Barred):
             return passed
         intent = Intent(
             intent=passed.request.client_order_id,
@@ -237,7 +291,7 @@ class Executor:
         try:
             self.worker.journal.append((self._draft(intent, intent.prepared),))
         except DuplicateIntentError as error:
-            return gate.Barred(Held.ALREADY_PREPARED, str(error))
+            return Barred(Held.ALREADY_PREPARED, str(error))
         return intent
 
     def _draft(self, intent: Intent, body: Record) -> Draft:
@@ -251,13 +305,13 @@ class Executor:
         request = intent.prepared.step.request
         if not isinstance(request, OrderRequest):
             return intent
-        age = (self.clock.now() - snapshot.taken_at).total_seconds()
+        age = age_seconds(snapshot, self.clock.now())
         if intent.prepared.before is not None and age <= self.terms.reread_after_seconds:
             return intent
         try:
             room = gate.room(request, await self._gateway.positions(request.symbol))
         except GatewayError as error:
-            return await self._unsent(intent, f"the position could not be read again: {error}", "not_read")
+            return await self._unsent(intent, f"the position could not be read again: {error}", NOT_READ)
         if isinstance(room, str):
             return await self._unsent(intent, room, GONE)
         if room == request.contracts:
@@ -286,6 +340,7 @@ class Executor:
             self._wanted_stops[position_key(request.symbol, request.position_side)] = request.trigger_price
         if isinstance(request, OrderRequest) and not intent.ended:
             intent = await self.settler.follow(intent)
+            self._unseen.note(intent)
         return intent, answer
 
 

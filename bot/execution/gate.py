@@ -36,9 +36,9 @@ def admit(journal: Journal, account: str, step: Step) -> Step | Barred:
     if isinstance(step.request, StopRequest):
         earlier = journal.attempts(name)
         return _renamed(step, f"{name}.{earlier + 1}") if earlier else step
-    order = halted(journal, account)
-    if order is not None:
-        return Barred(Held.HALTED, f"halted by {order.who} at {order.at:%Y-%m-%d %H:%M:%S} UTC: {order.why}")
+    halt = halt_in_force(journal, account)
+    if halt is not None:
+        return halt
     if journal.attempts(name):
         return Barred(Held.ALREADY_PREPARED, f"intent {name} is in the journal and is never sent twice")
     if isinstance(step.request, OrderRequest):
@@ -46,6 +46,14 @@ def admit(journal: Journal, account: str, step: Step) -> Step | Barred:
             if intent.is_order and intent.symbol == step.request.symbol:
                 return Barred(Held.UNKNOWN_OUTCOME, f"intent {intent.intent} there is {intent.state.value}")
     return step
+
+
+def halt_in_force(journal: Journal, account: str) -> Barred | None:
+    """Say who halted an account and why; None where nobody did."""
+    order = halted(journal, account)
+    if order is None:
+        return None
+    return Barred(Held.HALTED, f"halted by {order.who} at {order.at:%Y-%m-%d %H:%M:%S} UTC: {order.why}")
 
 
 def _renamed(step: Step, name: str) -> Step:

@@ -1,5 +1,6 @@
 """Halts and the operator's word. Synchronous: the command line calls these beside a running daemon."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,7 +13,15 @@ from bot.journal.records import Command, IntentState, Kind, Outcome, Word, canon
 NAME = "halt"
 """Under which the journal remembers a halt."""
 
+EPISODES = "halted_episodes"
+"""Under which the journal remembers for which episodes rules have halted an account."""
+
+EPISODES_KEPT = 50
+
 EVERY_ACCOUNT = ""
+
+THE_RULES = "the rules"
+"""Who halts where a rule does."""
 
 
 class NothingOpenError(ReefError):
@@ -39,6 +48,28 @@ def halt(journal: Journal, account: str, *, who: str, why: str, at: datetime) ->
     word = Draft(at, account, Word(Command.HALT, who, why))
     journal.append((word,), {(account, NAME): canonical(order).decode()})
     return order
+
+
+def halt_once(journal: Journal, account: str, episodes: Sequence[str], *, why: str, at: datetime) -> bool:
+    """Halt an account in the name of rules, once for each of their episodes.
+
+    False, and nothing recorded, where the account is halted already, and where these episodes have halted it
+    before: the owner has resumed it since, and that word stands until another episode begins.
+    """
+    body = journal.load_memory(account, EPISODES)
+    before = msgspec.json.decode(body, type=list[str]) if body else []
+    new = [episode for episode in episodes if episode not in before]
+    if halted(journal, account) is not None or (episodes and not new):
+        return False
+    order = Halt(account, THE_RULES, why, at)
+    journal.append(
+        (Draft(at, account, Word(Command.HALT, THE_RULES, why)),),
+        {
+            (account, NAME): canonical(order).decode(),
+            (account, EPISODES): canonical([*before, *new][-EPISODES_KEPT:]).decode(),
+        },
+    )
+    return True
 
 
 def resume(journal: Journal, account: str, *, who: str, why: str, at: datetime) -> bool:

@@ -21,7 +21,12 @@ class Held(StrEnum):
     ALREADY_PREPARED = "already_prepared"
     """This intent is in the journal: it is never sent twice."""
     VENUE_CLOSED = "venue_closed"
-    """The venue throttled, refused the key or is in maintenance: the rest of the plan waits."""
+    """The venue throttled, refused the key or is in maintenance: the rest of the plan waits, and so do the
+    next plans for a growing pause."""
+    UNANSWERED = "unanswered"
+    """An order before it was not answered: the rest waits for fresh data, stops do not."""
+    STALE = "stale"
+    """The data that the plan was made from has grown too old while it was carried out."""
 
 
 class StepResult(Struct, frozen=True):

@@ -1,7 +1,9 @@
 """Asks the venue what became of open intents, until its evidence settles each of them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -15,7 +17,9 @@ from bot.execution.recorder import Recorder
 from bot.execution.terms import ExecutionTerms
 from bot.journal import Draft
 from bot.journal.records import TERMINAL, IntentState, Progress
-from bot.model import NotFound, OrderReport, Snapshot
+from bot.model import NotFound, OrderReport, Snapshot, Verdict
+
+T = TypeVar("T")
 
 UNANSWERED = Progress(
     state=IntentState.UNKNOWN, evidence="no answer is on record: the guard stopped in between"
@@ -50,23 +54,28 @@ class Settler:
         """Whether an order was missed once, so that another look may settle it."""
         return any(intent not in self.doubts for intent in self._missing)
 
-    async def settle(self, intents: Sequence[Intent], snapshot: Snapshot) -> Settlement:
-        """Look at each open intent once; evidence is recorded."""
+    async def look_up_all(self, intents: Sequence[Intent]) -> Settlement:
+        """Look up each open order once, side by side, within the budget of a cycle; evidence is recorded."""
+        deadline = self._deadline()
+        orders = [intent for intent in intents if intent.is_order]
+        answers = await asyncio.gather(*(self._asked(intent, deadline) for intent in orders))
         after: list[Intent] = []
         failures: list[str] = []
-        for intent in intents:
+        for intent, answer in zip(orders, answers, strict=True):
             try:
-                after.append(
-                    await self.look_up(intent) if intent.is_order else await self._compare(intent, snapshot)
-                )
+                after.append(await self._judge(intent, answer, deadline))
             except GatewayError as error:
                 failures.append(str(error))
                 after.append(intent)
-        return Settlement(
-            ended=tuple(intent for intent in after if intent.ended),
-            open=tuple(intent for intent in after if not intent.ended),
-            failures=tuple(failures),
-        )
+        return _settlement(after, failures)
+
+    async def compare(self, intents: Sequence[Intent], snapshot: Snapshot) -> Settlement:
+        """Look for what open cancels and stops asked for in a snapshot; evidence is recorded."""
+        after: list[Intent] = []
+        for intent in intents:
+            seen = None if intent.is_order else evidence.seen_in(intent, snapshot, self._terms)
+            after.append(intent if seen is None else await self._take(intent, seen))
+        return _settlement(after, ())
 
     async def follow(self, intent: Intent) -> Intent:
         """Look an order up at once after it was sent, a few times.
@@ -86,14 +95,47 @@ class Settler:
 
     async def look_up(self, intent: Intent) -> Intent:
         """Look an order up by its client order id; raises `GatewayError`."""
-        found = await self._gateway.find_order(intent.symbol, intent.intent)
+        deadline = self._deadline()
+        return await self._judge(intent, await self._asked(intent, deadline), deadline)
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._terms.look_budget_seconds
+
+    async def _asked(self, intent: Intent, deadline: float) -> OrderReport | NotFound | GatewayError:
+        """Ask for an order by its client order id; a failure is an answer, so that others go on."""
+        try:
+            asked = self._gateway.find_order(intent.symbol, intent.intent)
+            return await self._in_time(asked, "find_order", deadline)
+        except GatewayError as error:
+            return error
+
+    async def _in_time(self, asked: Coroutine[Any, Any, T], call: str, deadline: float) -> T:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await asked
+        except TimeoutError as error:
+            raise GatewayError(
+                account=self._gateway.account,
+                call=call,
+                verdict=Verdict.UNKNOWN,
+                code="over_budget",
+                came=f"no answer within {self._terms.look_budget_seconds:g} s",
+                hint="It is asked again in the next cycle.",
+            ) from error
+
+    async def _judge(
+        self, intent: Intent, found: OrderReport | NotFound | GatewayError, deadline: float
+    ) -> Intent:
+        """Take over what a look-up gave; raises `GatewayError`."""
+        if isinstance(found, GatewayError):
+            raise found
         if isinstance(found, OrderReport):
             return await self._take(intent, evidence.standing_of(intent, found))
         if intent.asked_at is None:
             return await self._take(intent, evidence.not_yet(intent, found))
-        return await self._missed(intent, found)
+        return await self._missed(intent, found, deadline)
 
-    async def _missed(self, intent: Intent, found: NotFound) -> Intent:
+    async def _missed(self, intent: Intent, found: NotFound, deadline: float) -> Intent:
         """Not found is a verdict only long after the fact, twice, and where executions and position agree."""
         if evidence.expired_for(intent, found.at, self._terms).total_seconds() <= 0:
             return intent
@@ -101,11 +143,13 @@ class Settler:
         if (found.at - first).total_seconds() < self._terms.second_look_seconds:
             return intent
         before = intent.prepared.before
-        fills = await self._gateway.fills(intent.symbol, before.read_at if before else intent.prepared_at)
+        since = before.read_at if before else intent.prepared_at
+        fills = await self._in_time(self._gateway.fills(intent.symbol, since), "fills", deadline)
         executed = evidence.from_fills(intent, fills, found.at)
         if executed is not None:
             return await self._take(intent, executed)
-        doubt = evidence.doubt(intent, fills, await self._gateway.positions(intent.symbol))
+        positions = await self._in_time(self._gateway.positions(intent.symbol), "positions", deadline)
+        doubt = evidence.doubt(intent, fills, positions)
         if doubt:
             return await self._doubted(intent, doubt)
         return await self._take(intent, evidence.absent(intent, found, self._terms))
@@ -117,10 +161,6 @@ class Settler:
         standing = Progress(state=intent.state, evidence=f"not found, but not given up: {doubt}")
         await self.record(intent, [standing])
         return advance(intent, standing)
-
-    async def _compare(self, intent: Intent, snapshot: Snapshot) -> Intent:
-        seen = evidence.seen_in(intent, snapshot, self._terms)
-        return intent if seen is None else await self._take(intent, seen)
 
     async def _take(self, intent: Intent, standing: Evidence) -> Intent:
         found: list[Evidence] = []
@@ -142,6 +182,14 @@ class Settler:
         await self._recorder.note(
             [Draft(now, intent.account, body, intent.episode, intent.intent) for body in bodies]
         )
+
+
+def _settlement(intents: Sequence[Intent], failures: Sequence[str]) -> Settlement:
+    return Settlement(
+        ended=tuple(intent for intent in intents if intent.ended),
+        open=tuple(intent for intent in intents if not intent.ended),
+        failures=tuple(failures),
+    )
 
 
 def _says_nothing_new(intent: Intent, standing: Evidence) -> bool:

@@ -14,6 +14,12 @@ class ExecutionTerms(Struct, frozen=True):
     What is still open then is followed up next cycle.
     """
     look_pause_seconds: float = 0.25
+    look_budget_seconds: float = 2.0
+    """The look-ups of one cycle, made side by side, are given up after this long; so is each one at once
+    after an order. What was not answered stays open, and its symbol blocked, until a later cycle.
+    """
+    explain_seconds: float = 5.0
+    """For this long after a fill was found, a position that fell by less than the fill is not believed."""
     recv_window_seconds: float = 5.0
     """After this long the venue no longer takes a signed request."""
     visibility_seconds: float = 30.0

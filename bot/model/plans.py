@@ -70,6 +70,8 @@ class Plan(Struct, frozen=True):
     proofs: tuple[LimitProof, ...]
     halt: str
     """Why the account must be halted after this plan; '' where it must not."""
+    halt_episodes: tuple[str, ...] = ()
+    """Episodes that ask for the halt: each halts once."""
 
 
 class Caps(Struct, frozen=True):

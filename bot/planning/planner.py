@@ -92,7 +92,7 @@ def plan(request: PlanRequest) -> Plan:
     if stale is not None:
         wanting = [demand for demand in request.demands if _wants_step(demand)]
         refusals = tuple(refuse(demand, demand.target.text, "stale_data", stale) for demand in wanting)
-        return Plan(request.account, request.at, (), refusals, (), _halt(request, refusals))
+        return _plan(request, (), refusals, (), _halting(request, refusals))
     numbering = Numbering(request)
     allowance = Allowance(request.caps, request.usage)
     refused = _unreadable(request, demands)
@@ -113,26 +113,43 @@ def plan(request: PlanRequest) -> Plan:
     )
     found = _unique(refused)
     proofs = _proofs(demands, attempt)
-    halt = _halt(request, found, attempt, cancelled=not kept_back)
-    return Plan(request.account, request.at, steps, found, proofs, halt)
+    halting = _halting(request, found, attempt, cancelled=not kept_back)
+    return _plan(request, steps, found, proofs, halting)
+
+
+def _plan(
+    request: PlanRequest,
+    steps: tuple[Step, ...],
+    refusals: tuple[Refusal, ...],
+    proofs: tuple[LimitProof, ...],
+    halting: Sequence[Demand],
+) -> Plan:
+    halt = "; ".join(_halt_reason(demand) for demand in halting)
+    episodes = tuple(sorted({demand.episode for demand in halting}))
+    return Plan(request.account, request.at, steps, refusals, proofs, halt, episodes)
+
+
+def _halt_reason(demand: Demand) -> str:
+    where = f"{demand.metric} of {demand.target.text}"
+    return f"{demand.rule}: {where} is {demand.value:.6g}, limit {demand.limit:.6g}"
 
 
 def _wants_step(demand: Demand) -> bool:
     return any(action not in (Action.NOTIFY, Action.HALT) for action in demand.permits)
 
 
-def _halt(
+def _halting(
     request: PlanRequest,
     refusals: Sequence[Refusal],
     attempt: Attempt | None = None,
     *,
     cancelled: bool = False,
-) -> str:
-    """Say why the account must be halted after the plan, '' where it must not.
+) -> list[Demand]:
+    """Return the demands after which the account must be halted.
 
     A rule that permits nothing else halts at once, the others only where nothing is left of them.
     """
-    reasons: list[str] = []
+    halting: list[Demand] = []
     for demand in request.demands:
         if Action.HALT not in demand.permits:
             continue
@@ -142,9 +159,8 @@ def _halt(
             and _leaves_nothing(demand, refusals, attempt)
         )
         if done:
-            where = f"{demand.metric} of {demand.target.text}"
-            reasons.append(f"{demand.rule}: {where} is {demand.value:.6g}, limit {demand.limit:.6g}")
-    return "; ".join(reasons)
+            halting.append(demand)
+    return halting
 
 
 def _leaves_nothing(demand: Demand, refusals: Sequence[Refusal], attempt: Attempt) -> bool:
@@ -336,6 +352,7 @@ def _step(draft: Draft, numbering: Numbering) -> Step:
     position, quote = draft.position, draft.quote
     notional = float(notional_of(draft, draft.contracts))
     share = float(draft.contracts / position.contracts)
+    price = f"at worst at {quote.worst:f}{quote.note}"
     request = OrderRequest(
         client_order_id=numbering.identity(draft.rule, draft.target, draft.episode, number),
         symbol=position.symbol,
@@ -354,5 +371,5 @@ def _step(draft: Draft, numbering: Numbering) -> Step:
         request=request,
         notional=notional,
         cost=notional * draft.trade_cost,
-        reason=f"{draft.reason}: take {share:.1%} off {position.key}, at worst at {quote.worst:f}{quote.note}",
+        reason=f"{draft.reason}: take {share:.1%} off {position.key}, {price}",
     )

@@ -59,9 +59,9 @@ def step(kind: StepKind, request: Request, *, number: int = 0) -> Step:
     return Step(kind, "leverage cap", EPISODE, number, request, 45000.0, 25.0, "leverage 6.2 over 5")
 
 
-def plan(*steps: Step, halt: str = "", at: datetime = START) -> Plan:
+def plan(*steps: Step, halt: str = "", at: datetime = START, halt_episodes: tuple[str, ...] = ()) -> Plan:
     """A plan of steps."""
-    return Plan("main", at, steps, (), (), halt)
+    return Plan("main", at, steps, (), (), halt, halt_episodes)
 
 
 def order(

@@ -185,13 +185,19 @@ async def test_an_unknown_order_blocks_its_symbol_only(
     )
     assert [(result.state, result.held) for result in results] == [
         (IntentState.UNKNOWN, None),
-        (None, Held.UNKNOWN_OUTCOME),
+        (None, Held.UNANSWERED),
+        (None, Held.UNANSWERED),
         (IntentState.ACCEPTED, None),
-        (IntentState.ACCEPTED, None),
-        (IntentState.FILLED, None),
+        (None, Held.UNANSWERED),
     ]
     assert await executor.blocked_symbols() == {BTC}
     assert not results[0].complete
+    again = await carry(executor, gateway, trim("reef6"), trim("reef7", symbol=ETH), cancel("reef8"))
+    assert [(result.state, result.held) for result in again] == [
+        (None, Held.UNKNOWN_OUTCOME),
+        (IntentState.FILLED, None),
+        (IntentState.ACCEPTED, None),
+    ]
     assert worker.journal.usage("main", START).notional_today == Decimal(45000) + Decimal(1500)
 
 

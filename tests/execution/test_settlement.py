@@ -226,7 +226,7 @@ async def test_evidence_about_what_is_no_order(
     executor: Executor, gateway: FakeGateway, worker: JournalWorker, clock: VirtualClock
 ) -> None:
     gateway.faults.extend([Fault.DROP, Fault.DROP])
-    await executor.carry_out(plan(trim(), cancel()), await gateway.snapshot())
+    await executor.carry_out(plan(cancel(), trim()), await gateway.snapshot())
     known = intents(worker.journal)
     assert doubt(known["reefcancel"], [], []) == ""
     assert (

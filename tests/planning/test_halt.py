@@ -29,6 +29,7 @@ def test_it_halts_with_the_steps_that_leave_nothing_and_when_nothing_is_left() -
     made = plan(request(SHOT, [CLOSE]))
     assert (len(made.steps), made.refusals) == (2, ())
     assert "stop: account.drawdown of main" in made.halt
+    assert made.halt_episodes == ("s.1",)
     assert plan(request(replace(SHOT, positions=()), [CLOSE])).halt
     assert plan(request(ORDERS, [stop(Action.CANCEL_ORDERS)])).halt
     assert not plan(request(SHOT, [demand("account.leverage", 3.0)])).halt
