@@ -1,18 +1,22 @@
 """Protective stops beside what the owner placed, and while something cannot be read, over HTTP."""
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from bot.journal.records import Kind, Prepared
+from bot.decision import DecisionInput, decide
+from bot.journal.records import Decision, Kind, Prepared
 from bot.model import Answer, OrderRequest, Request, Snapshot, Unknown, Verdict
+from bot.rules import load_rules_text
 from bot.sandbox.engine.enums import Leg, OrderKind, TriggerBy, TriggerDirection
 from bot.sandbox.engine.types import OrderRequest as VenueOrder
 from bot.sandbox.engine.types import Side
-from tests.guard.support import Bench, bench
+from tests.guard.support import LEVERAGE_CAP, Bench, bench
 
 BTC = "BTC/USDT:USDT#long"
 
@@ -143,3 +147,37 @@ async def test_a_stop_is_placed_while_an_order_is_unknown(
         seen = await it.guard.cycle()
         assert seen.snapshot is not None
         assert isinstance(seen.snapshot.positions[0].stop_price, Decimal)
+
+
+async def test_stops_are_moved_after_a_trim_and_not_before_it(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.open("BTCUSDT", Side.BUY, "4.5")
+        await it.guard.cycle()
+        it.open("BTCUSDT", Side.BUY, "1")
+        seen = await it.guard.cycle()
+        assert seen.decision is not None
+        assert [step.kind.value for step in seen.decision.plan.steps] == ["trim"]
+        seen = await it.guard.cycle()
+        assert seen.decision is not None
+        assert [step.kind.value for step in seen.decision.plan.steps] == ["protect"]
+
+
+async def test_an_episode_that_does_not_come_home_holds_no_stop_back(tmp_path: Path) -> None:
+    async with bench(tmp_path, armed=False) as it:
+        it.open("BTCUSDT", Side.BUY, "8")
+        owners_stop(it, TriggerBy.MARK, stop="88500")
+        seen = await it.guard.cycle()
+        (entry,) = it.of_kind(Kind.DECISION)
+        assert isinstance(entry.record, Decision)
+        assert seen.decision is not None
+        assert "protect" not in [step.kind.value for step in seen.decision.plan.steps]
+        blob = it.journal.blob(entry.record.input)
+        assert blob is not None
+        given = msgspec.json.decode(blob, type=DecisionInput)
+        rules = load_rules_text(LEVERAGE_CAP, "rules.yaml")
+        memory = decide(given, rules).evaluation.memory
+        for after, kinds in ((59, ["trim"]), (61, ["trim", "protect"])):
+            later = replace(
+                given, at=given.at + timedelta(seconds=after), memory=memory, max_age_seconds=100.0
+            )
+            assert [step.kind.value for step in decide(later, rules).plan.steps] == kinds
