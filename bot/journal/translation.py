@@ -65,12 +65,19 @@ def translated(path: Path) -> Iterator[None]:
         if not isinstance(error.orig, sqlite3.Error):
             raise
         raise translate(path, error.orig) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise translate(path, error) from error
 
 
-def translate(path: Path, error: sqlite3.Error) -> JournalError:
-    """Find the journal's own error for one of SQLite's."""
+def translate(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> JournalError:
+    """Find the journal's own error for one of SQLite's.
+
+    Text that Python cannot decode, be it a column or a sentence of SQLite's that quotes damaged bytes, is a
+    damaged file too.
+    """
+    if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):
+        kind, came, hint = _MEANING["SQLITE_CORRUPT"]
+        return kind(path, f"{came} (text in it cannot be decoded)", hint)
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_CONSTRAINT_UNIQUE":
         return DuplicateIntentError(

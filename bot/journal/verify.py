@@ -77,7 +77,7 @@ def verify(path: Path | str, *, expected_head: str | None = None) -> VerifyRepor
         return walk.report()
     try:
         walk.run(driver_of(connection))
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         walk.found(None, f"after entry {walk.seq}: {translate(file, error).came}")
     finally:
         disconnect(connection)
