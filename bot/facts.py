@@ -10,9 +10,19 @@ from msgspec import Struct
 from bot.decision import DecisionInput
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
+from bot.execution import ExecutionReport, IntentState, fold
 from bot.journal import Journal
 from bot.journal.records import Kind, Prepared
-from bot.model import Caps, MarketStats, ProtectionTerms, Snapshot, StopRequest, Unknown, Usage
+from bot.model import (
+    Caps,
+    MarketStats,
+    ProtectionTerms,
+    Snapshot,
+    StopRequest,
+    Unknown,
+    Usage,
+    position_key,
+)
 from bot.planning.protection import episode_of
 from bot.record import LEDGER, RULES, remembered_ledger, remembered_rules
 from bot.risk.flows import SLACK, Flows, FlowState, explain, known_coins, moved_coins
@@ -20,6 +30,10 @@ from bot.risk.ledger import UnitLedger
 from bot.rules import RulesMemory
 
 log = structlog.get_logger(__name__)
+
+STOPS_LOOKED_AT = 10
+MAYBE = frozenset({IntentState.PREPARED, IntentState.UNKNOWN})
+"""States of a stop of which nobody knows whether it was placed."""
 
 LOG_SECONDS = 2.0
 """How long the wallet's log may take: a cycle must act on fresh data, with or without it."""
@@ -40,8 +54,9 @@ class Remembered(Struct, frozen=True):
 
     rules: RulesMemory
     ledger: UnitLedger | None
-    own_stops: dict[str, Decimal]
-    """Trigger of the stop that was placed last, by position key."""
+    own_stops: dict[str, tuple[Decimal, ...]]
+    """Triggers at which the guard's stop may rest, newest first, by position key: one, or those of requests
+    whose outcome is unknown before it."""
 
 
 class Facts(Struct, frozen=True):
@@ -59,7 +74,7 @@ def read_facts(
     remembered = known or Remembered(
         remembered_rules(journal.load_memory(account, RULES)),
         remembered_ledger(journal.load_memory(account, LEDGER)),
-        {key: trigger for key in positions if (trigger := last_stop(journal, account, key)) is not None},
+        {key: triggers for key in positions if (triggers := last_stops(journal, account, key))},
     )
     episodes = {one.episode for one in remembered.rules.standings if one.episode}
     return Facts(
@@ -69,16 +84,50 @@ def read_facts(
     )
 
 
-def last_stop(journal: Journal, account: str, key: str) -> Decimal | None:
-    """Return the trigger of the stop that the guard sent last for a position."""
+def last_stops(journal: Journal, account: str, key: str) -> tuple[Decimal, ...]:
+    """Return the triggers at which the guard's stop for a position may rest, newest first.
+
+    What the venue refused, or what never arrived, has moved no stop.
+    """
+    found: list[Decimal] = []
     entries = journal.entries(
-        kind=Kind.PREPARED, account=account, episode=episode_of(key), limit=1, newest=True
+        kind=Kind.PREPARED, account=account, episode=episode_of(key), limit=STOPS_LOOKED_AT, newest=True
     )
     for entry in entries:
         body = entry.record
-        if isinstance(body, Prepared) and isinstance(body.step.request, StopRequest):
-            return body.step.request.trigger_price
-    return None
+        if not isinstance(body, Prepared) or not isinstance(body.step.request, StopRequest):
+            continue
+        state = fold(journal.entries(intent=entry.intent)).state
+        if state is IntentState.REJECTED:
+            continue
+        found.append(body.step.request.trigger_price)
+        if state not in MAYBE:
+            break
+    return tuple(dict.fromkeys(found))
+
+
+def with_placed(
+    own_stops: dict[str, tuple[Decimal, ...]], report: ExecutionReport
+) -> dict[str, tuple[Decimal, ...]]:
+    """Add the stops that a report tells of."""
+    own = dict(own_stops)
+    for result in report.sent:
+        request = result.step.request
+        if not isinstance(request, StopRequest) or result.state is IntentState.REJECTED:
+            continue
+        key = position_key(request.symbol, request.position_side)
+        before = own.get(key, ()) if result.state in MAYBE else ()
+        own[key] = tuple(dict.fromkeys((request.trigger_price, *before)))[:STOPS_LOOKED_AT]
+    return own
+
+
+def own_stop(triggers: tuple[Decimal, ...], key: str, snapshot: Snapshot) -> Decimal:
+    """Return the trigger that rests now, or the newest where none does."""
+    position = snapshot.position(key)
+    resting = {stop.trigger_price for stop in snapshot.stops if position and stop.symbol == position.symbol}
+    if position is not None and isinstance(position.stop_price, Decimal):
+        resting.add(position.stop_price)
+    return next((trigger for trigger in triggers if trigger in resting), triggers[0])
 
 
 async def wallet_flows(gateway: Gateway, ledger: UnitLedger | None, snapshot: Snapshot) -> Flows:
@@ -132,7 +181,9 @@ def decision_input(
         max_age_seconds=terms.max_age_seconds,
         impact=terms.impact,
         steps_taken=facts.steps_taken,
-        own_stops=facts.remembered.own_stops,
+        own_stops={
+            key: own_stop(triggers, key, snapshot) for key, triggers in facts.remembered.own_stops.items()
+        },
         blocked=tuple(sorted(blocked)),
     )
 

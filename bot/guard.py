@@ -11,20 +11,43 @@ from bot.decision import Decision, DecisionInput, decide
 from bot.errors import ReefError
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
-from bot.execution import ExecutionReport, Executor, recover
-from bot.facts import GuardTerms, Remembered, decision_input, position_keys, read_facts, wallet_flows
+from bot.execution import ExecutionReport, Executor, IntentState, recover
+from bot.execution.gate import Barred
+from bot.execution.protection import unprotected
+from bot.facts import (
+    GuardTerms,
+    Remembered,
+    decision_input,
+    position_keys,
+    read_facts,
+    wallet_flows,
+    with_placed,
+)
 from bot.journal import Draft, JournalError, JournalWorker
 from bot.journal.records import Failure, Recovered
 from bot.market_stats import StatsKeeper
-from bot.model import Plan, Snapshot, State, Step, StepKind, StopRequest, position_key
+from bot.model import PartTimes, Snapshot, State, Step, StepKind, StopRequest, position_key
 from bot.record import Recorder
 from bot.rules import RuleSet
 
 log = structlog.get_logger(__name__)
 
+LONG_LIST = 3
+"""Before more orders than these, positions that have no stop get theirs."""
+
 
 class UnforeseenError(ReefError):
     """A defect: something failed that nobody had thought of. The account begins again from its journal."""
+
+
+class OldViewError(ReefError):
+    """The venue showed a state of the account that is older than the one it showed before."""
+
+    def __init__(self, account: str, part: str, before: datetime, now: datetime) -> None:
+        super().__init__(
+            f"account {account}: the venue answered with {part} of {now:%H:%M:%S.%f} UTC, after those of "
+            f"{before:%H:%M:%S.%f} UTC had been seen. Nothing is decided on an old view; it is read again."
+        )
 
 
 class CycleReport(Struct, frozen=True):
@@ -63,7 +86,9 @@ class Guard:
         self._terms = terms
         self._recorder = Recorder(self.account, rules, armed=executor.armed)
         self._remembered: Remembered | None = None
-        self._recovered = False
+        self._recovered: Recovered | None = None
+        self._seen: Snapshot | None = None
+        self._stops_hang = False
         self._unverified: tuple[ExecutionReport, Snapshot] | None = None
         self._failure = ""
         self._crash = ""
@@ -86,7 +111,7 @@ class Guard:
         """Compare venue and journal again, as at start-up; None where it could not be done."""
         async with self._turn:
             try:
-                return await self._reconcile(await self.gateway.snapshot())
+                return await self._reconcile(await self._observe())
             except ReefError as error:
                 await self._failed(error)
                 return None
@@ -102,7 +127,7 @@ class Guard:
         """Forget what is only in memory: the next cycle loads, observes and reconciles as at start-up."""
         self._remembered = None
         self._unverified = None
-        self._recovered = False
+        self._recovered = None
         self._recorder.forget()
         self._crash = reason
 
@@ -114,22 +139,45 @@ class Guard:
             await self.gateway.close()
 
     async def _cycle(self) -> CycleReport:
-        snapshot = await self.gateway.snapshot()
+        if self._recovered is not None:
+            await self.executor.settle_orders()
+        snapshot = await self._observe()
         self._held = tuple(sorted({position.symbol for position in snapshot.positions}))
         await self._settle(snapshot)
         given = await self._input(snapshot)
         made = decide(given, self._rules)
-        await self._record(given, made)
+        barred = await self.executor.barred() if made.plan.steps or made.plan.halt else None
+        await self._record(given, made, barred)
         self._tell(given, made)
-        execution = await self._act(made, snapshot)
+        execution = await self._act(made, snapshot, barred)
         self._failure = self._owned = ""
         return CycleReport(self.account, given.at, snapshot, made, execution, "")
 
+    async def _observe(self) -> Snapshot:
+        """Read the account; raises `GatewayError`, and `OldViewError` for a view older than the last one.
+
+        The last one counts for as long as data may be used at all, and where the guard's clock was not set
+        back meanwhile; beyond that, ages are judged by the planner.
+        """
+        snapshot, last = await self.gateway.snapshot(), self._seen
+        if last is not None:
+            since = (snapshot.taken_at - last.taken_at).total_seconds()
+            if 0 <= since <= self._terms.max_age_seconds:
+                self._refuse_older(last.times, snapshot.times)
+        self._seen = snapshot
+        return snapshot
+
+    def _refuse_older(self, last: PartTimes, times: PartTimes) -> None:
+        if times.positions < last.positions:
+            raise OldViewError(self.account, "positions", last.positions, times.positions)
+        if times.balance < last.balance:
+            raise OldViewError(self.account, "a balance", last.balance, times.balance)
+
     async def _settle(self, snapshot: Snapshot) -> None:
-        if not self._recovered:
+        if self._recovered is None:
             await self._reconcile(snapshot)
             return
-        await self.executor.settle(snapshot)
+        await self.executor.compare(snapshot)
         if self._unverified is not None:
             report, before = self._unverified
             self._unverified = None
@@ -137,10 +185,10 @@ class Guard:
         await self.executor.verify_protection(snapshot)
 
     async def _reconcile(self, snapshot: Snapshot) -> Recovered:
-        found = await recover(self.executor, snapshot)
-        if not self._recovered:
+        found = await recover(self.executor, snapshot, known=self._recovered)
+        if self._recovered is None:
             log.info("reconciled", account=self.account, settled=len(found.settled), open=len(found.open))
-        self._recovered = True
+        self._recovered = found
         return found
 
     async def _input(self, snapshot: Snapshot) -> DecisionInput:
@@ -148,12 +196,13 @@ class Guard:
         facts = await self._worker.call(
             read_facts, self._worker.journal, self.account, position_keys(snapshot), now, self._remembered
         )
+        self._remembered = facts.remembered
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
         return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked)
 
-    async def _record(self, given: DecisionInput, made: Decision) -> None:
-        record = self._recorder.decided(given, made)
+    async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
+        record = self._recorder.decided(given, made, sends=self._sends(made, barred))
         if not record.empty:
             try:
                 await self._worker.call(
@@ -162,30 +211,44 @@ class Guard:
             except ReefError:
                 self._recorder.forget()
                 raise
-        self._remembered = Remembered(made.evaluation.memory, made.ledger, given.own_stops)
+        own = self._remembered.own_stops if self._remembered else {}
+        self._remembered = Remembered(made.evaluation.memory, made.ledger, own)
 
-    async def _act(self, made: Decision, snapshot: Snapshot) -> ExecutionReport | None:
-        """Trim first, then protect what is left; a failed write stops both."""
+    def _sends(self, made: Decision, barred: Barred | None) -> bool:
+        """Whether something may leave for the venue: then its decision must be on record."""
+        kinds = {step.kind for step in made.plan.steps}
+        return self.executor.armed and bool(kinds if barred is None else kinds & {StepKind.PROTECT})
+
+    async def _act(self, made: Decision, snapshot: Snapshot, barred: Barred | None) -> ExecutionReport | None:
+        """Trim first, then protect what is left; a failed write stops both.
+
+        Before a long list of orders come the stops of positions that have none, unless stops were not
+        answered in the last cycle: orders must not wait for them again.
+        """
         plan = made.plan
         stops = tuple(step for step in plan.steps if step.kind is StepKind.PROTECT)
+        orders = tuple(step for step in plan.steps if step.kind is not StepKind.PROTECT)
+        first: tuple[Step, ...] = ()
+        if len(orders) > LONG_LIST and barred is None and not self._stops_hang:
+            bare = unprotected(snapshot)
+            first = tuple(step for step in stops if _key(step) in bare)
+        await self._protect(first, snapshot)
         acted: ExecutionReport | None = None
-        if len(stops) < len(plan.steps) or plan.halt:
-            orders = tuple(step for step in plan.steps if step.kind is not StepKind.PROTECT)
-            acted = await self.executor.carry_out(_only(plan, orders), snapshot)
+        if orders or plan.halt:
+            only = structs.replace(plan, steps=orders)
+            age = self._terms.max_age_seconds
+            acted = await self.executor.carry_out(only, snapshot, barred=barred, max_age_seconds=age)
             self._unverified = (acted, snapshot)
-        if stops:
-            await self._protect(stops, snapshot)
+        await self._protect(tuple(step for step in stops if step not in first), snapshot)
         return acted
 
     async def _protect(self, stops: tuple[Step, ...], snapshot: Snapshot) -> None:
+        if not stops:
+            return
         report = await self.executor.protect(stops, snapshot)
+        self._stops_hang = any(result.state is IntentState.UNKNOWN for result in report.results)
         if self._remembered is not None:
-            placed = {
-                position_key(request.symbol, request.position_side): request.trigger_price
-                for result in report.sent
-                if isinstance(request := result.step.request, StopRequest)
-            }
-            own = {**self._remembered.own_stops, **placed}
+            own = with_placed(self._remembered.own_stops, report)
             self._remembered = structs.replace(self._remembered, own_stops=own)
 
     async def _failed(self, error: ReefError) -> CycleReport:
@@ -249,5 +312,6 @@ class Guard:
             )
 
 
-def _only(plan: Plan, steps: tuple[Step, ...]) -> Plan:
-    return structs.replace(plan, steps=steps)
+def _key(step: Step) -> str:
+    request = step.request
+    return position_key(request.symbol, request.position_side) if isinstance(request, StopRequest) else ""

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -10,7 +11,7 @@ from bot.decision import Decision, DecisionInput
 from bot.journal import Draft, blob_digest
 from bot.journal.records import Decision as DecisionRecord
 from bot.journal.records import DifferencesSeen, FindingChanged, canonical
-from bot.model import Difference, Finding, Number, State, Target
+from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target
 from bot.risk.ledger import UnitLedger
 from bot.risk.metrics import measure
 from bot.rules import RuleSet, RulesMemory
@@ -19,6 +20,11 @@ RULES, LEDGER, STATUS = "rules", "ledger", "status"
 """Names under which an account's state is remembered."""
 STATUS_EVERY = timedelta(seconds=5)
 """A cycle that changed nothing writes its status this often."""
+
+
+Shape: TypeAlias = tuple[frozenset[tuple[str, ...]], tuple[str, ...]]
+"""What a plan does: kind, rule, symbol and client id of its steps, and the episodes that halt."""
+EMPTY: Shape = (frozenset(), ())
 
 
 class Status(Struct, frozen=True):
@@ -58,20 +64,26 @@ class Recorder:
         self._rules = rules
         self._rules_digest = blob_digest(rules.text.encode())
         self._refusals: frozenset[tuple[str, str, str]] = frozenset()
+        self._shape: Shape | None = None
         self._differences: frozenset[tuple[Target, str]] = frozenset()
         self._rules_written: RulesMemory | None = None
         self._ledger_written: UnitLedger | None = None
         self._status_at: datetime | None = None
 
-    def decided(self, given: DecisionInput, made: Decision) -> Record:
-        """Turn a decision into what must be written before it is carried out."""
+    def decided(self, given: DecisionInput, made: Decision, *, sends: bool) -> Record:
+        """Turn a decision into what must be written before it is carried out.
+
+        What `sends` something is always written. While nothing is sent, a decision that says the same as
+        the one before is not written again.
+        """
         changes = self._finding_changes(given, made)
         differences = self._new_differences(made.differences)
         drafts: list[Draft] = [*changes]
         if differences:
             drafts.append(self._draft(given.at, DifferencesSeen(differences)))
         blobs: tuple[bytes, ...] = ()
-        if changes or made.plan.steps or made.plan.halt or self._new_refusals(made):
+        says_more = self._new_refusals(made) | self._new_shape(made.plan)
+        if sends or changes or says_more:
             body = canonical(given)
             blobs = (body, self._rules.text.encode())
             drafts.append(self._decision(given, made, blob_digest(body)))
@@ -121,6 +133,11 @@ class Recorder:
         self._refusals = keys
         return new
 
+    def _new_shape(self, plan: Plan) -> bool:
+        """Whether a plan says something that the last one did not; saying nothing is no news."""
+        before, self._shape = self._shape, shape_of(plan)
+        return self._shape not in (before, EMPTY)
+
     def _memory(self, given: DecisionInput, made: Decision) -> dict[tuple[str, str], str | None]:
         """Return what must be remembered now. Where only time and unit value moved on, the ledger waits for
         the next status: what it would lose in a crash is read again from the venue."""
@@ -159,10 +176,21 @@ class Recorder:
     def forget(self) -> None:
         """Take nothing as written, after a write that failed: the next cycle writes it all again."""
         self._refusals = frozenset()
+        self._shape = None
         self._differences = frozenset()
         self._rules_written = None
         self._ledger_written = None
         self._status_at = None
+
+
+def shape_of(plan: Plan) -> Shape:
+    """Return what a plan does. A stop that only follows the price stays the same stop."""
+    steps = frozenset(
+        (step.kind, step.rule, step.request.symbol)
+        + ((step.episode,) if step.kind is StepKind.PROTECT else (step.request.client_order_id,))
+        for step in plan.steps
+    )
+    return steps, plan.halt_episodes
 
 
 def _same_units(ledger: UnitLedger | None, written: UnitLedger | None) -> bool:

@@ -1,5 +1,7 @@
 """Start-up: what was left open is settled before anything may be traded."""
 
+from msgspec.structs import replace
+
 from bot.execution.executor import Executor
 from bot.execution.protection import orphan_stops, unprotected
 from bot.journal import Draft, Journal
@@ -12,11 +14,14 @@ OWN_PREFIX = "reef"
 ADOPTED = "it carries the guard's prefix, and the journal did not know it"
 
 
-async def recover(executor: Executor, snapshot: Snapshot, *, own_prefix: str = OWN_PREFIX) -> Recovered:
+async def recover(
+    executor: Executor, snapshot: Snapshot, *, own_prefix: str = OWN_PREFIX, known: Recovered | None = None
+) -> Recovered:
     """Settle open intents, adopt orders of the guard that the journal lacks, list what is unprotected.
 
-    All of it is recorded; recovering again finds the same and changes nothing. Intents that stay open block
-    their symbols until a later cycle settles them. Raises `JournalError`.
+    All of it is recorded, but for a round that finds nothing but what is `known` from the one before;
+    recovering again finds the same and changes nothing. Intents that stay open block their symbols until a
+    later cycle settles them. Raises `JournalError`.
     """
     last = await executor.settle(snapshot)
     ended = last.ended
@@ -36,8 +41,15 @@ async def recover(executor: Executor, snapshot: Snapshot, *, own_prefix: str = O
     )
     now = executor.clock.now()
     drafts = [Draft(now, account, Adopted(order, ADOPTED), intent=order.client_order_id) for order in adopted]
-    await executor.worker.call(journal.append, [*drafts, Draft(now, account, recovered)])
+    if known is None or _standing(recovered) != _standing(known) or ended or adopted:
+        drafts.append(Draft(now, account, recovered))
+        await executor.worker.call(journal.append, drafts)
     return recovered
+
+
+def _standing(recovered: Recovered) -> Recovered:
+    """What does not happen once but lasts."""
+    return replace(recovered, settled=(), adopted=())
 
 
 def _strangers(journal: Journal, account: str, snapshot: Snapshot, own_prefix: str) -> tuple[Order, ...]:
