@@ -9,6 +9,14 @@ from pathlib import Path
 from msgspec import Struct
 
 
+class Missed(Exception):  # noqa: N818, a finding more than an error
+    """A figure that is past what was wanted."""
+
+    def __init__(self, lines: list[str], wanted: str) -> None:
+        super().__init__(wanted)
+        self.lines = lines
+
+
 class Sample(Struct, frozen=True):
     """One run, in seconds."""
 

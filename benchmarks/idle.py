@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.figures import Missed
 from benchmarks.venue import KEY, SECRET, venue
 
 CONFIG = """mode: observe
@@ -20,6 +21,7 @@ accounts:
   - {{name: bench, venue: bybit, rules: balanced}}
 """
 SECONDS = 20
+MOST_MIB = 170
 
 
 def run() -> list[str]:
@@ -40,7 +42,8 @@ def run() -> list[str]:
                 cpu = process.cpu_times()
             finally:
                 daemon.terminate()
-    share = (cpu.user + cpu.system) / SECONDS
-    return [
-        f"daemon, 20 positions, one poll a second: {highest / 2**20:.0f} MiB resident, {share:.1%} of a core"
-    ]
+    share, resident = (cpu.user + cpu.system) / SECONDS, highest / 2**20
+    lines = [f"daemon, 20 positions, a poll a second: {resident:.0f} MiB resident, {share:.1%} of a core"]
+    if resident > MOST_MIB:
+        raise Missed(lines, f"at most {MOST_MIB} MiB were wanted")
+    return lines

@@ -108,10 +108,6 @@ class Journal:
             raise
         return head
 
-    def save_memory(self, account: str, name: str, body: str | None, at: datetime) -> None:
-        """Remember a JSON text under a name, or forget it where `body` is None."""
-        self.append((), {(account, name): body}, at=at)
-
     def load_memory(self, account: str, name: str) -> str | None:
         """Return the JSON text remembered under a name, None where there is none."""
         with self._reading():

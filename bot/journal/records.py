@@ -220,8 +220,6 @@ class Command(StrEnum):
 
     HALT = "halt"
     RESUME = "resume"
-    SILENCE = "silence"
-    APPROVE = "approve"
     ABANDON = "abandon"
 
 

@@ -63,7 +63,6 @@ from bot.model.unknown import (
     Figure,
     Number,
     Unknown,
-    first_unknown,
 )
 
 __all__ = [
@@ -118,6 +117,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "WalletChange",
-    "first_unknown",
     "position_key",
 ]

@@ -1,7 +1,7 @@
 """What cannot be known is a value of its own, never zero, never an empty list."""
 
 from decimal import Decimal
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -20,13 +20,3 @@ Figure: TypeAlias = Decimal | Unknown
 
 Number: TypeAlias = float | Unknown
 """A figure inside risk mathematics."""
-
-T = TypeVar("T")
-
-
-def first_unknown(*values: object) -> Unknown | None:
-    """Return the first unknown among `values`, or None when all are known."""
-    for value in values:
-        if isinstance(value, Unknown):
-            return value
-    return None

@@ -14,8 +14,6 @@ class VenueTerms(Struct, frozen=True):
     """Whether a partial close of an isolated position frees its margin pro rata."""
     balance_includes_isolated: bool
     """Whether the account's margin balance and maintenance margin count isolated positions too."""
-    option_credit: float = 0.0
-    """Share of the value of long options that counts as margin balance in cross margin."""
 
 
 VENUE_TERMS: dict[str, VenueTerms] = {

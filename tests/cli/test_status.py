@@ -26,7 +26,7 @@ def change_status(path: Path, **changes: object) -> None:
         status = remembered_status(journal.load_memory("main", STATUS))
         assert isinstance(status, Status)
         changed = msgspec.structs.replace(status, **{"at": datetime.now(UTC), **changes})
-        journal.save_memory("main", STATUS, canonical(changed).decode(), datetime.now(UTC))
+        journal.append((), {("main", STATUS): canonical(changed).decode()}, at=datetime.now(UTC))
 
 
 @pytest.fixture

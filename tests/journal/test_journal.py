@@ -112,13 +112,13 @@ def test_the_database_itself_refuses_changes(journal: Journal) -> None:
 
 def test_memory_changes_and_is_forgotten(journal: Journal) -> None:
     journal.append([stopped()], {("main", "rules"): '{"a":1}', ("main", "ledger"): "{}"})
-    journal.save_memory("main", "rules", '{"a":2}', START)
+    journal.append((), {("main", "rules"): '{"a":2}'}, at=START)
     assert journal.load_memory("main", "rules") == '{"a":2}'
     assert journal.load_memory("other", "rules") is None
-    journal.save_memory("another", "rules", "{}", START)
-    journal.save_memory("", "halt", "{}", START)
+    journal.append((), {("another", "rules"): "{}"}, at=START)
+    journal.append((), {("", "halt"): "{}"}, at=START)
     assert journal.accounts() == ("another", "main")
-    journal.save_memory("main", "rules", None, START)
+    journal.append((), {("main", "rules"): None}, at=START)
     assert journal.load_memory("main", "rules") is None
     assert journal.head().seq == 1
     with pytest.raises(ValueError, match="needs a time"):

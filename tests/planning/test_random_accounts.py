@@ -15,7 +15,6 @@ from bot.planning.request import PlanRequest, watch_of
 from tests.planning.build import KEPT, RELEASED, context, demand, measured, opened, random_account, request
 
 QUICK = settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-FEW = settings(QUICK, max_examples=150)
 
 ACCOUNT_METRICS = (
     "account.leverage",

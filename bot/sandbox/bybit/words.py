@@ -2,7 +2,6 @@
 
 from bot.sandbox.engine.types import (
     CancelCause,
-    CandleKind,
     ExecutionKind,
     Leg,
     LogKind,
@@ -111,12 +110,6 @@ REJECT_WORDS = {
     CancelCause.POSITION_CLOSED: "EC_PerCancelRequest",
     CancelCause.INSUFFICIENT_MARGIN: "EC_NotEnoughBalance",
     CancelCause.LIQUIDATION: "EC_PerCancelRequest",
-}
-
-CANDLE_PATHS = {
-    "/v5/market/kline": CandleKind.LAST,
-    "/v5/market/mark-price-kline": CandleKind.MARK,
-    "/v5/market/index-price-kline": CandleKind.INDEX,
 }
 
 INTERVALS_MS = {
