@@ -80,7 +80,8 @@ def _(body: r.Outcome) -> str:
 def _standing(body: r.Standing) -> str:
     filled = f", {body.filled} filled at {price(body.average_price)}" if body.filled else ""
     fee = f", fee {number(body.fee, 4)}" if body.fee else ""
-    return f"{body.state.value}{filled}{fee}: {body.evidence}"
+    done = body.state is r.IntentState.FILLED and not body.filled  # a stop that rests, an order that is gone
+    return f"{'done' if done else body.state.value}{filled}{fee}: {body.evidence}"
 
 
 @line.register

@@ -1,6 +1,9 @@
 """The last page: who was liquidated, what each action cost and saved, and where the record is."""
 
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -94,5 +97,13 @@ def _record(score: Score) -> Iterator[Text]:
     else:
         yield Text(f"         NOT SOUND: {verified.problems[0].what}", style="bold red")
     yield Text("Go on with:", style="bold")
-    for command in ("reef journal verify", "reef journal", f"reef explain {episode}"):
-        yield Text(f"  {command} --journal {path}")
+    for command in ("journal verify", "journal", f"explain {episode}"):
+        yield Text(f"  {_reef()} {command} --journal {path}")
+
+
+def _reef() -> str:
+    """Return the command as it can be typed here: the virtual environment may not be on the path."""
+    if shutil.which("reef"):
+        return "reef"
+    beside = Path(sys.executable).with_name("reef")
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)

@@ -19,7 +19,7 @@ from bot.demo.score import Score, score
 from bot.demo.track import Track
 from bot.demo.venue import Venue, VenueState, venue_symbol
 from bot.demo.watch import Lines, Picture, Scene, Watch
-from bot.journal import JournalError, verify
+from bot.journal import JournalError, open_journal, verify
 
 JOURNAL = "reef.sqlite"
 READY_WITHIN_S = 30.0
@@ -77,6 +77,7 @@ def run(options: DemoOptions, console: Console) -> Score:
         final = stage.venue.state() if state.over else state
         stage.chronicle.update()
         deeds = stage.chronicle.deeds
+    _gather(folder / JOURNAL)
     return score(
         seed=options.seed,
         journal=str(folder / JOURNAL),
@@ -173,6 +174,12 @@ def _end(stage: Stage) -> None:
     code = stage.daemon.stop()
     if code != 0:
         raise DemoError(f"the daemon ended with exit code {code}.\n{stage.daemon.tail()}")
+
+
+def _gather(journal: Path) -> None:
+    """Fold the write-ahead log, which the demo's own reading kept open, into the file that is named."""
+    with open_journal(journal, create=False):
+        pass
 
 
 @contextmanager
