@@ -38,6 +38,7 @@ app.add_typer(journal.app, name="journal")
 app.command("explain")(explain.explain)
 app.command("halt")(control.halt_command)
 app.command("resume")(control.resume_command)
+app.command("abandon")(control.abandon_command)
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -1,4 +1,4 @@
-"""`reef halt` and `reef resume`: the operator's word, through the journal, on a running daemon."""
+"""`reef halt`, `resume` and `abandon`: the operator's word, through the journal, on a running daemon."""
 
 import getpass
 import os
@@ -18,11 +18,13 @@ from bot.cli.options import (
 )
 from bot.cli.output import print_json, say
 from bot.clock import SystemClock
+from bot.documents import nearest_hint
 from bot.errors import MisuseError
-from bot.execution import halt, resume
-from bot.journal import open_journal
+from bot.execution import NothingOpenError, abandon, halt, resume
+from bot.journal import Journal, open_journal
 
 Why = Annotated[str, typer.Option("--why", help="The reason, for the record.")]
+Intent = Annotated[str, typer.Argument(metavar="INTENT", help="The intent's client order id.")]
 
 
 def halt_command(
@@ -78,6 +80,39 @@ def resume_command(
         say(f"There was no halt of {name or 'all accounts'} to lift; `reef status` tells which there are.")
     if not lifted:
         raise typer.Exit(1)
+
+
+def abandon_command(
+    intent: Intent,
+    why: Why,
+    config: Config = DEFAULT_CONFIG,
+    journal: JournalPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give up an intent whose outcome the venue does not tell: its symbol takes orders again.
+
+    Nothing is sent or cancelled by it, and the venue is not asked again. Look at the venue first: if the
+    order still rests there, or comes through later, it trades all the same, and the guard may have sold that
+    size again by then; it shows in the position only. `reef journal` lists intents.
+
+    Example: reef abandon reef-3f9a1c --why "support says that it never arrived"
+    """
+    reason = stated(why)
+    with open_journal(journal_path(journal, config), create=False) as opened:
+        try:
+            abandon(opened, intent, who=operator(), why=reason, at=SystemClock().now())
+        except NothingOpenError as error:
+            raise MisuseError(f"{error} {_open_intents(opened, intent)}") from error
+    if as_json:
+        print_json({"abandoned": intent, "why": reason})
+        return
+    say(f"Abandoned {intent}: {reason}.")
+    say("Its symbol takes orders again from the next cycle on. What became of it at the venue is not known.")
+
+
+def _open_intents(opened: Journal, intent: str) -> str:
+    names = [entries[0].intent for name in opened.accounts() for entries in opened.open_intents(name)]
+    return f"Open now: {nearest_hint(intent, names)}" if names else "No intent is open."
 
 
 def stated(why: str) -> str:
