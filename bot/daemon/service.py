@@ -48,7 +48,9 @@ class Service:
         self._worker = worker
         self._clock = clock
         self._terms = terms
-        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
+        # However late a job is, it runs: a busy machine must not skip the cycles of its accounts.
+        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
         self._scheduler.add_listener(self._job_failed, EVENT_JOB_ERROR)
         self._stop = asyncio.Event()
         self._reason = ""

@@ -53,6 +53,16 @@ async def test_polls_reconciles_and_ends(tmp_path: Path) -> None:
     assert kinds[-1] == Kind.STOPPED
 
 
+async def test_a_job_that_is_late_is_not_skipped(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        service = service_of(it)
+        ran = asyncio.create_task(service.run())
+        await until(lambda: service._scheduler.get_jobs())
+        assert {job.misfire_grace_time for job in service._scheduler.get_jobs()} == {None}
+        service.stop("enough")
+        await asyncio.wait_for(ran, 10)
+
+
 async def test_a_job_that_failed_unforeseen_begins_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
