@@ -11,7 +11,7 @@ from bot.clock import Clock
 from bot.exchange.answers import NO_PROOF, NOT_SENT, failed, judge
 from bot.exchange.catalog import Catalog
 from bot.exchange.errors import GatewayError
-from bot.exchange.failures import VENUE_FAILURES, AnsweredError, NotSentError
+from bot.exchange.failures import VENUE_FAILURES, AnsweredError, MalformedDataError, NotSentError
 from bot.exchange.parts import Profile, Terms
 from bot.exchange.patience import Patience
 from bot.exchange.reading import Reads
@@ -34,6 +34,9 @@ from bot.model import (
 )
 
 TERMS_MAX_AGE = timedelta(minutes=5)
+TERMS_RETRY = timedelta(seconds=30)
+TERMS_KEPT = timedelta(hours=1)
+"""For so long margin mode and fees serve on while they cannot be read."""
 WAITING = "waiting"
 """Code of a poll that was not sent because the venue asked for fewer requests."""
 
@@ -65,7 +68,7 @@ class CcxtGateway:
         self._patience = Patience()
         self._venue_clock = VenueClock(venue, self._reads, clock)
         self._terms: Terms | None = None
-        self._terms_at: datetime | None = None
+        self._terms_at = self._terms_due = clock.now()
         self._watched: frozenset[str] = frozenset()
 
     @property
@@ -128,10 +131,22 @@ class CcxtGateway:
         return holdings, terms
 
     async def _current_terms(self) -> Terms:
+        """Read margin mode and fees where it is due; those that are known serve on while they cannot be read.
+
+        An answer that cannot be understood is another matter: it may tell of a new margin mode.
+        """
         now = self._clock.now()
-        if self._terms is None or self._terms_at is None or now - self._terms_at >= TERMS_MAX_AGE:
+        if self._terms is not None and now < self._terms_due:
+            return self._terms
+        try:
             self._terms = await self._venue.terms(self._reads, self._terms)
-            self._terms_at = now
+        except GatewayError as error:
+            unclear = error.code == MalformedDataError.__name__
+            if self._terms is None or unclear or now - self._terms_at >= TERMS_KEPT:
+                raise
+            self._terms_due = now + TERMS_RETRY
+            return self._terms
+        self._terms_at, self._terms_due = now, now + TERMS_MAX_AGE
         return self._terms
 
     async def positions(self, symbol: str) -> tuple[Position, ...]:

@@ -164,6 +164,32 @@ async def test_old_lists_stay_in_use_while_renewing_fails(venue: StubVenue) -> N
     await guarded.close()
 
 
+async def test_known_terms_serve_on_for_an_hour(venue: StubVenue) -> None:
+    clock = VirtualClock(NOW)
+    guarded = gateway(venue, clock)
+    venue.set(POSITIONS, listed(position()))
+    before = await guarded.snapshot()
+    fine = venue.answers["/v5/account/info"]
+    venue.set("/v5/account/info", (502, "<html>"))
+    clock.advance(timedelta(minutes=6).total_seconds())
+    for _ in range(3):
+        assert (await guarded.snapshot()).positions == before.positions
+    assert len(venue.paths("/v5/account/info")) == 2
+    clock.advance(31)
+    await guarded.snapshot()
+    assert len(venue.paths("/v5/account/info")) == 3
+    clock.advance(timedelta(hours=1).total_seconds())
+    with pytest.raises(GatewayError, match="502"):
+        await guarded.snapshot()
+    venue.answers["/v5/account/info"] = fine
+    await guarded.snapshot()
+    clock.advance(timedelta(minutes=6).total_seconds())
+    venue.set("/v5/account/info", envelope({"marginMode": "NEW_MARGIN"}))
+    with pytest.raises(GatewayError, match="NEW_MARGIN"):
+        await guarded.snapshot()
+    await guarded.close()
+
+
 async def test_fees_of_the_account_are_used(venue: StubVenue) -> None:
     clock = VirtualClock(NOW)
     guarded = gateway(venue, clock)
