@@ -192,6 +192,6 @@ def resting_stop(position: Position, snapshot: Snapshot) -> Decimal | None:
         return position.stop_price
     for stop in snapshot.stops:
         same = stop.symbol == position.symbol and stop.position_index == position.position_index
-        if same and stop.attached:
+        if same and stop.stop_loss:
             return stop.trigger_price
     return None

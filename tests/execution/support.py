@@ -83,6 +83,7 @@ def order(
         attached=attached,
         position_index=0,
         created_at=START,
+        stop_loss=attached,
     )
 
 

@@ -53,6 +53,10 @@ async def test_the_list_of_stops_counts_too_and_unknown_is_not_absent(gateway: F
     gateway.held[LONG] = replace(gateway.held[LONG], stop_price=Unknown("the field was empty"))
     (first, _) = read_back(await gateway.snapshot(), {})
     assert (first.shelter, first.note) == (Shelter.UNKNOWN, "the field was empty")
+    take_profit = replace(order("s2", attached=True), stop_loss=False)
+    gateway.stops.append(take_profit)
+    (first, _) = read_back(await gateway.snapshot(), {})
+    assert first.shelter is Shelter.UNKNOWN
     gateway.stops.extend([order("s0", symbol="SOL/USDT:USDT", attached=True), order("s1", attached=True)])
     bare = replace(await gateway.snapshot(), markets={})
     (first, _) = read_back(bare, {LONG: Decimal(85000)})
