@@ -7,7 +7,7 @@ from msgspec import Struct
 import bot
 from bot.clock import Clock
 from bot.daemon.service import Service, ServiceTerms
-from bot.documents import Mistake, MistakesError
+from bot.documents import MistakesError
 from bot.exchange.factory import make_gateway
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.transport import Transport
@@ -16,7 +16,7 @@ from bot.facts import GuardTerms
 from bot.guard import Guard
 from bot.journal import Journal, JournalWorker
 from bot.market_stats import StatsKeeper
-from bot.rules import RuleSet, load_rules, rules_path
+from bot.rules import Names, RuleSet, load_choices
 from bot.settings import AccountSettings, Settings
 
 REFERENCE = "BTC"
@@ -33,17 +33,12 @@ class Prepared(Struct, frozen=True):
 
 def prepare(settings: Settings) -> Prepared:
     """Load the rules of every account; raises `MistakesError` with all mistakes of all files."""
-    base = settings.path.parent
-    loaded: dict[str, RuleSet] = {}
-    mistakes: list[Mistake] = []
-    for choice in dict.fromkeys(account.rules for account in settings.accounts):
-        try:
-            loaded[choice] = load_rules(rules_path(choice, base))
-        except MistakesError as error:
-            mistakes += error.mistakes
+    accounts = settings.accounts
+    names = Names(tuple(one.name for one in accounts), tuple({one.venue: None for one in accounts}))
+    loaded, mistakes = load_choices((one.rules for one in accounts), settings.path.parent, names)
     if mistakes:
         raise MistakesError(mistakes)
-    return Prepared(settings, {account.name: loaded[account.rules] for account in settings.accounts})
+    return Prepared(settings, {one.name: loaded[one.rules] for one in accounts})
 
 
 def gateway_of(

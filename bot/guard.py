@@ -26,9 +26,19 @@ from bot.facts import (
 from bot.journal import Draft, JournalError, JournalWorker
 from bot.journal.records import Failure, Recovered
 from bot.market_stats import StatsKeeper
-from bot.model import PartTimes, Snapshot, State, Step, StepKind, StopRequest, position_key
+from bot.model import (
+    Difference,
+    PartTimes,
+    Snapshot,
+    State,
+    Step,
+    StepKind,
+    StopRequest,
+    Target,
+    position_key,
+)
 from bot.record import Recorder
-from bot.rules import RuleSet
+from bot.rules import RuleSet, unknown_symbols
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +107,7 @@ class Guard:
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
         self._looked = False
+        self._apart: frozenset[tuple[Target, str]] = frozenset()
 
     async def cycle(self) -> CycleReport:
         """Run one cycle. Failures that Reef foresaw are recorded and reported, never raised."""
@@ -274,7 +285,9 @@ class Guard:
             body = Failure(call=error.call, verdict=error.verdict, code=error.code, message=str(error))
         try:
             await self._worker.call(
-                self._worker.journal.append, (Draft(at=now, account=self.account, body=body),)
+                self._worker.journal.append,
+                (Draft(at=now, account=self.account, body=body),),
+                self._recorder.failed(str(error), now),
             )
         except JournalError as unwritten:
             log.error("the failure could not be recorded either", account=self.account, error=str(unwritten))
@@ -292,6 +305,8 @@ class Guard:
                 fires=sorted({demand.rule for demand in made.evaluation.demands}),
                 steps=len(made.plan.steps),
             )
+            self._tell_unknown_symbols(given.snapshot)
+        self._tell_differences(made.differences)
         changed = made.evaluation.memory is not given.memory
         before = {(one.rule, one.target): one.state for one in given.memory.standings if changed}
         for finding in made.evaluation.findings if changed else ():
@@ -310,6 +325,26 @@ class Guard:
             log.info(
                 "step", armed=self.executor.armed, kind=step.kind.value, rule=step.rule, reason=step.reason
             )
+
+    def _tell_unknown_symbols(self, snapshot: Snapshot) -> None:
+        symbols = self.gateway.market_symbols() | {position.symbol for position in snapshot.positions}
+        for one in unknown_symbols(self._rules, self.account, self.gateway.venue, symbols):
+            log.warning("rule names no market", account=self.account, **structs.asdict(one))
+
+    def _tell_differences(self, differences: tuple[Difference, ...]) -> None:
+        """Log figures that newly differ from the venue's."""
+        before, self._apart = self._apart, frozenset((one.target, one.figure) for one in differences)
+        for one in differences:
+            if (one.target, one.figure) not in before:
+                log.warning(
+                    "recomputed figure differs from the venue's",
+                    account=self.account,
+                    target=one.target.text,
+                    figure=one.figure,
+                    ours=one.ours,
+                    venue=one.venue,
+                    share=one.share,
+                )
 
 
 def _key(step: Step) -> str:

@@ -19,9 +19,9 @@ from bot.facts import (
 from bot.journal import Journal
 from bot.market_stats import StatsKeeper
 from bot.model import Number, Snapshot, Usage
-from bot.outlook import RuleOutlook, outlook
+from bot.outlook import IdleRule, RuleOutlook, idle_rules, outlook
 from bot.risk.metrics import METRICS, Scope, measure
-from bot.rules import RuleSet, RulesMemory
+from bot.rules import RuleSet, RulesMemory, UnknownSymbol, unknown_symbols
 
 NOTHING_KNOWN = Facts(Remembered(RulesMemory(), None, {}), Usage(0, Decimal(0), Decimal(0)), {})
 """Where there is no journal yet."""
@@ -36,6 +36,10 @@ class Inspection(Struct, frozen=True):
     rules: tuple[RuleOutlook, ...]
     metrics: dict[str, Number]
     """Every account metric that needs no parameters of a rule."""
+    idle: tuple[IdleRule, ...] = ()
+    """Rules that apply to nothing now."""
+    unknown_symbols: tuple[UnknownSymbol, ...] = ()
+    """Symbols in rules that no market of the venue has: perhaps misspelt."""
 
 
 async def inspect(
@@ -55,7 +59,16 @@ async def inspect(
         facts = read_facts(journal, gateway.account, position_keys(snapshot), now)
     flows = await wallet_flows(gateway, facts.remembered.ledger, snapshot)
     made = decide(decision_input(snapshot, stats.stats, facts, flows, terms, now), rules)
-    return Inspection(gateway.account, snapshot, made, outlook(made, rules), account_metrics(made))
+    symbols = gateway.market_symbols() | {position.symbol for position in snapshot.positions}
+    return Inspection(
+        account=gateway.account,
+        snapshot=snapshot,
+        decision=made,
+        rules=outlook(made, rules),
+        idle=idle_rules(made, rules),
+        unknown_symbols=unknown_symbols(rules, gateway.account, gateway.venue, symbols),
+        metrics=account_metrics(made),
+    )
 
 
 def account_metrics(made: Decision) -> dict[str, Number]:

@@ -48,6 +48,25 @@ def outlook(made: Decision, rules: RuleSet) -> tuple[RuleOutlook, ...]:
     return tuple(looks)
 
 
+class IdleRule(Struct, frozen=True):
+    """A rule that applies to nothing now: no position, or not this account."""
+
+    rule: str
+    unit: str
+    sense: Sense
+    limit: float
+
+
+def idle_rules(made: Decision, rules: RuleSet) -> tuple[IdleRule, ...]:
+    """Return the rules of which a decision has no finding."""
+    found = {finding.rule for finding in made.evaluation.findings}
+    return tuple(
+        IdleRule(rule.name, METRICS[rule.metric].unit.value, rule.sense, rule.limit)
+        for rule in rules.rules
+        if rule.name not in found
+    )
+
+
 def _look(finding: Finding, firing: Firing) -> RuleOutlook:
     fires_at: Number | None = None
     move: Number | None = None

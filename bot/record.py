@@ -5,13 +5,13 @@ from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bot.decision import Decision, DecisionInput
 from bot.journal import Draft, blob_digest
 from bot.journal.records import Decision as DecisionRecord
 from bot.journal.records import DifferencesSeen, FindingChanged, canonical
-from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target
+from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target, Unknown
 from bot.risk.ledger import UnitLedger
 from bot.risk.metrics import measure
 from bot.rules import RuleSet, RulesMemory
@@ -40,6 +40,8 @@ class Status(Struct, frozen=True):
     """Findings that are not inactive."""
     error: str
     """Why the last cycle could not be finished; '' where it was."""
+    differences: tuple[Difference, ...] = ()
+    """Figures of the venue that are far from the recomputed ones."""
 
 
 class Record(Struct, frozen=True):
@@ -69,6 +71,7 @@ class Recorder:
         self._rules_written: RulesMemory | None = None
         self._ledger_written: UnitLedger | None = None
         self._status_at: datetime | None = None
+        self._last: Status | None = None
 
     def decided(self, given: DecisionInput, made: Decision, *, sends: bool) -> Record:
         """Turn a decision into what must be written before it is carried out.
@@ -150,9 +153,20 @@ class Recorder:
             memory[self.account, RULES] = rules.to_json()
         if ledger is not None:
             memory[self.account, LEDGER] = canonical(ledger).decode()
-        memory[self.account, STATUS] = canonical(self._status(given, made)).decode()
+        self._last = self._status(given, made)
+        memory[self.account, STATUS] = canonical(self._last).decode()
         self._rules_written, self._ledger_written, self._status_at = rules, ledger, given.at
         return memory
+
+    def failed(self, error: str, at: datetime) -> dict[tuple[str, str], str | None]:
+        """Return the status of an account whose cycle failed: as it was seen last, with the error.
+
+        The next cycle that ends well writes its own at once.
+        """
+        self._status_at = None
+        unseen = Unknown("the account has not been read since the guard began")
+        last = self._last or Status(at, self.armed, unseen, unseen, 0, (), (), "")
+        return {(self.account, STATUS): canonical(structs.replace(last, error=error)).decode()}
 
     def _status(self, given: DecisionInput, made: Decision) -> Status:
         return Status(
@@ -166,6 +180,7 @@ class Recorder:
             ),
             active=tuple(one for one in made.evaluation.findings if one.state is not State.INACTIVE),
             error="",
+            differences=made.differences,
         )
 
     def _draft(

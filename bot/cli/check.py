@@ -116,6 +116,8 @@ def as_value(checked: Checked) -> dict[str, object]:
         "positions": seen.snapshot.positions,
         "metrics": seen.metrics,
         "rules": seen.rules,
+        "idle": seen.idle,
+        "unknown_symbols": seen.unknown_symbols,
         "differences": seen.decision.differences,
         "plan": seen.decision.plan,
         "gaps": seen.decision.portfolio.gaps,

@@ -9,7 +9,7 @@ from bot.cli.output import Column, bound, level, measured, number, percent, size
 from bot.cli.plan_view import order_text, proof_text, refusal_text, value_text
 from bot.inspection import Inspection
 from bot.model import Plan, Position, Sense, Unknown
-from bot.outlook import RuleOutlook
+from bot.outlook import IdleRule, RuleOutlook
 from bot.risk.portfolio import Holding
 
 POSITIONS = (
@@ -55,7 +55,8 @@ def show(console: Console, seen: Inspection, *, armed: bool) -> None:
     ]
     console.print(table("", METRICS_COLUMNS, metrics))
     console.print()
-    console.print(table("", RULES, [_rule_row(seen, one) for one in seen.rules]))
+    rules = [_rule_row(seen, one) for one in seen.rules] + [_idle_row(one) for one in seen.idle]
+    console.print(table("", RULES, rules))
     for line in _notes(seen):
         console.print(Text(line))
     console.print()
@@ -97,6 +98,11 @@ def _rule_row(seen: Inspection, look: RuleOutlook) -> tuple[str, ...]:
     )
 
 
+def _idle_row(idle: IdleRule) -> tuple[str, ...]:
+    limit = f"{'>' if idle.sense is Sense.MAX else '<'} {bound(idle.unit, idle.limit)}"
+    return (idle.rule, "", limit, "", "applies to nothing now", "")
+
+
 def _fires_text(seen: Inspection, look: RuleOutlook) -> str:
     if look.past:
         return "now"
@@ -110,6 +116,8 @@ def _fires_text(seen: Inspection, look: RuleOutlook) -> str:
 
 
 def _notes(seen: Inspection) -> Iterator[str]:
+    for symbol in seen.unknown_symbols:
+        yield f"warning: {symbol.text}"
     for gap in seen.decision.portfolio.gaps:
         yield f"unknown: {gap}"
     for one in seen.rules:

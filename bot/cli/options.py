@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from bot.documents import nearest_hint
+from bot.documents import MistakesError, nearest_hint
 from bot.errors import MisuseError
 from bot.journal import Journal, open_journal
-from bot.settings import Settings, load_settings
+from bot.rules import load_choices
+from bot.settings import Settings, SettingsError, load_settings
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.")]
 JournalPath = Annotated[
@@ -28,8 +29,15 @@ DEFAULT_CONFIG = Path("reef.yaml")
 
 
 def settings_from(config: Path, *, live: bool = False) -> Settings:
-    """Load the settings with the secrets of the environment."""
-    return load_settings(config, os.environ, live=live)
+    """Load the settings with the secrets of the environment.
+
+    Raises `MistakesError`; where the settings are wrong, the mistakes of the rules they choose come along.
+    """
+    try:
+        return load_settings(config, os.environ, live=live)
+    except SettingsError as error:
+        _, mistakes = load_choices(error.rules, config.parent)
+        raise MistakesError([*error.mistakes, *mistakes]) from None
 
 
 def secrets_of(settings: Settings) -> list[str]:

@@ -25,8 +25,8 @@ COLUMNS = (
 def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show equity, margin ratio, active findings and halts of each account, as its last cycle left them.
 
-    Exit code 1 where a finding is active, a position is without its stop, an account is halted, or its last
-    cycle failed or is older than a minute.
+    Exit code 1 where a finding is active, a position is without its stop, a figure of the venue is far
+    from the recomputed one, an account is halted, or its last cycle failed or is older than a minute.
 
     Example: reef status --config reef.yaml
     """
@@ -69,7 +69,7 @@ def troubled(one: Status | None, halt: Halt | None, now: datetime) -> bool:
     """Whether somebody should look."""
     if one is None:
         return True
-    return bool(one.error or one.active or halt or one.unprotected or old(one, now))
+    return bool(one.error or one.active or halt or one.unprotected or one.differences or old(one, now))
 
 
 def old(one: Status, now: datetime) -> bool:
@@ -82,10 +82,14 @@ def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: dat
     if one is None:
         return (name, "never", "", "", "", "", halt_text(halt))
     notes = [halt_text(halt)] if halt else []
-    notes += ["no cycle since: is the daemon running?"] if old(one, now) else []
-    notes += [f"failed: {one.error}"] if one.error else []
+    notes += [f"every cycle since has failed: {one.error}"] if one.error else []
+    notes += ["no cycle since: is the daemon running?"] if old(one, now) and not one.error else []
     notes += [f"{finding.rule}: {finding.state.value}" for finding in one.active]
     notes += [f"no stop: {key.replace('#', ' ')}" for key in one.unprotected]
+    notes += [
+        f"{apart.target.text}: {apart.figure} is {percent(apart.share)} off the venue's"
+        for apart in one.differences
+    ]
     notes += [f"{intents} open intents"] if intents else []
     return (
         name,

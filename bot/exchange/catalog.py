@@ -34,6 +34,11 @@ class Catalog:
         market = self._markets.get(venue_symbol)
         return venue_symbol if market is None else market.symbol
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Unified symbols of all markets that are loaded."""
+        return frozenset(self._venue_symbols)
+
     def market(self, symbol: str) -> Market | None:
         """Return the market of a unified symbol, None where there is none."""
         return self._markets.get(self._venue_symbols.get(symbol, ""))

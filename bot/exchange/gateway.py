@@ -86,6 +86,10 @@ class CcxtGateway:
         """Markets and tiers, for other accounts of the same venue and network to share."""
         return self._catalog
 
+    def market_symbols(self) -> frozenset[str]:
+        """Return the symbols of the venue's markets; empty before the first snapshot."""
+        return self._catalog.symbols
+
     async def snapshot(self) -> Snapshot:
         """Read everything at once. Raises GatewayError; an incomplete snapshot does not exist.
 

@@ -33,6 +33,10 @@ class Gateway(Protocol):
         """Name of the venue, as ccxt spells it."""
         ...
 
+    def market_symbols(self) -> frozenset[str]:
+        """Return the symbols of the venue's markets; empty before the first snapshot."""
+        ...
+
     async def snapshot(self) -> Snapshot:
         """Read positions (all pages), balance, orders, conditional orders and marks at once."""
         ...

@@ -18,10 +18,10 @@ MAX_PAGES = 200
 _HINTS = {
     Verdict.AUTH: "Check the key, its permissions and its IP list at the venue.",
     Verdict.THROTTLED: "The venue asks for fewer requests: poll less often.",
-    Verdict.MAINTENANCE: "The venue is closed for now; the next poll tries again.",
+    Verdict.MAINTENANCE: "The venue is closed for now; ask again later, as `reef run` does by itself.",
     Verdict.REJECTED: "The venue does not answer this call for this account; check the account's type.",
 }
-_DEFAULT_HINT = "Nothing was assumed; the next poll tries again."
+_DEFAULT_HINT = "Nothing was assumed; ask again, as `reef run` does by itself."
 
 
 class Call(Struct, frozen=True):

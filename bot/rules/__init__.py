@@ -1,8 +1,9 @@
 """Rules: their schema, loading with places, and their states. Pure but for loading."""
 
 from bot.rules.evaluation import Evaluation, evaluate
-from bot.rules.loading import load_rules, load_rules_text
+from bot.rules.loading import load_choices, load_rules, load_rules_text
 from bot.rules.memory import EndedEpisode, EndReason, MemoryUnreadableError, RulesMemory, Standing
+from bot.rules.names import Names, UnknownSymbol, unknown_symbols
 from bot.rules.profiles import profile_names, profile_path, rules_path
 from bot.rules.ruleset import Match, Rule, RuleSet
 
@@ -12,14 +13,18 @@ __all__ = [
     "Evaluation",
     "Match",
     "MemoryUnreadableError",
+    "Names",
     "Rule",
     "RuleSet",
     "RulesMemory",
     "Standing",
+    "UnknownSymbol",
     "evaluate",
+    "load_choices",
     "load_rules",
     "load_rules_text",
     "profile_names",
     "profile_path",
     "rules_path",
+    "unknown_symbols",
 ]

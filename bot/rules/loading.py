@@ -1,10 +1,13 @@
 """Rule files: YAML in, a RuleSet or all mistakes out."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from bot.documents import Document, Mistake, MistakesError, Words, check_shape, parse_document, read_text
 from bot.rules.checks import RuleCheck
+from bot.rules.names import Names, misnamed
+from bot.rules.profiles import rules_path
 from bot.rules.ruleset import Rule, RuleSet
 from bot.rules.schema import (
     LATER_KEYS,
@@ -20,12 +23,29 @@ RULE_WORDS: Words = {("match",): MatchShape.known_keys(), ("trim",): TrimShape.k
 FILE_WORDS: Words = {("defaults",): DefaultsShape.known_keys()}
 
 
-def load_rules(path: Path) -> RuleSet:
-    """Load a rule file. Raises `MistakesError` (exit code 2) with every mistake, each with its place."""
-    return load_rules_text(read_text(path), str(path))
+def load_choices(
+    choices: Iterable[str], base: Path, names: Names | None = None
+) -> tuple[dict[str, RuleSet], list[Mistake]]:
+    """Load every rule file that settings choose, each once; returns the right ones and all mistakes."""
+    loaded: dict[str, RuleSet] = {}
+    mistakes: list[Mistake] = []
+    for choice in dict.fromkeys(choices):
+        try:
+            loaded[choice] = load_rules(rules_path(choice, base), names)
+        except MistakesError as error:
+            mistakes += error.mistakes
+    return loaded, mistakes
 
 
-def load_rules_text(text: str, name: str) -> RuleSet:
+def load_rules(path: Path, names: Names | None = None) -> RuleSet:
+    """Load a rule file. Raises `MistakesError` (exit code 2) with every mistake, each with its place.
+
+    With `names`, an account or venue in `match` that is none of them is a mistake too.
+    """
+    return load_rules_text(read_text(path), str(path), names)
+
+
+def load_rules_text(text: str, name: str, names: Names | None = None) -> RuleSet:
     """Load rules from text; `name` stands for the file in mistakes. Raises as `load_rules`."""
     document = parse_document(text, name)
     file, checked = check_shape(FileShape, document.data, document, words=FILE_WORDS)
@@ -40,6 +60,7 @@ def load_rules_text(text: str, name: str) -> RuleSet:
         if (rule := _read_rule(document, number, raw, file.defaults, mistakes)) is not None
     ]
     mistakes += _doubled(document)
+    mistakes += misnamed(document, names) if names else []
     if mistakes:
         raise MistakesError(mistakes)
     return RuleSet(name, text, sha256(text.encode()).hexdigest(), tuple(rules))

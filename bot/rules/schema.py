@@ -28,7 +28,7 @@ EXPECTED_SCENARIOS = "a list such as [{BTC: -20%}, {BTC: -20%, ETH: -28%}]"
 
 _SYMBOL = re.compile(r"[^/:]+/[^/:]+:[^/:]+")
 _BASE = re.compile(r"[A-Za-z0-9]{1,20}")
-_WILD = frozenset("*?[")
+WILD = frozenset("*?[")
 
 
 def _name(value: object) -> str:
@@ -70,7 +70,7 @@ def _pattern(value: object) -> str:
 
 def _symbol(value: object) -> str:
     pattern = _pattern(value)
-    if not _WILD & set(pattern) and not _SYMBOL.fullmatch(pattern):
+    if not WILD & set(pattern) and not _SYMBOL.fullmatch(pattern):
         expected = "a symbol such as BTC/USDT:USDT"
         raise WordingError(f"{shown(pattern)} matches no symbol", expected, "or BTC* for all of BTC")
     return pattern

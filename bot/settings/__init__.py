@@ -1,6 +1,6 @@
 """Settings: what reef.yaml says, with the secrets from the environment or a file of their own."""
 
-from bot.settings.loading import load_settings
+from bot.settings.loading import SettingsError, load_settings
 from bot.settings.secrets import secret_names
 from bot.settings.values import AccountSettings, LogFormat, LogLevel, LogSettings, Mode, Network, Settings
 
@@ -12,6 +12,7 @@ __all__ = [
     "Mode",
     "Network",
     "Settings",
+    "SettingsError",
     "load_settings",
     "secret_names",
 ]

@@ -1,6 +1,6 @@
 """The settings file: YAML in, Settings or all mistakes out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -46,6 +46,15 @@ def load_settings(
     return _Loader(document, path, environ, live=live, connect=connect).load()
 
 
+class SettingsError(MistakesError):
+    """Everything that is wrong with a settings file."""
+
+    def __init__(self, mistakes: Iterable[Mistake], rules: tuple[str, ...]) -> None:
+        super().__init__(mistakes)
+        self.rules = rules
+        """The rules that it chooses, as far as they can be read: their mistakes can be told as well."""
+
+
 class _Loader:
     """Loads one file; collects mistakes on the way."""
 
@@ -73,7 +82,7 @@ class _Loader:
         found = [self._account(number, raw) for number, raw in enumerate(shape.accounts)]
         accounts = tuple(account for account in found if account is not None)
         if self._mistakes or shape.network is None:
-            raise MistakesError(self._mistakes)
+            raise SettingsError(self._mistakes, self._chosen_rules())
         return Settings(
             path=self._path,
             mode=shape.mode,
@@ -88,6 +97,13 @@ class _Loader:
             protection=ProtectionTerms(**dict(shape.protection)),
             log=LogSettings(shape.log.format, shape.log.level),
         )
+
+    def _chosen_rules(self) -> tuple[str, ...]:
+        default = [] if "rules" in self._broken else [self._shape.rules]
+        entries = [raw for raw in self._shape.accounts if isinstance(raw, dict)]
+        own = [raw["rules"].strip() for raw in entries if isinstance(raw.get("rules"), str)]
+        all_own = bool(own) and len(own) == len(self._shape.accounts)
+        return tuple(one for one in dict.fromkeys(own if all_own else default + own) if one)
 
     def _check_top(self) -> tuple[SettingsShape, Checked]:
         raw = self._without_secrets(self._document.data, (), "main")

@@ -103,6 +103,9 @@ class FakeGateway:
         self.rereads = 0
         self.before_submit: Callable[[Request], None] = lambda request: None
 
+    def market_symbols(self) -> frozenset[str]:
+        return frozenset(MARKS)
+
     def open(self, symbol: str, side: Side, contracts: str, *, entry: str = "100000") -> Position:
         """Open a position by hand."""
         position = Position(
