@@ -83,7 +83,8 @@ class Engine(Queries):
     def advance(self) -> int:
         """Bring the market up to the clock's market time and return how many steps that took.
 
-        In each step, in this order: prices, resting orders, conditional orders, funding, liquidations.
+        In each step, in this order: prices, resting orders, liquidations (where the terms put them
+        before stops), conditional orders, funding, liquidations.
         """
         return timeline.advance(self._core, self._desk)
 

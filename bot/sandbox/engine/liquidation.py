@@ -5,7 +5,8 @@ reaches what stands behind it, its open orders are cancelled; where that is not 
 at the book step by step (to the next lower risk tier, in the lowest tier by the terms' share of what was
 held) until the unit is safe again or flat. Each step pays the taker fee and a liquidation fee. The insurance
 fund pays what a unit owes beyond its margin and takes what is left of an isolated margin whose position is
-gone; what is left of a cross account stays with its owner.
+gone; what is left of a cross account stays with its owner. A cross account that its own orders closed below
+nothing (a stop in a gap) is settled by the fund in the same way.
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -49,6 +50,8 @@ def check(core: Core) -> None:
     """Liquidate every unit that is not safe at the present marks."""
     for account in core.accounts.values():
         if not account.held:
+            if account.balance < 0:
+                _settle_bankrupt(core, account)
             continue
         balance, upkeep = margin.cross_state(core, account)
         if upkeep and upkeep >= balance:
@@ -56,6 +59,61 @@ def check(core: Core) -> None:
         for state in [one for one in account.held.values() if one.isolated]:
             if margin.maintenance(core, account, state) >= margin.isolated_equity(core, state):
                 _Unit(core, account, state).liquidate()
+        if margin.cross_state(core, account)[0] < 0:
+            _settle_bankrupt(core, account)
+
+
+def _settle_bankrupt(core: Core, account: Account) -> None:
+    """Let the fund pay what a cross account owes that its own fills left flat."""
+    if not account.executions or any(not one.isolated for one in account.held.values()):
+        return
+    last = account.executions[-1]
+    owed = money(-margin.cross_state(core, account)[0])
+    if not owed:
+        return
+    before = _equity(core, account)
+    account.liquidated_ms = account.liquidated_ms or core.now_ms()
+    core.credit(
+        account,
+        LogKind.INSURANCE,
+        cash_flow=owed,
+        symbol=last.symbol,
+        side=last.side,
+        qty=last.qty,
+        price=last.price,
+        order_id=last.order_id,
+        reference=last.execution_id,
+    )
+    core.insurance_gain -= owed
+    record = LiquidationRecord(
+        record_id=core.new_id(),
+        account_id=account.account_id,
+        symbol=last.symbol,
+        position_side=last.side.opposite,
+        qty=last.qty,
+        price=last.price,
+        mark_price=core.markets[last.symbol].mark,
+        bankruptcy_price=None,
+        taker_fee=ZERO,
+        fee=ZERO,
+        insurance=owed,
+        equity_before=before,
+        equity_after=_equity(core, account),
+        margin_ratio_before=None,
+        margin_ratio_after=ZERO,
+        margin_mode=MarginMode.CROSS,
+        cancelled_orders=0,
+        time_ms=core.now_ms(),
+        market_ms=core.market_ms,
+    )
+    core.liquidations.append(record)
+    core.emit(LiquidationEvent(record))
+    tell_position(core, account, account.state(core.markets[last.symbol].instrument, last.leg))
+
+
+def _equity(core: Core, account: Account) -> Decimal:
+    sums = margin.figures(core, account)
+    return sums.balance + sums.pnl
 
 
 class _Unit:
@@ -110,8 +168,7 @@ class _Unit:
             self._cancelled += 1
 
     def _equity(self) -> Decimal:
-        sums = margin.figures(self._core, self._account)
-        return sums.balance + sums.pnl
+        return _equity(self._core, self._account)
 
     def _step(self, state: PositionState) -> None:
         core, account, market = self._core, self._account, self._core.markets[state.symbol]

@@ -17,6 +17,11 @@ class VenueTerms(msgspec.Struct, frozen=True, kw_only=True):
     """A step in the lowest tier closes at least this much notional (or what there is)."""
     liquidation_fee_rate: Decimal = Decimal("0.002")
     """Liquidation fee on the notional of each step, on top of the taker fee; goes to the insurance fund."""
+    liquidation_first: bool = False
+    """What comes first where one step's mark reaches both a stop and 100 %.
+
+    True: the liquidation, as a venue whose mark gaps through both; False: the stop.
+    """
     insurance_fund: Decimal = Decimal(10_000_000)
     """What the insurance fund holds at the start, in the settle coin."""
     refuse_post_only: bool = False

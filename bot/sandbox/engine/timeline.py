@@ -1,5 +1,6 @@
 """The passing of market time, in bounded steps that miss nothing."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from bot.sandbox.engine import funding, liquidation, matching
@@ -38,20 +39,22 @@ def _step(core: Core, desk: OrderDesk) -> None:
     for market in core.fed_markets:
         market.take(core.feed_tick(market.symbol, core.market_ms), core.market_ms)
         core.touch(market.symbol)
-    for market in core.markets.values():
-        if market.resting or market.waiting:
-            _orders(core, desk, market)
+    _orders(core, desk, list(core.markets.values()))
     if core.market_ms >= core.next_funding_ms:
         funding.settle_due(core)
         core.next_funding_ms = funding.next_due_ms(core)
     liquidation.check(core)
 
 
-def _orders(core: Core, desk: OrderDesk, market: Market) -> None:
-    if market.resting:
-        matching.cross_resting(core, market)
-    if market.waiting:
-        desk.trigger(market)
+def _orders(core: Core, desk: OrderDesk, markets: Sequence[Market]) -> None:
+    for market in markets:
+        if market.resting:
+            matching.cross_resting(core, market)
+    if core.terms.liquidation_first and any(market.waiting for market in markets):
+        liquidation.check(core)
+    for market in markets:
+        if market.waiting:
+            desk.trigger(market)
 
 
 def set_price(core: Core, desk: OrderDesk, symbol: str, price: Decimal, index: Decimal | None) -> None:
@@ -62,7 +65,7 @@ def set_price(core: Core, desk: OrderDesk, symbol: str, price: Decimal, index: D
         check_price(market.instrument, index, "index")
     market.hold(price, index)
     core.touch(symbol)
-    _orders(core, desk, market)
+    _orders(core, desk, [market])
     liquidation.check(core)
     core.flush_market_events()
 

@@ -248,3 +248,38 @@ def test_hedged_account_can_be_liquidated_too(leg: Leg) -> None:
     assert desk.engine.account(desk.account).liquidated_ms is not None
     assert desk.engine.wallet(desk.account).equity >= 0
     assert desk.engine.totals().difference == 0
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_stop_in_a_gap_leaves_no_debt_and_no_safe_account(first: bool) -> None:
+    desk = open_desk(50_000, terms=VenueTerms(liquidation_first=first))
+    told: list[object] = []
+    desk.engine.subscribe(told.append)
+    desk.place(BTC, BUY, 1)
+    desk.engine.set_trading_stop(desk.account, BTC, stop_loss=dec(80_000))
+    desk.price(BTC, 40_000)
+    assert desk.size(BTC) == 0
+    assert desk.engine.wallet(desk.account).equity == 0
+    assert desk.engine.account(desk.account).liquidated_ms == START_MS
+    (record,) = desk.engine.liquidations(desk.account)
+    assert record.insurance > 10_000
+    assert record.equity_after == 0
+    assert [e.record for e in told if isinstance(e, LiquidationEvent)] == [record]
+    assert desk.engine.state().insurance_fund == VenueTerms().insurance_fund - record.insurance
+    assert desk.engine.totals().difference == 0
+    closed_by = {e.kind for e in desk.engine.executions(desk.account)} - {ExecutionKind.TRADE}
+    assert bool(closed_by) is first
+    desk.run(5)
+    assert desk.engine.liquidations(desk.account) == [record]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_stop_of_a_safe_account_fires_in_either_order(first: bool) -> None:
+    desk = open_desk(50_000, terms=VenueTerms(liquidation_first=first))
+    desk.place(BTC, BUY, 1)
+    desk.engine.set_trading_stop(desk.account, BTC, stop_loss=dec(80_000))
+    desk.price(BTC, 79_000)
+    assert desk.size(BTC) == 0
+    assert desk.engine.liquidations() == []
+    assert desk.engine.account(desk.account).liquidated_ms is None
+    assert desk.engine.wallet(desk.account).equity > 25_000
