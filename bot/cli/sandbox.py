@@ -41,6 +41,10 @@ def serve(
         list[str] | None, typer.Option("--account", help="Open an account: KEY:SECRET:DEPOSIT.")
     ] = None,
     paused: Annotated[bool, typer.Option("--paused", help="Hold the market until it is started.")] = False,
+    rate_limit: Annotated[
+        int | None,
+        typer.Option("--rate-limit", min=1, help="Calls a second for each key and path (default: no limit)."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The line that tells the URL is JSON in any case.")
     ] = False,
@@ -65,6 +69,7 @@ def serve(
             seed=seed,
             accounts=tuple(account or ()),
             paused=paused,
+            rate_limit=rate_limit,
         )
         built = command.build(options)
     except command.OptionsError as error:
