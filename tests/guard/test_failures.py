@@ -10,10 +10,11 @@ from bot.clock import SystemClock
 from bot.exchange.factory import make_gateway
 from bot.journal import FullDiskError, verify
 from bot.journal.records import Failure, Kind
-from bot.record import STATUS, remembered_status
+from bot.model import Unknown
+from bot.record import STATUS, Status, remembered_status
 from bot.sandbox.engine.types import Side
 from tests.guard import support
-from tests.guard.support import Bench, bench
+from tests.guard.support import ACCOUNT, Bench, bench
 from tests.sandbox.support import SECRET
 
 
@@ -166,3 +167,26 @@ async def test_status_tells_of_a_quiet_cycle(tmp_path: Path) -> None:
         assert status is not None
         assert status.positions == 0
         assert not troubled(status, None, SystemClock().now())
+
+
+async def test_status_tells_of_a_failure_for_as_long_as_it_lasts(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.open("BTCUSDT", Side.BUY, "1")
+
+        def told() -> Status:
+            status = remembered_status(it.journal.load_memory(ACCOUNT, STATUS))
+            assert status is not None
+            return status
+
+        it.fault("status", path="/v5/position/list", status=503)
+        assert (await it.guard.cycle()).error
+        assert told().error
+        assert isinstance(told().equity, Unknown)
+        it.mend()
+        await it.guard.cycle()
+        assert told().error == ""
+        seen = told()
+        it.fault("status", path="/v5/position/list", status=503)
+        await it.guard.cycle()
+        assert told().error
+        assert (told().equity, told().at) == (seen.equity, seen.at)
