@@ -32,7 +32,7 @@ from bot.risk.reconcile import differences
 from bot.risk.terms import venue_terms
 from bot.rules import Evaluation, RuleSet, RulesMemory, evaluate
 
-STOPS_WAIT = timedelta(seconds=60)
+STOPS_WAIT = timedelta(seconds=15)
 """How long trims of an episode keep the stops of their block from being moved."""
 
 

@@ -92,7 +92,8 @@ def test_halted_only_protection_goes_on_until_resume(tmp_path: Path) -> None:
         halted = here.reef("halt", "--why", "closing by hand", *journal)
         assert halted.returncode == 0, halted.stderr
         before = stops(here)
-        here.move(0.03)
+        owner = here.cast.guarded.api_key
+        here.ask("POST", "transfer", {"api_key": owner, "amount": "-10000"})  # liquidation comes nearer
         eventually(
             lambda: all(stop > before[symbol] for symbol, stop in stops(here).items()), "stops moved up"
         )

@@ -176,7 +176,7 @@ async def test_an_episode_that_does_not_come_home_holds_no_stop_back(tmp_path: P
         given = msgspec.json.decode(blob, type=DecisionInput)
         rules = load_rules_text(LEVERAGE_CAP, "rules.yaml")
         memory = decide(given, rules).evaluation.memory
-        for after, kinds in ((59, ["trim"]), (61, ["trim", "protect"])):
+        for after, kinds in ((14, ["trim"]), (16, ["trim", "protect"])):
             later = replace(
                 given, at=given.at + timedelta(seconds=after), memory=memory, max_age_seconds=100.0
             )
