@@ -62,7 +62,7 @@ lock:  ## resolve the dependencies again into requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-		--generate-hashes --group dev pyproject.toml -o requirements.lock
+		--generate-hashes --no-strip-extras --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.json
