@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -71,6 +72,12 @@ class StepBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float
 
 
+class FaultName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """DELETE /sandbox/fault?name=: all of this name."""
+
+    name: str
+
+
 class ScenarioBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /sandbox/scenario: let market time run or hold it."""
 
@@ -102,6 +109,7 @@ class AdminApi:
             ("POST", "step"): self._step,
             ("POST", "scenario"): self._scenario,
             ("POST", "fault"): self._fault,
+            ("DELETE", "fault"): self._clear_fault,
             ("DELETE", "faults"): self._clear_faults,
         }
 
@@ -112,7 +120,7 @@ class AdminApi:
         if route is None:
             return self._no_route(request.method, name)
         try:
-            return _json(200, route(request.body))
+            return _json(200, route(_payload(request)))
         except (AdminError, FaultError) as error:
             return _json(400, {"error": str(error)})
         except EngineRefusal as refusal:
@@ -226,8 +234,18 @@ class AdminApi:
         wanted = _read(body, dict[str, Any])
         return {"fault": self._faults.arm(wanted)}
 
+    def _clear_fault(self, body: bytes) -> Any:
+        return {"cleared": self._faults.clear(_read(body, FaultName).name)}
+
     def _clear_faults(self, _body: bytes) -> Any:
         return {"cleared": self._faults.clear()}
+
+
+def _payload(request: Request) -> bytes:
+    """The body; of a DELETE, which has none, its query as JSON."""
+    if request.method != "DELETE":
+        return request.body
+    return msgspec.json.encode(dict(parse_qsl(request.query, keep_blank_values=True)))
 
 
 def _read(body: bytes, wanted: type[Body]) -> Body:

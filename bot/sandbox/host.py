@@ -47,5 +47,6 @@ class Sandbox:
         return self._streams.topics()
 
     def advance(self) -> None:
-        """Bring the market up to the clock."""
+        """Bring the market up to the clock, and end the faults whose time is over."""
         self.engine.advance()
+        self.faults.expire()
