@@ -11,6 +11,7 @@ from bot.sandbox.engine.clocks import ScaledClock, VirtualClock
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import AccountSpec, EngineRefusal, MarginMode, PositionMode, Side
 from bot.sandbox.faults import FaultError, FaultRegistry
+from bot.sandbox.faults.schedule import Schedule
 from bot.sandbox.http import Request, Response
 from bot.sandbox.requests_log import OrderRequestLog
 
@@ -91,11 +92,15 @@ class AdminApi:
         self,
         engine: Engine,
         faults: FaultRegistry,
+        schedule: Schedule,
         log: OrderRequestLog,
         topics: Callable[[], list[str]],
+        advance: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._faults = faults
+        self._schedule = schedule
+        self._advance = advance
         self._log = log
         self._topics = topics
         self._routes: dict[tuple[str, str], Callable[[bytes], Any]] = {
@@ -149,7 +154,8 @@ class AdminApi:
         return {"liquidations": self._engine.liquidations()}
 
     def _list_faults(self, _body: bytes) -> Any:
-        return {"faults": self._faults.listing()}
+        planned = self._schedule.listing()
+        return {"faults": self._faults.listing(), **({"planned": planned} if planned else {})}
 
     def _mark(self, body: bytes) -> Any:
         mark = _read(body, MarkBody)
@@ -214,7 +220,7 @@ class AdminApi:
         if not 0 <= step.seconds <= LONGEST_STEP_S:
             raise AdminError(f"seconds must lie between 0 and {LONGEST_STEP_S}, got {step.seconds}")
         clock.advance(step.seconds)
-        steps = self._engine.advance()
+        steps = self._advance()
         return {"server_ms": clock.server_ms(), "market_ms": self._engine.market_ms, "steps": steps}
 
     def _scenario(self, body: bytes) -> Any:

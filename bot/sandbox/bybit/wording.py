@@ -16,7 +16,10 @@ REFUSALS: dict[Refusal, tuple[int, str]] = {
     Refusal.DUPLICATE_ID: (110072, "OrderLinkedID is duplicate"),
     Refusal.MAINTENANCE: (110066, "Trading is currently not allowed."),
     Refusal.POST_ONLY_STAGE: (110103, "Only Post-Only orders are available at this stage"),
-    Refusal.STOP_TYPE: (110099, "You cannot create TP/SL orders during the Call Auction."),
+    Refusal.STOP_TYPE: (
+        110099,
+        "You cannot create TP/SL orders during the Call Auction for Pre-Market Perpetuals.",
+    ),
     Refusal.BAD_KEY: (10003, "API key is invalid."),
     Refusal.NO_PERMISSION: (10005, "Permission denied, please check your API key permissions."),
     Refusal.BAD_ADDRESS: (10010, "Unmatched IP, please check your API key's bound IP addresses."),

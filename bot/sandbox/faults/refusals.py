@@ -29,8 +29,8 @@ def _adds_load(strike: Strike) -> bool:
 
 
 def _duplicate(strike: Strike) -> Response:
-    strike.execute()
-    return strike.venue.refuse(Refusal.DUPLICATE_ID)
+    answer = strike.execute()
+    return strike.venue.refuse(Refusal.DUPLICATE_ID) if strike.venue.placed_id(answer) else answer
 
 
 def _places(strike: Strike) -> bool:
@@ -88,7 +88,7 @@ REFUSALS = named(
     Kind(
         name="duplicate",
         rows=(6,),
-        meaning="executes, then refuses the client id as a duplicate",
+        meaning="takes an order, then refuses its client id as a duplicate",
         path=CREATE,
         uses=REQUEST_FIELDS,
         concerns=_places,

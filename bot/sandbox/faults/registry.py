@@ -20,7 +20,7 @@ class _Armed(msgspec.Struct, eq=False):
 
     fault: Fault
     kind: Kind
-    ends_ms: float | None
+    ends_ms: int | None
     strikes: int = 0
     memory: dict[str, Any] = {}
 
@@ -43,15 +43,16 @@ class FaultRegistry:
         """Say whose faults these are; has to come before the first one is armed."""
         self._bound = venue
 
-    def arm(self, body: Mapping[str, Any]) -> Fault:
-        """Arm one fault from a JSON object.
+    def arm(self, body: Mapping[str, Any], now_ms: int | None = None) -> Fault:
+        """Arm one fault from a JSON object, at a server time (None: the clock's).
 
         Raises FaultError, and EngineRefusal where the venue cannot do it now; nothing is armed then.
         """
         fault = read_fault(self._kinds, body)
         kind = self._kinds[fault.name]
-        ends = kind.lasts and fault.seconds is not None
-        ends_ms = self._now_ms() + (fault.seconds or 0.0) * 1000 if ends else None
+        ends_ms = None
+        if kind.lasts and fault.seconds is not None:
+            ends_ms = (self._now_ms() if now_ms is None else now_ms) + round(fault.seconds * 1000)
         armed = _Armed(fault, kind, ends_ms)
         if kind.apply is not None:
             kind.apply(self._venue, fault)
@@ -69,11 +70,14 @@ class FaultRegistry:
             raise FaultError(unknown(self._kinds, name))
         return self._end([armed for armed in self._armed if name in (None, armed.fault.name)])
 
-    def expire(self) -> None:
-        """End those whose time is over."""
-        if any(armed.ends_ms is not None for armed in self._armed):
-            now = self._now_ms()
-            self._end([one for one in self._armed if one.ends_ms is not None and one.ends_ms <= now])
+    def next_end_ms(self) -> int | None:
+        """The server time at which the next fault ends by itself; None where none does."""
+        return min((armed.ends_ms for armed in self._armed if armed.ends_ms is not None), default=None)
+
+    def expire(self, now_ms: int) -> None:
+        """End those whose time is over at this server time."""
+        over = [one for one in self._armed if one.ends_ms is not None and one.ends_ms <= now_ms]
+        self._end(over)
 
     def listing(self) -> list[dict[str, Any]]:
         """What is armed, with how often each one struck."""
@@ -81,9 +85,9 @@ class FaultRegistry:
 
     def answer(self, request: Request, api_key: str, execute: Execute) -> Response:
         """The answer to a request: the true one, or what the first fault that strikes makes of it."""
-        self.expire()
         if not self._armed:
             return self._kept(request, api_key, execute())
+        self.expire(self._now_ms())
         call = self._venue.describe(request, api_key)
 
         def truth(*, page: int | None = None) -> Response:

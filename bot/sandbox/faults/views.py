@@ -49,7 +49,7 @@ def _shuffled_fills(strike: Strike) -> Response:
 def _empty_positions(strike: Strike) -> Response:
     answer = strike.execute()
     left = [row for row in strike.venue.rows(answer) if not _chosen(strike, row)]
-    return strike.venue.with_rows(answer, left, last=True)
+    return strike.venue.with_rows(answer, left, last=not strike.fault.symbol)
 
 
 def _cut_page(strike: Strike) -> Response:
