@@ -103,7 +103,7 @@ def _out_of_range(kind: Kind, fault: Fault) -> list[Mistake]:
             f"seconds must lie between 0 and {LONGEST_S:.0f}",
         ),
         "status": (400 <= fault.status <= 599, "status must be an HTTP error, 400 to 599"),
-        "share": (share is None or 0 <= share <= 1, "share must lie between 0 and 1"),
+        "share": (share is None or -1 <= share <= 1, "share must lie between -1 and 1"),
         "variant": (
             fault.variant in ("", *kind.variants),
             f"variant must be one of {known}, got {fault.variant!r}",

@@ -15,7 +15,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     `path` is a glob over request paths ('' stands for the kind's own default), `api_key` and `symbol`
     narrow it to one account and one market, `count` is how often it strikes (None: until it is
     cleared), `probability` how likely each strike is. `seconds` are seconds of server time, `value`
-    is a decimal as text, `share` a part from 0 to 1. `variant` is one of the kind's own words ('':
+    is a decimal as text, `share` a part from -1 to 1. `variant` is one of the kind's own words ('':
     its first).
     """
 

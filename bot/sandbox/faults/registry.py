@@ -64,6 +64,10 @@ class FaultRegistry:
         """End this one fault, the very one that `arm` gave; whether it was still armed."""
         return self._end([armed for armed in self._armed if armed.fault is fault]) > 0
 
+    def holds(self, fault: Fault) -> bool:
+        """Whether this one fault is armed."""
+        return any(armed.fault is fault for armed in self._armed)
+
     def clear(self, name: str | None = None) -> int:
         """End all, or all of one name; how many there were. Raises FaultError for a name that is none."""
         if name is not None and name not in self._kinds:

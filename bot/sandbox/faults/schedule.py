@@ -68,7 +68,7 @@ class Schedule:
                 **entry.planned.fields,
                 "at_ms": entry.planned.at_ms,
                 "until_ms": entry.planned.until_ms,
-                "state": entry.state,
+                "state": self._state(entry),
                 **({"why": entry.why} if entry.why else {}),
             }
             for entry in self._entries
@@ -81,6 +81,10 @@ class Schedule:
             entry.state, entry.why = "refused", refusal.message
         else:
             entry.state = "armed"
+
+    def _state(self, entry: _Entry) -> str:
+        over = entry.state == "armed" and (entry.fault is None or not self._registry.holds(entry.fault))
+        return "ended" if over else entry.state
 
     def _changes(self) -> Iterable[int]:
         for entry in self._entries:
