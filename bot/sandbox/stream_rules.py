@@ -16,7 +16,7 @@ class Listener(msgspec.Struct, eq=False):
     waiting: set[str] = msgspec.field(default_factory=set)
 
 
-class Topics(msgspec.Struct, eq=False, frozen=True):
+class Topics(msgspec.Struct, frozen=True):
     """Which messages a rule is about: a glob over topics, and one account's alone unless that is ''."""
 
     pattern: str = "*"
@@ -28,37 +28,31 @@ class Topics(msgspec.Struct, eq=False, frozen=True):
 
 
 class StreamRules:
-    """The rules that all streams of a venue keep; each one is ended by `end` with what began it."""
+    """The rules that all streams of a venue keep. Each has an owner, by which it is ended."""
 
     def __init__(self) -> None:
-        self._silent: dict[int, Topics] = {}
-        self._merged: dict[int, Topics] = {}
-        self._expired: dict[int, tuple[str, int]] = {}
+        self._silent: list[tuple[object, Topics]] = []
+        self._merged: list[tuple[object, Topics]] = []
+        self._expired: list[tuple[object, str, int]] = []
         self._logins = 0
-        self._rules = 0
 
-    def silence(self, topics: Topics) -> int:
+    def silence(self, owner: object, topics: Topics) -> None:
         """Send nothing on these topics."""
-        rule = self._new()
-        self._silent[rule] = topics
-        return rule
+        self._silent.append((owner, topics))
 
-    def merge(self, topics: Topics) -> int:
+    def merge(self, owner: object, topics: Topics) -> None:
         """Lose the first of every two updates on these topics (a new subscriber's first message is none)."""
-        rule = self._new()
-        self._merged[rule] = topics
-        return rule
+        self._merged.append((owner, topics))
 
-    def expire(self, api_key: str = "") -> int:
+    def expire(self, owner: object, api_key: str = "") -> None:
         """Send nothing more to the private connections that an account has now ('': all accounts)."""
-        rule = self._new()
-        self._expired[rule] = (api_key, self._logins)
-        return rule
+        self._expired.append((owner, api_key, self._logins))
 
-    def end(self, rule: int) -> None:
-        """End one rule; connections that it held back go on."""
-        for rules in (self._silent, self._merged, self._expired):
-            rules.pop(rule, None)
+    def end(self, owner: object) -> None:
+        """End the rules of one owner; connections that they held back go on."""
+        self._silent = [rule for rule in self._silent if rule[0] is not owner]
+        self._merged = [rule for rule in self._merged if rule[0] is not owner]
+        self._expired = [rule for rule in self._expired if rule[0] is not owner]
 
     def login(self, listener: Listener, api_key: str) -> None:
         """A connection says whose it is. Saying it again does not make it a new one."""
@@ -69,23 +63,16 @@ class StreamRules:
 
     def lets(self, listener: Listener, topic: str, *, is_first: bool = False) -> bool:
         """Whether a message may be sent; `is_first`: it is what a new subscriber gets at once."""
-        if any(rule.match(listener, topic) for rule in self._silent.values()):
+        if any(topics.match(listener, topic) for _, topics in self._silent):
             return False
-        if any(self._has_expired(listener, *rule) for rule in self._expired.values()):
+        if listener.login and any(
+            listener.login <= login and api_key in ("", listener.api_key)
+            for _, api_key, login in self._expired
+        ):
             return False
-        if is_first or not any(rule.match(listener, topic) for rule in self._merged.values()):
-            listener.waiting.discard(topic)
-            return True
-        if topic in listener.waiting:
-            listener.waiting.discard(topic)
-            return True
-        listener.waiting.add(topic)
-        return False
-
-    @staticmethod
-    def _has_expired(listener: Listener, api_key: str, login: int) -> bool:
-        return 0 < listener.login <= login and api_key in ("", listener.api_key)
-
-    def _new(self) -> int:
-        self._rules += 1
-        return self._rules
+        is_merged = any(topics.match(listener, topic) for _, topics in self._merged)
+        if is_merged and not is_first and topic not in listener.waiting:
+            listener.waiting.add(topic)
+            return False
+        listener.waiting.discard(topic)
+        return True

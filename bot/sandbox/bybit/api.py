@@ -121,6 +121,14 @@ class BybitApi:
         """A refusal with the venue's own code and words, unless others are given."""
         return wording.refuse(refusal, self.engine.venue_ms(), code, message)
 
+    def limited(self, wait_ms: int) -> Response:
+        """HTTP 429."""
+        return wording.limited(wait_ms, self.engine.venue_ms())
+
+    def banned(self, status: int, wait_ms: int) -> Response:
+        """HTTP 403, or another status."""
+        return wording.banned(status, wait_ms)
+
     def rows(self, response: Response) -> list[Row]:
         """The rows of a list."""
         return wording.rows(response)

@@ -87,6 +87,8 @@ class Account:
     """Whether resting reduce-only orders count against the position that a further one may reduce."""
     opens_opposite: bool = False
     """Whether orders that should reduce open the opposite leg instead."""
+    modes_before: dict[str | None, PositionMode] = field(default_factory=dict)
+    """The position modes of symbols (None: the account) that were put into the other one for a time."""
     haircut: Decimal = ZERO
     """Share that the collateral is worth less than its coins (a valuation; the coins stay)."""
 

@@ -195,6 +195,20 @@ class Disturbances:
         modes.force(self._core, self._core.account(account_id), mode, symbol)
         self._core.flush_market_events()
 
+    def toggle_mode(self, account_id: str, symbol: str | None = None) -> None:
+        """Put a symbol (None: all) into the other position mode, until `restore_mode`."""
+        account = self._core.account(account_id)
+        before = account.position_default if symbol is None else account.position_mode(symbol)
+        account.modes_before.setdefault(symbol, before)
+        other = PositionMode.ONE_WAY if before is PositionMode.HEDGE else PositionMode.HEDGE
+        self.force_mode(account_id, other, symbol)
+
+    def restore_mode(self, account_id: str, symbol: str | None = None) -> None:
+        """Put a symbol (None: all) back into the mode that it had before `toggle_mode`."""
+        before = self._core.account(account_id).modes_before.pop(symbol, None)
+        if before is not None:
+            self.force_mode(account_id, before, symbol)
+
     def haircut(self, account_id: str, share: Decimal) -> None:
         """Let the account's coins be worth so much less as collateral (0: nothing less).
 
