@@ -135,10 +135,7 @@ class Core:
 
     def mark(self, state: PositionState) -> Decimal:
         """The mark price of a position's symbol: the true one, but within `showing` the one that is shown."""
-        return self.mark_of(self.markets[state.instrument.symbol])
-
-    def mark_of(self, market: Market) -> Decimal:
-        """As `mark`, for a market."""
+        market = self.markets[state.instrument.symbol]
         return market.shown_mark if self._showing else market.mark
 
     @contextmanager
