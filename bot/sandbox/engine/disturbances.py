@@ -85,12 +85,11 @@ class Disturbances:
     def wick(self, symbol: str, share: Decimal) -> None:
         """Show the mark off by `share` of itself until that is set to 0.
 
-        Positions and wallets are shown at that mark too. Last and index stay, and the true mark goes on
-        deciding over stops, margin checks and liquidations.
+        Positions and wallets are shown at that mark too, and streams with their next update. Last and index
+        stay, and the true mark goes on deciding over stops, margin checks and liquidations.
         """
         _check_between(share, Decimal(-1), Decimal(100))
         self._core.market(symbol).wick = share
-        self._show(symbol)
 
     def delist(self, symbol: str) -> None:
         """Take a market away: its orders are cancelled, nobody can trade it, positions stay in the list."""

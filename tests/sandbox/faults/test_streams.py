@@ -10,7 +10,7 @@ import pytest
 
 from bot.sandbox.host import Sandbox
 from tests.sandbox.faults.support import BUY, CREATE, arm, code, make_sandbox
-from tests.sandbox.support import KEY, SECRET, admin
+from tests.sandbox.support import KEY, SECRET, admin, call
 
 TICKER, CANDLE, BOOK = "tickers.BTCUSDT", "kline.1.BTCUSDT", "orderbook.50.BTCUSDT"
 
@@ -158,3 +158,12 @@ def test_a_delisted_symbol_has_no_more_updates_and_no_topics(sandbox: Sandbox) -
     sandbox.engine.set_price("ETHUSDT", Decimal(3_000))
     assert {one["topic"] for one in socket.data()} == {"tickers.ETHUSDT"}
     assert not Socket(sandbox, "/v5/public/linear").send("subscribe", [TICKER])["success"]
+
+
+def test_a_wick_in_an_answer_is_not_told_to_streams(sandbox: Sandbox) -> None:
+    socket = Socket(sandbox, "/v5/public/linear", TICKER)
+    socket.data()
+    arm(sandbox, "wick", symbol="BTCUSDT", share="0.2")
+    answer = call(sandbox, "GET", "/v5/market/tickers", {"category": "linear", "symbol": "BTCUSDT"})
+    assert answer["result"]["list"][0]["markPrice"] == "120000"
+    assert socket.data() == []
