@@ -146,7 +146,7 @@ class Channel:
     def _refused(self) -> str:
         """Say why nothing can be heard; a topic that is refused among others does not end them."""
         refused: Mapping[str, str] = self._line.refused()
-        if self._topics <= refused.keys():
+        if self._topics and self._topics <= refused.keys():
             topic = min(self._topics)
             return f"the venue refused {topic}: {refused[topic]}"
         return ""
