@@ -93,7 +93,12 @@ class Speaker:
         return socket
 
     async def _answer(self, path: str, socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
-        reply = {"success": True, "ret_msg": "", "op": message["op"], "req_id": str(message.get("req_id", ""))}
+        reply = {
+            "success": True,
+            "ret_msg": "",
+            "op": message["op"],
+            "req_id": str(message.get("req_id", "")),
+        }
         if message["op"] == "auth":
             self.logins.append(message["args"])
             if self.deny:
@@ -101,7 +106,11 @@ class Speaker:
             del reply["req_id"]
         elif message["op"] == "subscribe":
             if self.unknown & set(message["args"]):
-                reply |= {"success": False, "ret_msg": "error:handler not found", "request": {"op": "subscribe"}}
+                reply |= {
+                    "success": False,
+                    "ret_msg": "error:handler not found",
+                    "request": {"op": "subscribe"},
+                }
             else:
                 self.topics[path] |= set(message["args"])
         elif message["op"] == "unsubscribe":
