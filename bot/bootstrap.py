@@ -130,4 +130,4 @@ def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
         hint=settings.streams.interval,
     )
-    return Service(guards, worker, clock, terms, streams)
+    return Service(guards, worker, clock, terms, streams=streams)

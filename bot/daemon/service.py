@@ -50,6 +50,7 @@ class Service:
         worker: JournalWorker,
         clock: Clock,
         terms: ServiceTerms,
+        *,
         streams: Sequence[Streams] = (),
     ) -> None:
         self._guards = guards
