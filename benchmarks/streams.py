@@ -22,6 +22,7 @@ POSITIONS = 5
 MOVES = 20
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 30.0
+KEYS = {"REEF_BENCH_API_KEY": KEY, "REEF_BENCH_SECRET": SECRET}
 CONFIG = """mode: observe
 network: sandbox
 journal: journal.sqlite

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 from datetime import timedelta
 from random import Random
 
@@ -250,7 +251,6 @@ async def test_rubbish_ends_at_most_the_connection(rubbish: str) -> None:
         await begun(it)
         await it.speaker.raw(PUBLIC, rubbish)
         await it.speaker.raw(PRIVATE, rubbish)
-        await it.speaker.ticker("BTCUSDT", "1") if it.speaker.topics[PUBLIC] else None
         for _ in range(60):
             await it.clock.step()
             await asyncio.sleep(0.002)
@@ -258,6 +258,25 @@ async def test_rubbish_ends_at_most_the_connection(rubbish: str) -> None:
         await it.speaker.private("position", "BTCUSDT")
         await until(lambda: it.asks)
         assert not it.task.done()
+
+
+async def test_nothing_planted_is_logged(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with listening() as it:
+        it.speaker.deny = f"{KEY} {SECRET}"
+        it.streams.polled(shot(it.clock.now(), {BTC: "1"}))
+        await until(lambda: it.told)
+        it.speaker.deny = ""
+        await it.reopened(PRIVATE)
+        await it.following(PRIVATE, *OWN)
+        await it.speaker.raw(PRIVATE, '{"topic": ')
+        await it.reopened(PRIVATE)
+        shown = f"{it.told} {caplog.text} {''.join(capsys.readouterr())}"
+        assert len(it.speaker.logins) >= 2
+        for secret in (KEY, SECRET, *(login[2] for login in it.speaker.logins)):
+            assert secret not in shown
 
 
 async def test_a_connection_that_breaks_is_made_anew() -> None:
