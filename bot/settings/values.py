@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import SecretStr
 
-from bot.model import Caps, ProtectionTerms
+from bot.model import Caps, PriceTerms, ProtectionTerms
 
 
 class Mode(StrEnum):
@@ -86,6 +86,7 @@ class Settings(Struct, frozen=True):
     """A snapshot with an older part gives no orders."""
     caps: Caps
     protection: ProtectionTerms
+    prices: PriceTerms
     log: LogSettings
 
     @property
