@@ -7,21 +7,24 @@ from msgspec import Struct
 import bot
 from bot.clock import Clock
 from bot.daemon.service import Service, ServiceTerms
+from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
 from bot.exchange.factory import make_gateway
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.transport import Transport
-from bot.execution import Executor
+from bot.execution import ExecutionTerms, Executor, Lease
 from bot.facts import GuardTerms
 from bot.guard import Guard
-from bot.journal import Journal, JournalWorker
+from bot.journal import JournalWorker
 from bot.market_stats import StatsKeeper
 from bot.rules import Names, RuleSet, load_choices
-from bot.settings import AccountSettings, Settings
+from bot.settings import AccountSettings, IfJournalFails, Settings
 
 REFERENCE = "BTC"
 """Betas refer to this market."""
 REFERENCE_SYMBOLS = {"bybit": "BTC/USDT:USDT"}
+REQUEST_SECONDS = 10.0
+"""After this long a request that was not answered is given up."""
 
 
 class Prepared(Struct, frozen=True):
@@ -54,7 +57,14 @@ def gateway_of(
         clock=clock,
         base_url=account.base_url,
         transport=transport,
+        timeout_seconds=REQUEST_SECONDS,
     )
+
+
+def lease_of(settings: Settings, clock: Clock) -> Lease:
+    """Make the daemon's lease, not taken yet."""
+    reserve = REQUEST_SECONDS + ExecutionTerms().recv_window_seconds
+    return Lease(clock, settings.lease.total_seconds(), reserve)
 
 
 def stats_of(gateway: CcxtGateway, clock: Clock) -> StatsKeeper:
@@ -77,13 +87,21 @@ def build_guard(
     worker: JournalWorker,
     clock: Clock,
     transport: Transport | None = None,
+    lease: Lease | None = None,
 ) -> Guard:
     """Wire the guard of one account."""
     settings = prepared.settings
     gateway = gateway_of(settings, account, clock, transport)
     return Guard(
         gateway=gateway,
-        executor=Executor(gateway, worker, clock, armed=settings.armed),
+        executor=Executor(
+            gateway,
+            worker,
+            clock,
+            armed=settings.armed,
+            lease=lease,
+            unrecorded_reduce=settings.if_journal_fails is IfJournalFails.REDUCE_ONLY,
+        ),
         worker=worker,
         clock=clock,
         rules=prepared.rules[account.name],
@@ -92,11 +110,11 @@ def build_guard(
     )
 
 
-def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service:
-    """Wire the daemon."""
+def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease) -> Service:
+    """Wire the daemon of a journal that was opened for it."""
     settings = prepared.settings
-    worker = JournalWorker(journal)
-    guards = [build_guard(prepared, account, worker, clock) for account in settings.accounts]
+    worker = JournalWorker(tenant.journal)
+    guards = [build_guard(prepared, account, worker, clock, lease=lease) for account in settings.accounts]
     terms = ServiceTerms(
         poll=settings.poll_interval,
         reconcile=settings.reconcile_interval,
@@ -105,5 +123,6 @@ def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service
         mode=settings.mode.value,
         network=settings.network.value,
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
+        epoch=tenant.epoch,
     )
-    return Service(guards, worker, clock, terms)
+    return Service(guards, worker, clock, terms, lease)

@@ -22,6 +22,7 @@ from bot.facts import (
     read_facts,
     wallet_flows,
     with_placed,
+    with_unrecorded,
 )
 from bot.journal import Draft, JournalError, JournalWorker
 from bot.journal.records import Failure, Recovered
@@ -208,20 +209,21 @@ class Guard:
             read_facts, self._worker.journal, self.account, position_keys(snapshot), now, self._remembered
         )
         self._remembered = facts.remembered
+        facts = with_unrecorded(facts, self.executor.waiting)
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
         return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked)
 
     async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
-        record = self._recorder.decided(given, made, sends=self._sends(made, barred))
-        if not record.empty:
-            try:
-                await self._worker.call(
-                    self._worker.journal.append, record.drafts, record.memory, record.blobs, at=given.at
-                )
-            except ReefError:
-                self._recorder.forget()
+        sends = self._sends(made, barred)
+        record = self._recorder.decided(given, made, sends=sends)
+        try:
+            await self.executor.commit(record.drafts, record.memory, record.blobs, at=given.at)
+        except ReefError as error:
+            self._recorder.forget()
+            if not (sends and self.executor.keep_unrecorded(error, record.drafts, record.blobs)):
                 raise
+            log.error("unrecorded: only what reduces goes on", account=self.account, error=str(error))
         own = self._remembered.own_stops if self._remembered else {}
         self._remembered = Remembered(made.evaluation.memory, made.ledger, own)
 

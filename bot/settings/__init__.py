@@ -2,10 +2,20 @@
 
 from bot.settings.loading import SettingsError, load_settings
 from bot.settings.secrets import secret_names
-from bot.settings.values import AccountSettings, LogFormat, LogLevel, LogSettings, Mode, Network, Settings
+from bot.settings.values import (
+    AccountSettings,
+    IfJournalFails,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    Mode,
+    Network,
+    Settings,
+)
 
 __all__ = [
     "AccountSettings",
+    "IfJournalFails",
     "LogFormat",
     "LogLevel",
     "LogSettings",

@@ -49,6 +49,15 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class IfJournalFails(StrEnum):
+    """What may be sent while the journal cannot be written."""
+
+    STOP = "stop"
+    """Nothing."""
+    REDUCE_ONLY = "reduce_only"
+    """Trims, closes and protective stops, which are written down once the journal takes writes again."""
+
+
 class AccountSettings(Struct, frozen=True):
     """One account to guard."""
 
@@ -87,6 +96,9 @@ class Settings(Struct, frozen=True):
     caps: Caps
     protection: ProtectionTerms
     log: LogSettings
+    lease: timedelta = timedelta(seconds=30)
+    """How long a daemon that says nothing keeps its place."""
+    if_journal_fails: IfJournalFails = IfJournalFails.STOP
 
     @property
     def armed(self) -> bool:
