@@ -221,7 +221,7 @@ class Guard:
             await self.executor.commit(record.drafts, record.memory, record.blobs, at=given.at)
         except ReefError as error:
             self._recorder.forget()
-            if not (sends and self.executor.keep_unrecorded(error, record.drafts, record.blobs)):
+            if not self.executor.keep_unrecorded(error, *record.kept(sends=sends)):
                 raise
             log.error("unrecorded: only what reduces goes on", account=self.account, error=str(error))
         own = self._remembered.own_stops if self._remembered else {}

@@ -53,7 +53,7 @@ class Admission:
         worker = self._recorder.worker
         if (
             self.unrecorded_reduce
-            and self._recorder.waiting
+            and self._recorder.refused
             and await worker.call(worker.journal.holds_lease)
         ):
             return None

@@ -35,6 +35,8 @@ class Recorder:
         self._terms = terms
         self._waiting: list[Draft] = []
         self._blobs: list[bytes] = []
+        self.refused = False
+        """Whether the journal could not be written when it was tried last."""
 
     @property
     def waiting(self) -> tuple[Draft, ...]:
@@ -57,7 +59,7 @@ class Recorder:
         """Record what must be durable before something is sent, after what waits; raises `JournalError`."""
         await self.flush()
         if drafts or memory:
-            await self.worker.call(self.worker.journal.append, drafts, memory, blobs, at=at)
+            await self._append(drafts, memory, blobs, at=at)
 
     def keep(self, drafts: Sequence[Draft], blobs: Sequence[bytes] = ()) -> None:
         """Let entries wait in memory, without trying the journal."""
@@ -85,11 +87,26 @@ class Recorder:
             return
         drafts, blobs = tuple(self._waiting), tuple(self._blobs)
         try:
-            await self.worker.call(self.worker.journal.append, drafts, None, blobs)
+            await self._append(drafts, None, blobs)
         except DuplicateIntentError:
             await self.worker.call(self._append_without_ended, drafts, blobs)
         # More may have been noted while the disk was waited for.
         del self._waiting[: len(drafts)], self._blobs[: len(blobs)]
+
+    async def _append(
+        self,
+        drafts: Sequence[Draft],
+        memory: Mapping[tuple[str, str], str | None] | None,
+        blobs: Sequence[bytes],
+        *,
+        at: datetime | None = None,
+    ) -> None:
+        try:
+            await self.worker.call(self.worker.journal.append, drafts, memory, blobs, at=at)
+        except UNWRITABLE:
+            self.refused = True
+            raise
+        self.refused = False
 
     def _append_without_ended(self, drafts: Sequence[Draft], blobs: Sequence[bytes]) -> None:
         """Record evidence about intents that the operator has ended meanwhile as what it is: too late."""

@@ -1,0 +1,1 @@
+"""Faults by name, and what must follow from each."""
