@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -67,11 +68,13 @@ rules:
     max: 3.8
     restore: 3.4
     do: [cancel_orders, trim]
+    trim: {escalate_after: 10m}
   - name: room to liquidation
     metric: position.liquidation_distance
     min: 18%
     restore: 22%
     do: [trim]
+    trim: {escalate_after: 10m}
   - name: drawdown
     metric: account.drawdown
     max: 20%
