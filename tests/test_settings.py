@@ -144,6 +144,24 @@ def test_secrets_come_from_a_file_that_its_owner_alone_can_read(tmp_path: Path) 
     assert account.api_key.get_secret_value() == "from environment"
 
 
+def test_secrets_come_from_the_credentials_of_a_systemd_unit(tmp_path: Path) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "REEF_MAIN_API_KEY").write_text("from systemd\n")
+    (folder / "REEF_MAIN_SECRET").write_text("also")
+    environ = {"CREDENTIALS_DIRECTORY": str(folder)}
+    (account,) = load(tmp_path, written({}), environ).accounts
+    assert (account.api_key.get_secret_value(), account.secret.get_secret_value()) == ("from systemd", "also")
+    (account,) = load(tmp_path, written({}), {**environ, "REEF_MAIN_SECRET": "nearer"}).accounts
+    assert account.secret.get_secret_value() == "nearer"
+    (folder / "REEF_MAIN_SECRET").unlink()
+    (told,) = mistakes(tmp_path, written({}), environ)
+    assert "has no secret" in told
+    (folder / "REEF_MAIN_SECRET").write_bytes(b"\xff\xfe")
+    told = "\n".join(mistakes(tmp_path, written({}), environ))
+    assert "REEF_MAIN_SECRET" in told
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o660, 0o777])
 def test_a_secrets_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     secrets = tmp_path / "secrets.env"

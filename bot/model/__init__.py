@@ -28,6 +28,7 @@ from bot.model.findings import (
     Target,
     TrimTerms,
 )
+from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
     Candle,
@@ -45,8 +46,10 @@ from bot.model.orders import (
     OrderRequest,
     OrderStatus,
     Request,
+    Sendable,
     StopRequest,
     Style,
+    TriggerRequest,
     Verdict,
 )
 from bot.model.plans import (
@@ -78,6 +81,7 @@ __all__ = [
     "Figure",
     "Fill",
     "Finding",
+    "KeyRights",
     "LimitProof",
     "MarginMode",
     "Mark",
@@ -100,6 +104,7 @@ __all__ = [
     "Refusal",
     "Request",
     "Scenario",
+    "Sendable",
     "Sense",
     "Severity",
     "Side",
@@ -112,6 +117,7 @@ __all__ = [
     "Target",
     "Tier",
     "Transfer",
+    "TriggerRequest",
     "TrimTerms",
     "Unknown",
     "Usage",

@@ -80,13 +80,15 @@ class Engine(Queries):
 
     # Time and events
 
-    def advance(self) -> int:
+    def advance(self, until_ms: int | None = None) -> int:
         """Bring the market up to the clock's market time and return how many steps that took.
+
+        `until_ms`: only to this market time, where that is earlier.
 
         In each step, in this order: prices, resting orders, liquidations (where the terms put them
         before stops), conditional orders, funding, liquidations.
         """
-        return timeline.advance(self._core, self._desk)
+        return timeline.advance(self._core, self._desk, until_ms)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` with every event, inside the call that caused it; returns the way to stop."""

@@ -1,0 +1,1 @@
+"""Every row of the fault matrix: made to happen by name, and survived."""
