@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from bot.decision import DecisionInput, decide
 from bot.journal import Journal
 from bot.journal.records import Decision
-from bot.model import Balance, Figure, Mark, OrderRequest, Plan, Position, Snapshot, Unknown
+from bot.model import Balance, Figure, MarginMode, Mark, OrderRequest, Plan, Position, Snapshot, Unknown
 from bot.replaying import recorded_rules
 
 WORSE = Decimal("0.005")
@@ -27,12 +27,18 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
     if body is None or text is None or recorded.plan is None:
         return "the decision's input is missing"
     given = msgspec.json.decode(body, type=DecisionInput)
+    if any(one.margin_mode is MarginMode.ISOLATED for one in given.snapshot.positions):
+        return ""  # it can lose its own margin only, and a worse mark leaves less of that
     rules = recorded_rules(text)
     as_seen = trims(decide(derived(given, Decimal(0)), rules).plan)
     darker = trims(decide(derived(given, WORSE), rules).plan)
     if len(given.snapshot.positions) > 1:
         seen, worse = _value(as_seen, given.snapshot), _value(darker, given.snapshot)
-        return "" if worse >= seen * LEEWAY else f"a mark {WORSE:%} worse trims {worse:.2f} USD instead of {seen:.2f}"
+        return (
+            ""
+            if worse >= seen * LEEWAY
+            else f"a mark {WORSE:%} worse trims {worse:.2f} USD instead of {seen:.2f}"
+        )
     less = [
         f"{symbol} {darker.get(symbol, Decimal(0))} instead of {contracts}"
         for symbol, contracts in as_seen.items()
@@ -53,7 +59,9 @@ def trims(made: Plan) -> dict[str, Decimal]:
 
 def _value(trimmed: dict[str, Decimal], snapshot: Snapshot) -> Decimal:
     marks = {one.symbol: one.mark_price * one.contract_size for one in snapshot.positions if _known(one)}
-    return sum((contracts * marks.get(symbol, Decimal(0)) for symbol, contracts in trimmed.items()), Decimal(0))
+    return sum(
+        (contracts * marks.get(symbol, Decimal(0)) for symbol, contracts in trimmed.items()), Decimal(0)
+    )
 
 
 def _known(position: Position) -> bool:

@@ -94,7 +94,8 @@ class IntentBook:
     def _fits(self, sent: Sent) -> None:
         market = self._truth.instrument(str(sent.body["symbol"]))
         key = (market.symbol, Leg(int(sent.body.get("positionIdx", 0))))
-        quantity, size = Decimal(str(sent.body["qty"])), self._truth.held().get(key, Decimal(0))
+        quantity = Decimal(str(sent.body["qty"])) * market.contract_size
+        size = self._truth.held().get(key, Decimal(0))
         self._must(quantity % market.qty_step == 0, 14, f"{quantity} is no multiple of {market.qty_step}")
         # what is left of a position may be less than the least order; somebody may just have closed it
         if self._alone or size:
@@ -166,8 +167,9 @@ class IntentBook:
             self._must(outcome.state is not IntentState.FILLED, 5, f"intent {intent} was filled nowhere")
             return
         self._must(not order.status.is_open, 5, f"intent {intent} ended while its order is open")
-        same = order.filled_qty == outcome.filled
-        self._must(same, 6, f"intent {intent}: {outcome.filled} recorded, {order.filled_qty} executed")
+        executed = self._truth.contracts(order)
+        same = executed == outcome.filled
+        self._must(same, 6, f"intent {intent}: {outcome.filled} recorded, {executed} executed")
 
     def answered(self, answers: Sequence[Answered]) -> None:
         """3: the venue accepts an order of an intent once, however often it was sent."""

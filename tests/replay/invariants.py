@@ -41,7 +41,7 @@ from bot.sandbox.engine.exchange import Engine
 from tests.replay.bench import Bench
 from tests.replay.darker import smaller_when_worse
 from tests.replay.intents import IntentBook, Tally, venue_symbol
-from tests.replay.truth import Key, Truth, is_own, moves
+from tests.replay.truth import Key, Truth, is_own, moves, net
 from tests.replay.wire import Answered, Sent
 
 READS_A_POLL = 24
@@ -229,17 +229,15 @@ class Invariants:
             if is_own(trade):
                 closes = trade.closed_qty == trade.qty
                 self._must(closes, 1, f"{trade.client_id} closed {trade.closed_qty} of {trade.qty}")
-        moved = moves(fresh)
-        for key in sorted({*self._sizes, *now, *moved}):
-            before, size = self._sizes.get(key, Decimal(0)), now.get(key, Decimal(0))
-            self._must(
-                before + moved.get(key, Decimal(0)) == size,
-                1,
-                f"{key} moved from {before} to {size} by itself",
-            )
+        # symbols, not legs: a venue may turn a one-way position into a leg
+        before, sizes, moved = net(self._sizes), net(now), net(moves(fresh))
+        for symbol in sorted({*before, *sizes, *moved}):
+            was, size = before.get(symbol, Decimal(0)), sizes.get(symbol, Decimal(0))
+            explained = was + moved.get(symbol, Decimal(0)) == size
+            self._must(explained, 1, f"{symbol} moved from {was} to {size} by itself")
             if self._alone and size:
-                self._must(size * before > 0, 1, f"{key[0]} turned from {before} to {size}")
-                self._must(abs(size) <= abs(before), 1, f"{key[0]} grew from {before} to {size}")
+                self._must(size * was > 0, 1, f"{symbol} turned from {was} to {size}")
+                self._must(abs(size) <= abs(was), 1, f"{symbol} grew from {was} to {size}")
         self._sizes = now
 
     def _view(self, report: CycleReport, held: dict[Key, Decimal]) -> None:

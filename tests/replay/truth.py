@@ -37,8 +37,12 @@ class Truth:
         books = (self._books.orders, self._books.history)
         return [order for book in books for order in book.values() if order.client_id.startswith(PREFIX)]
 
+    def contracts(self, order: Order) -> Decimal:
+        """Return what an order traded, in the venue's contracts."""
+        return order.filled_qty / self.instrument(order.symbol).contract_size
+
     def trades(self, after: int = 0) -> Sequence[Execution]:
-        """Return the executions behind the first `after`, funding left out of none: see `moves`."""
+        """Return the executions behind the first `after`, payments of funding among them."""
         return self._books.executions[after:]
 
     def stop(self, key: Key) -> Decimal | None:
@@ -65,6 +69,14 @@ class Truth:
 def is_own(trade: Execution) -> bool:
     """Whether an order of the guard made it; what the position's stop closed is the venue's."""
     return trade.client_id.startswith(PREFIX)
+
+
+def net(sizes: Mapping[Key, Decimal]) -> dict[str, Decimal]:
+    """Add the legs of each symbol up."""
+    found: dict[str, Decimal] = {}
+    for (symbol, _), size in sizes.items():
+        found[symbol] = found.get(symbol, Decimal(0)) + size
+    return found
 
 
 def moves(trades: Sequence[Execution]) -> Mapping[Key, Decimal]:

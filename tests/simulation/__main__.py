@@ -9,6 +9,7 @@ import time
 from tests.simulation.living import live
 from tests.simulation.report import closing, figures, story
 
+
 def main(arguments: list[str]) -> int:
     """Run seeds and tell of them; returns 1 where one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)

@@ -88,25 +88,25 @@ class Role(msgspec.Struct, frozen=True):
 def make_cast(seed: int) -> tuple[Role, ...]:
     """Draw the accounts of a seed."""
     random = Random(f"cast:{seed}")
-    count = random.choice((1, 1, 1, 1, 2, 2, 3))
+    count = random.choice((1, 1, 1, 1, 1, 2, 2, 3))
     return tuple(_role(random, name, first=name == NAMES[0]) for name in NAMES[:count])
 
 
 def _role(random: Random, name: str, *, first: bool) -> Role:
     margin = random.choice((MarginMode.CROSS, MarginMode.CROSS, MarginMode.ISOLATED))
     mode = random.choice((PositionMode.ONE_WAY, PositionMode.ONE_WAY, PositionMode.HEDGE))
-    gross = random.choice((1.0, 2.0, 3.0, 4.0, 6.0, 8.0))
+    rules = random.choice(CHOICES if first else (*CHOICES, WATCHED))
+    gross = random.choice((8.0, 10.0, 12.0) if rules == "lifeline" else (3.0, 4.0, 6.0, 8.0))
     symbols = random.sample(LISTED, random.choice((1, 1, 2, 3)))
     bias = random.choice((Side.BUY, Side.BUY, Side.SELL))
     holdings: list[Holding] = []
     for symbol in symbols:
         side = bias if random.random() < 0.8 else bias.opposite
-        leverage = random.choice((10, 15, 20, 25))
+        leverage = random.choice((15, 25, 40, 50))
         holdings.append(Holding(symbol, side, gross / len(symbols), leverage))
         if mode is PositionMode.HEDGE and random.random() < 0.5:
             share = gross / len(symbols) * random.uniform(0.1, 0.6)
             holdings.append(Holding(symbol, side.opposite, share, leverage))
-    rules = random.choice(CHOICES if first else (*CHOICES, WATCHED))
     return Role(
         name, random.choice(DEPOSITS), rules, margin, mode, tuple(holdings), random.choice((0, 0, 1, 3))
     )

@@ -15,9 +15,9 @@ from tests.simulation.world import Guarded, World
 
 CALM_S = 290.0
 """Between polls in calm."""
-BUSY_S = (1.0, 4.0)
+BUSY_S = (1.0, 5.0)
 """Between polls while something is going on."""
-AFTER_S = 20.0
+AFTER_S = 15.0
 """For so long after a storm the polls stay frequent."""
 RECONCILE_EVERY = 12
 STATISTICS_S = 4 * 3600
@@ -176,8 +176,6 @@ async def simulate(seed: int, folder: Path) -> Outcome:
     day = Day(seed, folder)
     await day.run()
     return day.outcome(seed, time.perf_counter() - begun)
-
-
 
 
 def failed(seed: int, why: str) -> Outcome:

@@ -18,8 +18,13 @@ USDT = "USDT"
 
 
 def arm(world: World, body: dict[str, Any]) -> None:
-    """Arm a fault at the venue."""
-    world.sandbox.faults.arm(body)
+    """Arm a fault at the venue, where the venue can do that now."""
+    try:
+        world.sandbox.faults.arm(body)
+    except EngineRefusal as refusal:
+        world.story.tell("fault", f"{body['name']} cannot be: {refusal.reason.value}")
+    else:
+        world.story.tell("fault", f"armed {body}")
 
 
 def crash(world: World, points: int) -> None:
@@ -43,6 +48,7 @@ def enter(world: World) -> None:
         if short > 0:
             world.engine.transfer(one.name, USDT, short.quantize(Decimal("0.01")))
         cast.enter(world.engine, one.role)
+        resume(world, one.name)
         held = {f"{symbol} {leg.name}": str(size) for (symbol, leg), size in one.judge.truth.held().items()}
         world.story.tell("hand", f"{one.name} holds {held}")
 
@@ -51,11 +57,13 @@ def trade(world: World, account: str, seed: float) -> None:
     """Trade at market by hand: more, less, or something new."""
     random = Random(seed)
     symbol, side = random.choice(LISTED), random.choice((Side.BUY, Side.SELL))
-    held = [key for key in world.guarded_by(account).judge.truth.held()]
+    held = list(world.guarded_by(account).judge.truth.held())
     if held and random.random() < 0.7:
         symbol = random.choice(held)[0]
     instrument, price = world.engine.instrument(symbol), world.engine.ticker(symbol).mark_price
-    worth = max(world.engine.wallet(account).equity, Decimal(0)) * Decimal(str(random.choice((0.1, 0.4, 1.0))))
+    worth = max(world.engine.wallet(account).equity, Decimal(0)) * Decimal(
+        str(random.choice((0.1, 0.4, 1.0)))
+    )
     size = max(worth / price // instrument.qty_step * instrument.qty_step, instrument.min_qty)
     hedged = world.engine.position_mode(account, symbol) is PositionMode.HEDGE
     leg = leg_of(random.choice((Side.BUY, Side.SELL))) if hedged else Leg.NET
@@ -110,7 +118,9 @@ def _place(world: World, account: str, request: OrderRequest) -> None:
     try:
         order = world.engine.place(account, request)
     except EngineRefusal as refusal:
-        world.story.tell("hand", f"{account} {request.side.value} {request.symbol} is refused: {refusal.reason.value}")
+        world.story.tell(
+            "hand", f"{account} {request.side.value} {request.symbol} is refused: {refusal.reason.value}"
+        )
         return
     world.story.tell("hand", f"{account} {request.side.value} {order.filled_qty} {request.symbol}")
 

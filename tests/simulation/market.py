@@ -61,7 +61,7 @@ class Market(ScenarioFeed):
 def make_market(seed: int, storms: int | None = None) -> Market:
     """Make the market of a seed."""
     random = Random(f"market:{seed}")
-    weather = _storms(random, random.choice((2, 3, 3, 4)) if storms is None else storms)
+    weather = _storms(random, random.choice((2, 3, 4, 5)) if storms is None else storms)
     path, depth, spread = _path(random, weather)
     scripts = {
         LEADER: SymbolScript(
@@ -90,7 +90,7 @@ def _storms(random: Random, count: int) -> tuple[Storm, ...]:
     room = (LAST_STORM_S - FIRST_STORM_S) // max(count, 1)
     made = []
     for number in range(count):
-        length = random.randrange(120, 300, 2)
+        length = random.randrange(80, 200, 2)
         begin = FIRST_STORM_S + number * room + random.randrange(0, room - APART_S, 2)
         name, moves = _moves(random)
         made.append(Storm(name, begin, begin + length, moves))

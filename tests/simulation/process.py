@@ -21,7 +21,7 @@ TIMEOUT_S = 10.0
 ORIGIN = "http://127.0.0.1:1"
 
 
-class Crash(BaseException):  # noqa: N818 - not an error of the program: its end
+class Crash(BaseException):
     """The process is gone. Nothing in it may catch this and go on."""
 
 
@@ -131,6 +131,9 @@ class Wire:
             self._tell("sends", f"{path} {payload.decode()}")
         await self._travel()
         answer = self._sandbox.handle(Request(method, path, query, lower_headers(headers or {}), payload))
+        if answer.dropped:
+            self._tell("fault", f"{method} {path} is cut off")
+            raise ConnectionResetError(f"no answer to {method} {path}")
         if answer.delay_s >= TIMEOUT_S:
             self._tell("fault", f"{method} {path} is not answered")
             await asyncio.sleep(TIMEOUT_S)

@@ -3,50 +3,28 @@
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any
 
 import msgspec
 
-from bot.sandbox.faults import KINDS
-from tests.simulation import hands
+from tests.simulation import hands, recipes
 from tests.simulation.cast import Role
 from tests.simulation.market import APART_S, FIRST_STORM_S, LAST_STORM_S, Storm
 from tests.simulation.world import World
 
-ORDER, STOP = "/v5/order/create", "/v5/position/trading-stop"
-READS = (
-    "/v5/position/list",
-    "/v5/account/wallet-balance",
-    "/v5/order/realtime",
-    "/v5/order/history",
-    "/v5/execution/list",
-    "/v5/market/tickers",
-    "/v5/account/transaction-log",
-)
-WRITES = (ORDER, ORDER, ORDER, STOP, "/v5/order/cancel")
-ANY = (*WRITES, *READS, "/v5/*")
-CODES = (10000, 10006, 10016, 10019, 170007, 110094, 3400045, 10010)
-STATUSES = (429, 500, 502, 503, 504)
-Recipe = Callable[[Random], dict[str, Any]]
 LIFT = "lift"
+AT_ONCE = 0.5
+ENTRY, ENTRY_LATER = 0.9, 0.6
+"""How likely owners take up positions again as a storm begins, and once more inside it."""
 NAMED = frozenset(
-    {"crash_point", "restart", "refused_connection", *(name for name, _ in hands.TRADERS), *(h[0] for h in hands.HOST)}
+    {
+        "crash_point",
+        "restart",
+        "refused_connection",
+        *(name for name, _ in hands.TRADERS),
+        *(h[0] for h in hands.HOST),
+    }
 )
 """Faults that are not the venue's; of those the sandbox counts the strikes."""
-
-RECIPES: dict[str, Recipe] = {
-    "hang": lambda r: {"path": r.choice(ANY), "seconds": r.choice((0.4, 1.5, 4.0, 11.0, None))},
-    "drop": lambda r: {"path": r.choice(WRITES)},
-    "corrupt": lambda r: {"path": r.choice(ANY)},
-    "empty_positions": lambda r: {},
-    "status": lambda r: {
-        "path": r.choice(ANY),
-        "status": r.choice(STATUSES),
-        "execute": r.random() < 0.5,
-    },
-    "error_code": lambda r: {"path": r.choice(ANY), "code": r.choice(CODES)},
-}
-"""Bodies of faults that the sandbox knows, by name; how often each strikes is drawn for all alike."""
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -95,29 +73,30 @@ def _incidents(random: Random, storms: tuple[Storm, ...]) -> list[Storm]:
 
 def _acts(random: Random, storm: Storm, roles: tuple[Role, ...]) -> list[Act]:
     """Draw what happens inside one storm; everything is lifted at its end."""
-    acts = [_venue_fault(random, storm, roles) for _ in range(random.choice((2, 3, 4, 6)))]
-    if random.random() < ENTER_CHANCE:
-        acts.append(Act(storm.begin + random.uniform(0, 5), "entry", hands.enter))
+    acts = [_venue_fault(random, storm, roles) for _ in range(random.choice((4, 7, 10)))]
+    for begin, chance in ((storm.begin, ENTRY), (random.uniform(storm.begin, storm.end), ENTRY_LATER)):
+        if random.random() < chance:
+            acts.append(Act(begin + random.uniform(0, 4), "entry", hands.enter))
     for chance, draw in CHANCES:
-        while random.random() < chance:
+        left = chance
+        while random.random() < left:
             acts += draw(random, storm, roles)
-            chance /= 2
+            left /= 2
     acts.append(Act(storm.end, LIFT, World.lift))
     return acts
 
 
 def _moment(random: Random, storm: Storm) -> float:
-    return round(random.uniform(storm.begin, storm.end - 2), 1)
+    """Draw a moment, often one at which positions have just been taken up, so that orders are about to leave."""
+    last = storm.end - 2
+    if random.random() < AT_ONCE:
+        return round(storm.begin + random.uniform(0.0, 8.0), 1)
+    return round(random.uniform(storm.begin, last), 1)
 
 
 def _venue_fault(random: Random, storm: Storm, roles: tuple[Role, ...]) -> Act:
-    name = random.choice([one for one in RECIPES if one in KINDS])
-    body = {"name": name, **RECIPES[name](random)}
-    body["probability"] = random.choice((0.1, 0.3, 0.6, 1.0))
-    body["count"] = random.choice((1, 2, 5, 15))
-    if random.random() < 0.3:
-        body["api_key"] = f"{random.choice(roles).name}-key"
-    return Act(_moment(random, storm), name, partial(hands.arm, body=body))
+    body = recipes.fault(random, [one.name for one in roles])
+    return Act(_moment(random, storm), body["name"], partial(hands.arm, body=body))
 
 
 def _crash(random: Random, storm: Storm, roles: tuple[Role, ...]) -> list[Act]:
@@ -141,7 +120,10 @@ def _host(random: Random, storm: Storm, roles: tuple[Role, ...]) -> list[Act]:
     name, do, undo = random.choice(hands.HOST)
     amount = random.random()
     ends = min(storm.end, at + random.choice((2.0, 8.0, 20.0)))
-    return [Act(at, name, partial(do, amount=amount)), Act(ends, f"{name} ends", partial(undo, amount=amount))]
+    return [
+        Act(at, name, partial(do, amount=amount)),
+        Act(ends, f"{name} ends", partial(undo, amount=amount)),
+    ]
 
 
 def _owner(random: Random, storm: Storm, roles: tuple[Role, ...]) -> list[Act]:
@@ -159,7 +141,6 @@ def _cut(random: Random, storm: Storm, roles: tuple[Role, ...]) -> list[Act]:
     ]
 
 
-ENTER_CHANCE = 0.8
 Draw = Callable[[Random, Storm, tuple[Role, ...]], list[Act]]
 CHANCES: tuple[tuple[float, Draw], ...] = (
     (0.8, _crash),
