@@ -12,7 +12,7 @@ from bot.model import Balance, Figure, MarginMode, Mark, OrderRequest, Plan, Pos
 from bot.replaying import recorded_rules
 
 WORSE = Decimal("0.005")
-"""Share of mark by which every market moves against what is held there (legs of both sides: against the larger)."""
+"""Share of mark by which every position's price moves against it."""
 LEEWAY = Decimal("0.9")
 DERIVED = Unknown("left to be recomputed at the worse mark")
 
@@ -29,6 +29,8 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
     given = msgspec.json.decode(body, type=DecisionInput)
     if any(one.margin_mode is MarginMode.ISOLATED for one in given.snapshot.positions):
         return ""  # it can lose its own margin only, and a worse mark leaves less of that
+    if len({one.side for one in given.snapshot.positions}) > 1:
+        return ""  # one offsets another: what is worse for one is better for the other
     rules = recorded_rules(text)
     as_seen = trims(decide(derived(given, Decimal(0)), rules).plan)
     darker = trims(decide(derived(given, WORSE), rules).plan)
@@ -58,14 +60,13 @@ def trims(made: Plan) -> dict[str, Decimal]:
 
 
 def _value(trimmed: dict[str, Decimal], snapshot: Snapshot) -> Decimal:
-    marks = {one.symbol: one.mark_price * one.contract_size for one in snapshot.positions if _known(one)}
+    marks: dict[str, Decimal] = {}
+    for one in snapshot.positions:
+        if isinstance(one.mark_price, Decimal):
+            marks[one.symbol] = one.mark_price * one.contract_size
     return sum(
         (contracts * marks.get(symbol, Decimal(0)) for symbol, contracts in trimmed.items()), Decimal(0)
     )
-
-
-def _known(position: Position) -> bool:
-    return isinstance(position.mark_price, Decimal)
 
 
 def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
@@ -75,16 +76,14 @@ def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
     sides of a comparison, so that both use the same recomputation.
     """
     snapshot = given.snapshot
-    sizes: dict[str, Decimal] = {}
-    for one in snapshot.positions:
-        sizes[one.symbol] = sizes.get(one.symbol, Decimal(0)) + one.side.sign * one.size
-    signs = {symbol: (size > 0) - (size < 0) for symbol, size in sizes.items()}
     lost = Decimal(0)
-    for symbol, size in sizes.items():
-        price = snapshot.marks[symbol].mark
+    positions = []
+    for position in snapshot.positions:
+        price = snapshot.marks[position.symbol].mark
         if isinstance(price, Decimal):
-            lost += price * worse * abs(size)
-    positions = [_moved(one, worse * signs[one.symbol]) for one in snapshot.positions]
+            lost += price * worse * position.size
+        positions.append(_moved(position, worse * position.side.sign))
+    signs = {position.symbol: position.side.sign for position in snapshot.positions}
     marks = {symbol: _mark(mark, 1 - worse * signs.get(symbol, 0)) for symbol, mark in snapshot.marks.items()}
     darker: Snapshot = replace(
         snapshot, positions=tuple(positions), marks=marks, balance=_poorer(snapshot.balance, lost)

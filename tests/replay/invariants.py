@@ -12,7 +12,8 @@ what it believes. How each of the fifteen is judged:
  3. One accepted order an intent. Accepted answers and the venue's orders are counted by client id; an intent
     is prepared once and ends once; none is prepared while another on its market has not ended.
  4. Executed <= planned. Of the request, of the outcome, and of the venue's order.
- 5. The venue's evidence. When an intent ends, the venue's order has ended; what was accepted or filled is there.
+ 5. The venue's evidence. When an intent ends, the venue's order has ended, and what was accepted or filled
+    is there.
  6. Liveness and agreement. `at_end`: nothing is open, and each order of the venue did what the journal says;
     `restored`: rules are content or say what they wait for, and a stop rests for every position.
  7. Crashes. The judge outlives the guard: what it has read of the journal stays there (`remembers`), and
@@ -25,7 +26,8 @@ what it believes. How each of the fifteen is judged:
 12. Epochs. A journal that was taken over refuses the one before (tests/simulation/test_crashes.py).
 13. Bounds. A cycle ends, and the next account's begins, within a bound of the guard's time.
 14. Steps. Quantity, price and trigger are multiples of the market's, and no order is below its least.
-15. A worse mark. Each trim is decided again with every mark moved against its position: it is not smaller.
+15. A worse mark. Each trim of a cross account with longs only, or shorts only, is decided again with every
+    mark moved against it: it is not smaller. (Elsewhere no move of the marks is worse for all.)
 """
 
 from collections.abc import Sequence

@@ -40,7 +40,12 @@ defaults: {for: 2s, cooldown: 30s, severity: critical}
 rules:
   - {name: bad day, metric: account.daily_loss, max: 15%, do: [cancel_orders, close_all, halt]}
   - {name: too near, metric: position.liquidation_distance, min: 8%, restore: 12%, do: [close]}
-  - {name: shock, metric: account.stress_loss, scenarios: [{BTC: -20%}, {BTC: 20%}], max: 60%, restore: 50%, do: [trim]}
+  - name: shock
+    metric: account.stress_loss
+    scenarios: [{BTC: -20%}, {BTC: 20%}]
+    max: 60%
+    restore: 50%
+    do: [trim]
 """
 SYNTHETIC = {"fast": FAST, "shut": SHUT}
 CHOICES = ("balanced", "balanced", "conservative", "lifeline", "lifeline", "lifeline", "fast", "fast", "shut")

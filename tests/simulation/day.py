@@ -154,7 +154,7 @@ class Day:
         for one in world.guarded:
             tally = one.judge.tally
             figures.update(orders=tally.orders, stops=tally.stops, cancels=tally.cancels, failed=one.errors)
-            figures.update(decisions=tally.decisions, cycles=one.cycles)
+            figures.update(decisions=tally.decisions, cycles=one.cycles, check_failed=one.check_failed)
         return Outcome(
             seed=seed,
             seconds=world.true.seconds,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import deque
+from pathlib import Path
 
 from tests.simulation.virtual import HostClock
 
@@ -11,18 +12,20 @@ KEPT = 80
 class Story:
     """The story of one seed. Two runs of a seed tell it in the same bytes."""
 
-    def __init__(self, clock: HostClock) -> None:
+    def __init__(self, clock: HostClock, folder: Path) -> None:
         self._clock = clock
+        self._folder = f"{folder}/"
         self._hash = hashlib.sha256()
         self.lines: deque[str] = deque(maxlen=KEPT)
-        self.count = 0
+        self._last = ("", "")
 
     def tell(self, kind: str, what: str) -> None:
         """Add a line: when, what kind of thing, and what."""
-        line = f"{self._clock.true():%H:%M:%S.%f} {kind:<9} {what}"
+        line = f"{self._clock.true():%H:%M:%S.%f} {kind:<9} {what}".replace(self._folder, "")
         self._hash.update(line.encode() + b"\n")
-        self.lines.append(line)
-        self.count += 1
+        if (kind, what) != self._last:  # the same again is no news, but part of the digest
+            self.lines.append(line)
+        self._last = kind, what
 
     @property
     def digest(self) -> str:

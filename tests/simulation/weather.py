@@ -87,7 +87,7 @@ def _acts(random: Random, storm: Storm, roles: tuple[Role, ...]) -> list[Act]:
 
 
 def _moment(random: Random, storm: Storm) -> float:
-    """Draw a moment, often one at which positions have just been taken up, so that orders are about to leave."""
+    """Draw a moment, often just after positions were taken up: orders are about to leave then."""
     last = storm.end - 2
     if random.random() < AT_ONCE:
         return round(storm.begin + random.uniform(0.0, 8.0), 1)

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 TERMS = GuardTerms(caps=Caps(), protection=ProtectionTerms(), max_age_seconds=10.0)
 BOUND_SECONDS = 60.0
-"""Longest that one cycle may take where requests hang: reads, orders and look-ups each have their own limit."""
+"""Longest that one cycle may take where requests hang: reads, orders and look-ups have each their limit."""
 NO_LIMIT = 1 << 30
 """Pages that a journal may have where the disk is not full."""
 
@@ -51,6 +51,7 @@ class Guarded:
         self.cycles = 0
         self.errors = 0
         self.longest = 0.0
+        self.check_failed = 0
         self.last: CycleReport | None = None
 
 
@@ -67,14 +68,15 @@ class World:
         *,
         terms: VenueTerms | None = None,
         guard_terms: GuardTerms = TERMS,
+        market_step_ms: int = CALM_STEP_MS,
         alone: bool = False,
     ) -> None:
         self.clock, self.true = HostClock(start), HostClock(start)
-        self.story = Story(self.true)
+        self.story = Story(self.true, folder)
         self.random = Random(f"world:{seed}")
         listed = [one for one in default_instruments() if one.symbol in LISTED]
         self.engine = Engine(
-            VenueClock(start), feed, listed, terms=terms, market_step_ms=CALM_STEP_MS, seed=seed % 5
+            VenueClock(start), feed, listed, terms=terms, market_step_ms=market_step_ms, seed=seed % 5
         )
         self.sandbox = Sandbox(self.engine, fault_seed=seed)
         self.net, self.disk = Net(seed), Disk()
@@ -207,6 +209,10 @@ class World:
             f"{one.name} sees {held or 'nothing'}; {', '.join(firing) or 'all is well'}; "
             f"{len(made.plan.steps)} steps, {len(made.plan.refusals)} refusals",
         )
+        for refusal in made.plan.refusals:
+            said = f"{refusal.rule} {refusal.item} {refusal.code}: {refusal.reason[:120]}"
+            self.story.tell("refusal", f"{one.name} {said}")
+        one.check_failed += sum(refusal.code == "check_failed" for refusal in made.plan.refusals)
         results = report.execution.results if report.execution else ()
         for result in results:
             state = result.state or result.held
