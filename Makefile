@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SEED ?= 20251121
 CONFIG ?= reef.yaml
 
-.PHONY: help install demo test ci run lock bench format lint types layers coverage replay wheel clean
+.PHONY: help install demo test ci run lock bench format lint types layers coverage replay crashes wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,7 +53,10 @@ wheel: install
 	$(BIN)/python .ci/wheel_contents.py dist
 
 replay: install  ## a day of October 2025 through the sandbox in virtual time (minutes)
-	$(BIN)/pytest -n 0 -m slow -s
+	$(BIN)/pytest -n 0 -m slow -s tests/replay
+
+crashes: install  ## kill -9 the guard two hundred times in a fall, and compare the end (minutes)
+	$(BIN)/pytest -n 0 -m slow tests/faults/test_crash.py
 
 bench: install  ## one cycle against bare ccxt calls, the journal against raw SQLite
 	$(BIN)/python -m benchmarks
