@@ -20,7 +20,7 @@ from tests.guard.support import LEVERAGE_CAP, TERMS, wire
 from tests.sandbox.support import KEY, SECRET, Running, make_engine, open_account, serving
 
 HELD, TRIM = Decimal("0.5"), Decimal("0.166")
-DEPOSIT = "8475"
+DEPOSIT = "8463"
 """With it, the leverage cap asks for a trim of 0.166 BTC."""
 TIMEOUT_S = 3.0
 
