@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SEED ?= 20251121
 CONFIG ?= reef.yaml
 
-.PHONY: help install demo test ci run lock bench format lint types layers coverage replay crashes wheel clean
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage replay crashes wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,7 +30,7 @@ run: install  ## run the daemon with CONFIG=reef.yaml
 test: install  ## all tests but the slow ones
 	$(BIN)/pytest -n auto -m "not slow"
 
-ci: install format lint types layers coverage wheel  ## everything that must hold before a change lands
+ci: install format lint types layers audit coverage wheel  ## everything that must hold before a change lands
 
 format: install
 	$(BIN)/ruff format --check .
@@ -43,6 +43,13 @@ types: install
 
 layers: install
 	$(BIN)/lint-imports
+
+audit: install  ## hold the lock file to its promises, without a network
+	$(BIN)/python .ci/audit_lock.py
+
+advisories:  ## ask for known vulnerabilities of what is locked (needs a network)
+	test -x .venv-audit/bin/pip-audit || ($(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet pip-audit)
+	.venv-audit/bin/pip-audit -r requirements.lock --require-hashes --disable-pip
 
 coverage: install
 	$(BIN)/pytest -n auto -m "not slow" --cov --cov-report=json:.coverage.json --cov-report=
@@ -68,4 +75,4 @@ lock:  ## resolve the dependencies again into requirements.lock
 		--generate-hashes --no-strip-extras --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.json
+	rm -rf $(VENV) .venv-audit dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.json

@@ -1,6 +1,7 @@
 """The only place that wires rooms together."""
 
 from collections.abc import Mapping
+from random import Random
 
 from msgspec import Struct
 
@@ -10,7 +11,9 @@ from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
 from bot.exchange.factory import make_gateway
+from bot.exchange.feed import StreamTerms
 from bot.exchange.gateway import CcxtGateway
+from bot.exchange.streams import AccountStreams
 from bot.exchange.transport import Transport
 from bot.execution import ExecutionTerms, Executor, Lease
 from bot.facts import GuardTerms
@@ -61,6 +64,24 @@ def gateway_of(
     )
 
 
+def streams_of(settings: Settings, account: AccountSettings, clock: Clock) -> AccountStreams:
+    """Make the streams of one account. Nothing is sent yet."""
+    from bot.exchange.stream_factory import make_streams  # ccxt.pro costs memory where it is not wanted
+
+    wanted = settings.streams
+    return make_streams(
+        account=account.name,
+        venue=account.venue,
+        network=settings.network.value,
+        api_key=account.api_key.get_secret_value(),
+        api_secret=account.secret.get_secret_value(),
+        clock=clock,
+        random=Random(account.name),  # noqa: S311 - it spreads pauses, and guards nothing
+        terms=StreamTerms(move=wanted.move, silence=wanted.silence, renewal=wanted.renewal),
+        base_url=account.base_url,
+    )
+
+
 def lease_of(settings: Settings, clock: Clock) -> Lease:
     """Make the daemon's lease, not taken yet."""
     reserve = REQUEST_SECONDS + ExecutionTerms().recv_window_seconds
@@ -78,6 +99,7 @@ def terms_of(settings: Settings) -> GuardTerms:
         caps=settings.caps,
         protection=settings.protection,
         max_age_seconds=settings.max_age.total_seconds(),
+        prices=settings.prices,
     )
 
 
@@ -113,6 +135,8 @@ def build_guard(
 def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease) -> Service:
     """Wire the daemon of a journal that was opened for it."""
     settings = prepared.settings
+    watched = settings.accounts if settings.streams.enabled else ()
+    streams = [streams_of(settings, account, clock) for account in watched]
     worker = JournalWorker(tenant.journal)
     guards = [build_guard(prepared, account, worker, clock, lease=lease) for account in settings.accounts]
     terms = ServiceTerms(
@@ -123,6 +147,7 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         mode=settings.mode.value,
         network=settings.network.value,
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
+        hint=settings.streams.interval,
         epoch=tenant.epoch,
     )
-    return Service(guards, worker, clock, terms, lease)
+    return Service(guards, worker, clock, terms, streams=streams, lease=lease)

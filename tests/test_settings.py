@@ -16,6 +16,7 @@ from bot.settings import (
     Mode,
     Network,
     Settings,
+    StreamSettings,
     load_settings,
     secret_names,
 )
@@ -66,6 +67,13 @@ def test_defaults_are_the_careful_ones(tmp_path: Path) -> None:
     assert (found.poll_interval, found.reconcile_interval) == (timedelta(seconds=2), timedelta(minutes=1))
     assert (found.housekeeping_interval, found.max_age) == (timedelta(hours=1), timedelta(seconds=10))
     assert (found.caps, found.protection) == (Caps(), ProtectionTerms())
+    assert found.streams == StreamSettings(
+        enabled=True,
+        interval=timedelta(milliseconds=250),
+        move=Decimal("0.0025"),
+        silence=timedelta(seconds=10),
+        renewal=timedelta(minutes=30),
+    )
     assert found.log == LogSettings(LogFormat.PEOPLE, LogLevel.INFO)
     (account,) = found.accounts
     assert (account.name, account.venue, account.rules, account.base_url) == (
@@ -92,6 +100,11 @@ poll_interval: 500ms
 reconcile_interval: 30s
 housekeeping_interval: 10m
 max_age: 5s
+streams: false
+stream_interval: 1s
+stream_move: 1%
+stream_silence: 30s
+stream_renewal: 1h
 accounts:
   - {name: fund-1, venue: bybit, api_key_env: MY_KEY, secret_env: MY_SECRET, rules: mine.yaml}
   - {name: main, venue: bybit, base_url: "https://[::1]:9000"}
@@ -105,6 +118,13 @@ log: {format: json, level: debug}
     assert found.poll_interval == timedelta(milliseconds=500)
     assert found.caps == Caps(10, Decimal(500_000), Decimal(5000), Decimal("0.015"), Decimal("0.5"))
     assert found.protection == ProtectionTerms(False, 0.5, 0.03, 0.005)
+    assert found.streams == StreamSettings(
+        enabled=False,
+        interval=timedelta(seconds=1),
+        move=Decimal("0.01"),
+        silence=timedelta(seconds=30),
+        renewal=timedelta(hours=1),
+    )
     assert found.log == LogSettings(LogFormat.JSON, LogLevel.DEBUG)
     first, second = found.accounts
     assert (first.rules, first.base_url) == ("mine.yaml", "http://127.0.0.1:8899")
@@ -142,6 +162,24 @@ def test_secrets_come_from_a_file_that_its_owner_alone_can_read(tmp_path: Path) 
     assert (account.api_key.get_secret_value(), account.secret.get_secret_value()) == ("from file", "also")
     (account,) = load(tmp_path, text, {"REEF_MAIN_API_KEY": "from environment"}).accounts
     assert account.api_key.get_secret_value() == "from environment"
+
+
+def test_secrets_come_from_the_credentials_of_a_systemd_unit(tmp_path: Path) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "REEF_MAIN_API_KEY").write_text("from systemd\n")
+    (folder / "REEF_MAIN_SECRET").write_text("also")
+    environ = {"CREDENTIALS_DIRECTORY": str(folder)}
+    (account,) = load(tmp_path, written({}), environ).accounts
+    assert (account.api_key.get_secret_value(), account.secret.get_secret_value()) == ("from systemd", "also")
+    (account,) = load(tmp_path, written({}), {**environ, "REEF_MAIN_SECRET": "nearer"}).accounts
+    assert account.secret.get_secret_value() == "nearer"
+    (folder / "REEF_MAIN_SECRET").unlink()
+    (told,) = mistakes(tmp_path, written({}), environ)
+    assert "has no secret" in told
+    (folder / "REEF_MAIN_SECRET").write_bytes(b"\xff\xfe")
+    told = "\n".join(mistakes(tmp_path, written({}), environ))
+    assert "REEF_MAIN_SECRET" in told
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o660, 0o777])

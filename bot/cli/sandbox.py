@@ -1,10 +1,10 @@
-"""`reef sandbox serve`: the exchange on loopback."""
+"""`reef sandbox`: the exchange on loopback, and what it can be told to do wrong."""
 
 import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,6 +80,43 @@ def serve(
         asyncio.run(command.serve(built, options, sys.stdout.write))
     except ServerConfigError as error:
         raise SandboxError(f"sandbox: {error}") from error
+
+
+@app.command("faults")
+def faults(
+    as_json: Annotated[bool, typer.Option("--json", help="All kinds as one JSON list.")] = False,
+) -> None:
+    """List every kind of fault that the sandbox knows, and those that are made by hand.
+
+    Example: reef sandbox faults
+    """
+    from bot.cli import output
+    from bot.sandbox.faults.catalogue import described
+    from bot.sandbox.faults.kinds import REQUEST_FIELDS
+
+    kinds = described()
+    if as_json:
+        output.print_json(kinds)
+        return
+    columns: list[str | output.Column] = [
+        output.Column("name"),
+        output.Column("row", right=True),
+        output.Column("where"),
+        "what it does",
+    ]
+    rows = [
+        [kind["name"], ", ".join(map(str, kind["rows"])), kind["path"] or kind["place"], _told(kind)]
+        for kind in kinds
+    ]
+    output.console.print(output.table("", columns, rows))
+    shared = ", ".join(REQUEST_FIELDS)
+    output.say(f"Those that strike at a path also take {shared}. Arm one with POST /sandbox/fault.")
+
+
+def _told(kind: dict[str, Any]) -> str:
+    """What a kind does and, where it is not the venue's, how to make it."""
+    how = f"; by hand: {kind['how']}" if kind["place"] != "venue" else ""
+    return f"{kind['meaning']}{how}"
 
 
 def start_of(text: str | None) -> datetime | None:

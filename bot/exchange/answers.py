@@ -7,9 +7,9 @@ import ccxt
 
 from bot.exchange.failures import BrokenAnswerError, NotSentError, VenueRefusalError
 from bot.exchange.scrub import Scrubber
-from bot.model import Answer, Request, Verdict
+from bot.model import Answer, Sendable, Verdict
 
-CodeVerdict = Callable[[str, str, Request | None], Verdict]
+CodeVerdict = Callable[[str, str, Sendable | None], Verdict]
 """Code, message and request (None: a reading call) in; what the refusal proves out."""
 
 NOT_SENT = "not_sent"
@@ -20,7 +20,7 @@ def judge(
     error: Exception,
     verdict_of: CodeVerdict,
     throttled_status: frozenset[int],
-    request: Request | None = None,
+    request: Sendable | None = None,
 ) -> tuple[Verdict, str]:
     """Return what `error` proves, and the venue's code or the kind of failure.
 

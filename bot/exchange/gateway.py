@@ -23,11 +23,12 @@ from bot.model import (
     Answer,
     Candle,
     Fill,
+    KeyRights,
     Market,
     NotFound,
     OrderReport,
     Position,
-    Request,
+    Sendable,
     Snapshot,
     Verdict,
     WalletChange,
@@ -159,7 +160,7 @@ class CcxtGateway:
         terms = await self._current_terms()
         return await self._venue.positions(self._reads, market, terms.margin_mode)
 
-    async def submit(self, request: Request) -> Answer:
+    async def submit(self, request: Sendable) -> Answer:
         """Send one request, once. Failures of venue and network come back as an answer."""
         try:
             wire = self._venue.wire_of(request, await self._market(request.symbol))
@@ -172,7 +173,7 @@ class CcxtGateway:
             verdict, code = judge(error, self._venue.verdict_of, self._venue.throttled_status, request)
             return failed(error, verdict, code, self._scrub, self._clock.now())
 
-    def _proven(self, request: Request, envelope: Mapping[str, Any]) -> Answer:
+    def _proven(self, request: Sendable, envelope: Mapping[str, Any]) -> Answer:
         at = moment(envelope, "time")
         order_id = self._venue.order_id_of(request, envelope["result"])
         if order_id is None:
@@ -198,6 +199,14 @@ class CcxtGateway:
         """Read candles, oldest first; the last may still be open. Raises GatewayError."""
         self._let_wait("candles")
         return await self._venue.candles(self._reads, await self._market(symbol), timeframe, limit)
+
+    async def market(self, symbol: str) -> Market:
+        """Return what may be traded under a symbol, held or not. Raises GatewayError."""
+        return await self._market(symbol)
+
+    async def key_rights(self) -> KeyRights:
+        """Read what the key may do. Raises GatewayError."""
+        return await self._venue.key_rights(self._reads)
 
     async def close(self) -> None:
         """Close connections."""

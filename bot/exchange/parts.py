@@ -13,6 +13,7 @@ from bot.model import (
     Balance,
     Candle,
     Fill,
+    KeyRights,
     MarginMode,
     Mark,
     Market,
@@ -21,7 +22,7 @@ from bot.model import (
     PartTimes,
     Position,
     PositionMode,
-    Request,
+    Sendable,
     Tier,
     Verdict,
     WalletChange,
@@ -87,20 +88,24 @@ class Profile(Protocol):
         """Refuse an answer that is not the venue's envelope of success."""
         ...
 
-    def verdict_of(self, code: str, message: str, request: Request | None) -> Verdict:
+    def verdict_of(self, code: str, message: str, request: Sendable | None) -> Verdict:
         """Say what a refusal proves."""
         ...
 
-    def wire_of(self, request: Request, market: Market) -> Wire:
+    def wire_of(self, request: Sendable, market: Market) -> Wire:
         """Write a request as the venue reads it. Raises NotSentError."""
         ...
 
-    def order_id_of(self, request: Request, result: Mapping[str, object]) -> str | None:
+    def order_id_of(self, request: Sendable, result: Mapping[str, object]) -> str | None:
         """Read the order id out of a success; None where it does not prove the request."""
         ...
 
     async def server_time(self, reads: Reads) -> datetime:
         """Read the venue's clock."""
+        ...
+
+    async def key_rights(self, reads: Reads) -> KeyRights:
+        """Read what the key may do."""
         ...
 
     async def terms(self, reads: Reads, known: Terms | None) -> Terms:

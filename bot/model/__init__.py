@@ -17,6 +17,7 @@ from bot.model.account import (
 )
 from bot.model.findings import (
     Action,
+    BlindAction,
     Demand,
     Difference,
     Finding,
@@ -28,6 +29,7 @@ from bot.model.findings import (
     Target,
     TrimTerms,
 )
+from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
     Candle,
@@ -45,8 +47,10 @@ from bot.model.orders import (
     OrderRequest,
     OrderStatus,
     Request,
+    Sendable,
     StopRequest,
     Style,
+    TriggerRequest,
     Verdict,
 )
 from bot.model.plans import (
@@ -59,6 +63,7 @@ from bot.model.plans import (
     StepKind,
     Usage,
 )
+from bot.model.prices import PriceTerms
 from bot.model.unknown import (
     Figure,
     Number,
@@ -70,6 +75,7 @@ __all__ = [
     "Answer",
     "Balance",
     "Beta",
+    "BlindAction",
     "CancelRequest",
     "Candle",
     "Caps",
@@ -78,6 +84,7 @@ __all__ = [
     "Figure",
     "Fill",
     "Finding",
+    "KeyRights",
     "LimitProof",
     "MarginMode",
     "Mark",
@@ -96,10 +103,12 @@ __all__ = [
     "Plan",
     "Position",
     "PositionMode",
+    "PriceTerms",
     "ProtectionTerms",
     "Refusal",
     "Request",
     "Scenario",
+    "Sendable",
     "Sense",
     "Severity",
     "Side",
@@ -112,6 +121,7 @@ __all__ = [
     "Target",
     "Tier",
     "Transfer",
+    "TriggerRequest",
     "TrimTerms",
     "Unknown",
     "Usage",

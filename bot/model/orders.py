@@ -53,6 +53,26 @@ class CancelRequest(Struct, frozen=True, tag="cancel"):
 Request = OrderRequest | StopRequest | CancelRequest
 
 
+class TriggerRequest(Struct, frozen=True, tag="trigger"):
+    """A reduce-only order of its own that waits for mark price to reach its trigger: for `reef doctor`.
+
+    A guard's stop is the position's own, a `StopRequest`; no plan has this one.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    position_index: int
+    contracts: Decimal
+    trigger_price: Decimal
+    falling: bool
+    """Whether the trigger lies below mark."""
+
+
+Sendable = Request | TriggerRequest
+"""Whatever a gateway can send."""
+
+
 class Verdict(StrEnum):
     """What an answer of the venue proves."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -10,6 +11,7 @@ from bot.sandbox.engine.clocks import ScaledClock, VirtualClock
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import AccountSpec, EngineRefusal, MarginMode, PositionMode, Side
 from bot.sandbox.faults import FaultError, FaultRegistry
+from bot.sandbox.faults.schedule import Schedule
 from bot.sandbox.http import Request, Response
 from bot.sandbox.requests_log import OrderRequestLog
 
@@ -71,6 +73,12 @@ class StepBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float
 
 
+class FaultName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """DELETE /sandbox/fault?name=: all of this name."""
+
+    name: str
+
+
 class ScenarioBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /sandbox/scenario: let market time run or hold it."""
 
@@ -84,11 +92,15 @@ class AdminApi:
         self,
         engine: Engine,
         faults: FaultRegistry,
+        schedule: Schedule,
         log: OrderRequestLog,
         topics: Callable[[], list[str]],
+        advance: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._faults = faults
+        self._schedule = schedule
+        self._advance = advance
         self._log = log
         self._topics = topics
         self._routes: dict[tuple[str, str], Callable[[bytes], Any]] = {
@@ -102,6 +114,7 @@ class AdminApi:
             ("POST", "step"): self._step,
             ("POST", "scenario"): self._scenario,
             ("POST", "fault"): self._fault,
+            ("DELETE", "fault"): self._clear_fault,
             ("DELETE", "faults"): self._clear_faults,
         }
 
@@ -112,7 +125,7 @@ class AdminApi:
         if route is None:
             return self._no_route(request.method, name)
         try:
-            return _json(200, route(request.body))
+            return _json(200, route(_payload(request)))
         except (AdminError, FaultError) as error:
             return _json(400, {"error": str(error)})
         except EngineRefusal as refusal:
@@ -141,7 +154,8 @@ class AdminApi:
         return {"liquidations": self._engine.liquidations()}
 
     def _list_faults(self, _body: bytes) -> Any:
-        return {"faults": self._faults.listing()}
+        planned = self._schedule.listing()
+        return {"faults": self._faults.listing(), **({"planned": planned} if planned else {})}
 
     def _mark(self, body: bytes) -> Any:
         mark = _read(body, MarkBody)
@@ -206,7 +220,7 @@ class AdminApi:
         if not 0 <= step.seconds <= LONGEST_STEP_S:
             raise AdminError(f"seconds must lie between 0 and {LONGEST_STEP_S}, got {step.seconds}")
         clock.advance(step.seconds)
-        steps = self._engine.advance()
+        steps = self._advance()
         return {"server_ms": clock.server_ms(), "market_ms": self._engine.market_ms, "steps": steps}
 
     def _scenario(self, body: bytes) -> Any:
@@ -226,8 +240,18 @@ class AdminApi:
         wanted = _read(body, dict[str, Any])
         return {"fault": self._faults.arm(wanted)}
 
+    def _clear_fault(self, body: bytes) -> Any:
+        return {"cleared": self._faults.clear(_read(body, FaultName).name)}
+
     def _clear_faults(self, _body: bytes) -> Any:
         return {"cleared": self._faults.clear()}
+
+
+def _payload(request: Request) -> bytes:
+    """The body; of a DELETE, which has none, its query as JSON."""
+    if request.method != "DELETE":
+        return request.body
+    return msgspec.json.encode(dict(parse_qsl(request.query, keep_blank_values=True)))
 
 
 def _read(body: bytes, wanted: type[Body]) -> Body:

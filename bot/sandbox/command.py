@@ -19,8 +19,9 @@ from bot.sandbox.engine.clocks import Clock, RealClock, ScaledClock, VirtualCloc
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Feed, FeedError, ManualFeed
 from bot.sandbox.engine.instruments import default_instruments
-from bot.sandbox.engine.scenario import load_scenario
 from bot.sandbox.engine.types import AccountSpec, EngineRefusal
+from bot.sandbox.faults.schedule import Planned
+from bot.sandbox.faults.script import load_script
 from bot.sandbox.host import Sandbox
 from bot.sandbox.server import SandboxServer, ServerConfigError
 
@@ -99,7 +100,7 @@ def build(options: SandboxOptions) -> Sandbox:
     if problems:
         raise OptionsError(problems)
     try:
-        feed = _feed(options)
+        feed, planned = _feed(options)
     except FeedError as error:
         raise OptionsError(str(error).splitlines()) from error
     _check_start(options, feed)
@@ -115,7 +116,14 @@ def build(options: SandboxOptions) -> Sandbox:
             engine.add_account(account)
         except EngineRefusal as refusal:
             raise OptionsError([refusal.message]) from refusal
-    return Sandbox(engine, fault_seed=options.seed, rate_limit=options.rate_limit)
+    # in real time the feed was shifted to begin now, and its faults go with it
+    shift_ms = engine.market_ms - feed.start_ms if feed is not None and options.time == "real" else 0
+    return Sandbox(
+        engine,
+        fault_seed=options.seed,
+        rate_limit=options.rate_limit,
+        planned=[one.later(shift_ms) for one in planned],
+    )
 
 
 def run(options: SandboxOptions, write: Callable[[str], Any] = sys.stdout.write) -> int:
@@ -171,12 +179,12 @@ def _problems(options: SandboxOptions) -> list[str]:
     return problems
 
 
-def _feed(options: SandboxOptions) -> Feed | None:
+def _feed(options: SandboxOptions) -> tuple[Feed | None, tuple[Planned, ...]]:
     if options.scenario is not None:
-        return load_scenario(options.scenario, options.seed)
+        return load_script(options.scenario, options.seed)
     if options.candles:
-        return load_candles(options.candles, _start_ms(options))
-    return None
+        return load_candles(options.candles, _start_ms(options)), ()
+    return None, ()
 
 
 def _start_ms(options: SandboxOptions) -> int | None:

@@ -36,17 +36,21 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One HTTP answer; `delay_s` is how long it is held back (`NEVER`: it is not sent at all)."""
+    """One HTTP answer; `delay_s` is how long it is held back (`NEVER`: it is not sent at all).
+
+    `dropped`: nothing is sent, the connection is closed at once.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     delay_s: float = 0.0
+    dropped: bool = False
 
     @property
     def text(self) -> str:
         """The body as text."""
-        return self.body.decode()
+        return self.body.decode(errors="replace")
 
 
 def lower_headers(headers: Mapping[str, str]) -> dict[str, str]:

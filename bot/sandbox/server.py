@@ -141,7 +141,8 @@ class SandboxServer:
                 body=await request.read(),
             )
         )
-        if answer.delay_s > 0 and not await self._hold_back(answer.delay_s) and request.transport is not None:
+        unsent = answer.dropped or (answer.delay_s > 0 and not await self._hold_back(answer.delay_s))
+        if unsent and request.transport is not None:
             request.transport.close()
         return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
 

@@ -13,7 +13,8 @@ class InProcessTransport:
     """Answers HTTP requests by a call.
 
     An answer that is held back for longer than `timeout_s` raises TimeoutError at once, after the
-    request was executed: what a client sees of it is the same, without the wait.
+    request was executed: what a client sees of it is the same, without the wait. One that is dropped
+    raises ConnectionResetError.
     """
 
     def __init__(self, handle: Callable[[Request], Response], timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
@@ -23,7 +24,7 @@ class InProcessTransport:
     async def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | bytes | None = None
     ) -> tuple[int, str, dict[str, str], str]:
-        """Status, reason, headers and text of the answer. Raises TimeoutError."""
+        """Status, reason, headers and text of the answer. Raises TimeoutError, ConnectionResetError."""
         parts = urlsplit(url)
         payload = body.encode() if isinstance(body, str) else body or b""
         answer = self._handle(
@@ -35,6 +36,10 @@ class InProcessTransport:
                 body=payload,
             )
         )
+        if answer.dropped:
+            raise ConnectionResetError(
+                f"the connection was closed without an answer to {method} {parts.path}"
+            )
         if answer.delay_s > self._timeout_s:
             raise TimeoutError(f"no answer to {method} {parts.path} within {self._timeout_s} s")
         return answer.status, _reason(answer.status), dict(answer.headers), answer.text

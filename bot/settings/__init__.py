@@ -11,6 +11,7 @@ from bot.settings.values import (
     Mode,
     Network,
     Settings,
+    StreamSettings,
 )
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Network",
     "Settings",
     "SettingsError",
+    "StreamSettings",
     "load_settings",
     "secret_names",
 ]

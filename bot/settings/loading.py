@@ -15,21 +15,23 @@ from bot.documents import (
     check_shape,
     read_document,
 )
-from bot.model import Caps, ProtectionTerms
-from bot.settings.secrets import INLINE, read_secrets_file, secret_names
+from bot.model import Caps, PriceTerms, ProtectionTerms
+from bot.settings.secrets import INLINE, read_credential, read_secrets_file, secret_names
 from bot.settings.shapes import (
     LATER_KEYS,
     AccountShape,
     CapsShape,
     LogShape,
+    PricesShape,
     ProtectionShape,
     SettingsShape,
 )
-from bot.settings.values import AccountSettings, LogSettings, Network, Settings
+from bot.settings.values import AccountSettings, LogSettings, Network, Settings, StreamSettings
 
 WORDS: Words = {
     ("caps",): CapsShape.known_keys(),
     ("protection",): ProtectionShape.known_keys(),
+    ("prices",): PricesShape.known_keys(),
     ("log",): LogShape.known_keys(),
 }
 
@@ -97,6 +99,14 @@ class _Loader:
             if_journal_fails=shape.if_journal_fails,
             caps=Caps(**dict(shape.caps)),
             protection=ProtectionTerms(**dict(shape.protection)),
+            streams=StreamSettings(
+                shape.streams,
+                shape.stream_interval,
+                shape.stream_move,
+                shape.stream_silence,
+                shape.stream_renewal,
+            ),
+            prices=PriceTerms(**dict(shape.prices)),
             log=LogSettings(shape.log.format, shape.log.level),
         )
 
@@ -192,7 +202,7 @@ class _Loader:
             ("secret_env", defaults[1], "secret"),
         ):
             name = getattr(shape, key) or default
-            value = (self._environ.get(name) or self._file_secrets.get(name, "")).strip()
+            value = self._secret(name)
             if not value and self._connect and not self._file_unread and key not in checked.broken:
                 where = (
                     "or write it into the secrets file" if self._shape.secrets else "or name a secrets file"
@@ -200,6 +210,17 @@ class _Loader:
                 self._add(path, f"account {shape.name!r} has no {word}: set {name}", "", where)
             found.append(SecretStr(value))
         return found[0], found[1]
+
+    def _secret(self, name: str) -> str:
+        """Find a secret in the environment, then among systemd's credentials, then in the secrets file."""
+        value = (self._environ.get(name) or "").strip()
+        if value or not self._connect:
+            return value
+        try:
+            value = read_credential(self._environ, name)
+        except MistakesError as error:
+            self._mistakes += error.mistakes
+        return value or self._file_secrets.get(name, "").strip()
 
     def _without_secrets(self, raw: object, path: KeyPath, account: str) -> object:
         """Take keys that hold a secret out of `raw`, each a mistake that does not show the value."""

@@ -1,4 +1,7 @@
-"""API keys: from the environment, or from a file that only its owner can read. Never from the settings."""
+"""API keys: from the environment, from systemd credentials, or from a file that only its owner can read.
+
+Never from the settings.
+"""
 
 import re
 import stat
@@ -14,6 +17,17 @@ INLINE = frozenset(
     | {"password", "passphrase", "token"}
 )
 """Keys that would hold a secret if the settings file could."""
+
+
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts what a unit's LoadCredential= or SetCredentialEncrypted= names, for that unit alone."""
+
+
+def read_credential(environ: Mapping[str, str], name: str) -> str:
+    """Read one of systemd's credentials, '' where there is none. Raises `DocumentError`."""
+    folder = environ.get(CREDENTIALS)
+    path = Path(folder) / name if folder else None
+    return read_text(path).strip() if path is not None and path.is_file() else ""
 
 
 def secret_names(account: str) -> tuple[str, str]:

@@ -39,6 +39,7 @@ def test_all_commands_are_there() -> None:
     assert names >= {
         "demo",
         "run",
+        "doctor",
         "check",
         "status",
         "rules check",
@@ -77,7 +78,7 @@ def test_the_document_invents_no_option(words: tuple[str, ...], command: Any) ->
     known = {name for option in command.params for name in option.opts}
     table = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `-")]
     for cell in table:
-        assert set(re.findall(r"-{1,2}[a-z]+", cell)) <= known
+        assert set(re.findall(r"-{1,2}[a-z-]+", cell)) <= known
 
 
 def test_the_document_invents_no_command() -> None:

@@ -1,1 +1,1 @@
-"""Faults by name, and what must follow from each."""
+"""Every row of the fault matrix: made to happen by name, and survived."""

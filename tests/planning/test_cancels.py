@@ -49,6 +49,7 @@ def test_orders_that_would_flip_a_position_together_are_judged_together() -> Non
     assert risky(sell("far", "1.5", 1300), sell("near", "1.5", 1200)) == ["far"]
     assert risky(sell("far", "0.5", 1300), sell("near", "1.5", 1200)) == []
     assert risky(sell("a", "1.5", 1100), sell("b", "1", 1200), sell("c", "0.5", 1300)) == ["b"]
+    assert risky(sell("a", "1.5", 1100), sell("b", "1", 1200), sell("c", "1", 1300)) == ["b", "c"]
 
 
 def test_a_take_profit_does_not_make_a_stop_risky() -> None:
@@ -89,7 +90,8 @@ def test_scope_owner_and_order() -> None:
     assert wanted(narrow) == ["e"]
     assert wanted(replace(wide, permits=(Action.TRIM,))) == []
     assert cancel_request(stop, "id", shot).conditional
-    assert not cancel_request(orders[0], "id", shot).conditional
+    asked = cancel_request(orders[0], "id", shot)
+    assert (asked.order_id, asked.symbol, asked.client_order_id, asked.conditional) == ("e", ETH, "id", False)
 
 
 def test_cancels_come_first_once_and_are_numbered() -> None:
@@ -97,7 +99,7 @@ def test_cancels_come_first_once_and_are_numbered() -> None:
     both = [demand("account.leverage", 0.1, rule=rule, episode=f"{rule}.1") for rule in ("b", "a")]
     made = plan(request(shot, both, steps_taken={"a.1": 3}))
     assert [step.kind.value for step in made.steps][:1] == ["cancel"]
-    assert (made.steps[0].rule, made.steps[0].number) == ("a", 3)
+    assert (made.steps[0].rule, made.steps[0].episode, made.steps[0].number) == ("a", "a.1", 3)
     assert len([step for step in made.steps if step.kind.value == "cancel"]) == 1
     numbers = [step.number for step in made.steps if step.rule == "a"]
     assert numbers == list(range(3, 3 + len(numbers)))

@@ -59,6 +59,18 @@ def test_loss_a_day_counts_realised_loss_and_cost() -> None:
     assert amounts(plenty) == [Decimal(1), Decimal(20)]
 
 
+def test_the_losses_of_one_plan_add_up() -> None:
+    """Each of the two loses against entry; together they may lose no more than the cap."""
+    both = (HELD[0], replace(HELD[1], entry_price=Decimal(2000)))
+    asked = capped(CLOSE_ALL, loss_per_day=Decimal(18_000))
+    first, second = amounts(plan(replace(asked, snapshot=replace(SHOT, positions=both))))
+    lost = first * (Decimal(10_250) + Decimal(49_750) * Decimal("0.00055"))
+    each = Decimal("512.5") + Decimal("2512.5") * Decimal("0.00055")
+    assert first == 1
+    assert Decimal(0) < second < 20
+    assert lost + second * each <= 18_000 < lost + (second + Decimal("0.01")) * each
+
+
 def test_a_loss_that_cannot_be_known_is_refused() -> None:
     blind = (replace(HELD[0], entry_price=Unknown("silent")), HELD[1])
     asked = capped(CLOSE_ALL, loss_per_day=Decimal(50_000))

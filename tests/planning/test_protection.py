@@ -234,6 +234,13 @@ def test_slippage_takes_room_before_the_share_does() -> None:
     assert refusals == []
 
 
+def test_a_venue_that_asks_for_more_margin_has_its_stops_nearer() -> None:
+    """The venue's own maintenance margin, or its liquidation price, is worse than the recomputed one."""
+    plain = only(protect(single())[0])
+    assert only(protect(single(maintenance_margin=Decimal(500)))[0]) > plain + 20
+    assert only(protect(single(liquidation_price=Decimal(780)))[0]) > plain + 20
+
+
 def test_without_leverage_the_stop_is_far_and_harmless() -> None:
     assert only(protect(single(equity=50_000))[0]) < Decimal(500)
 

@@ -21,16 +21,18 @@ from bot.exchange.venues import bybit_codes as codes
 from bot.exchange.venues import bybit_history as history
 from bot.exchange.venues import bybit_orders as orders
 from bot.exchange.venues.bybit_holdings import BybitHoldings, read_holdings
+from bot.exchange.venues.bybit_keys import parse_key_rights
 from bot.exchange.venues.bybit_markets import parse_fees, parse_market, parse_tiers
 from bot.exchange.venues.bybit_parse import parse_margin_mode, parse_positions
 from bot.model import (
     Candle,
     Fill,
+    KeyRights,
     MarginMode,
     Market,
     OrderReport,
     Position,
-    Request,
+    Sendable,
     Tier,
     Verdict,
     WalletChange,
@@ -57,21 +59,27 @@ class Bybit:
         """Refuse an answer that is not the venue's envelope of success."""
         codes.check_envelope(scrub, status, decoded, body)
 
-    def verdict_of(self, code: str, message: str, request: Request | None) -> Verdict:
+    def verdict_of(self, code: str, message: str, request: Sendable | None) -> Verdict:
         """Say what a refusal proves."""
         return codes.verdict_of(code, message, request)
 
-    def wire_of(self, request: Request, market: Market) -> Wire:
+    def wire_of(self, request: Sendable, market: Market) -> Wire:
         """Write a request as the venue reads it. Raises NotSentError."""
         return orders.wire_of(request, market)
 
-    def order_id_of(self, request: Request, result: Mapping[str, object]) -> str | None:
+    def order_id_of(self, request: Sendable, result: Mapping[str, object]) -> str | None:
         """Read the order id out of a success; None where it does not prove the request."""
         return orders.order_id_of(request, result)
 
     async def server_time(self, reads: Reads) -> datetime:
         """Read the venue's clock. Raises GatewayError."""
         return (await reads.result(calls.server_time()))[1]
+
+    async def key_rights(self, reads: Reads) -> KeyRights:
+        """Read what the key may do. Raises GatewayError."""
+        result, _ = await reads.result(calls.key_info())
+        with reads.told("key"):
+            return parse_key_rights(result)
 
     async def terms(self, reads: Reads, known: Terms | None) -> Terms:
         """Read margin mode and fees. Fees that cannot be read stay as known, else the venue's list price."""

@@ -39,6 +39,11 @@ def balance() -> Call:
     return Call("privateGetV5AccountWalletBalance", {"accountType": "UNIFIED"})
 
 
+def key_info() -> Call:
+    """Ask what the key may do."""
+    return Call("privateGetV5UserQueryApi", {})
+
+
 def account_info() -> Call:
     """Ask for the margin mode."""
     return Call("privateGetV5AccountInfo", {})

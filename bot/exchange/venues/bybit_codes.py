@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from bot.exchange.failures import BrokenAnswerError, VenueRefusalError
 from bot.exchange.scrub import Scrubber
-from bot.model import CancelRequest, Request, StopRequest, Verdict
+from bot.model import CancelRequest, Sendable, StopRequest, Verdict
 
 CLOCK_CODE = "10002"
 CLOCK_PATH = "v5/market/time"
@@ -44,7 +44,7 @@ GONE_CODES = frozenset({"110001", "110008", "110010"})
 _ZERO_POSITION = ("position is zero", "zero position")
 
 
-def verdict_of(code: str, message: str, request: Request | None) -> Verdict:
+def verdict_of(code: str, message: str, request: Sendable | None) -> Verdict:
     """Say what a refusal proves about `request` (None: a reading call).
 
     110017 covers a position that is gone, one that turned, and one that other reduce-only orders

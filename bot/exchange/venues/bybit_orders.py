@@ -21,9 +21,10 @@ from bot.model import (
     OrderRequest,
     OrderSide,
     OrderStatus,
-    Request,
+    Sendable,
     StopRequest,
     Style,
+    TriggerRequest,
 )
 
 ZERO = Decimal(0)
@@ -51,19 +52,25 @@ FILL_KINDS = frozenset({"Trade", "AdlTrade", "BustTrade", "Delivery", "BlockTrad
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
 
-def wire_of(request: Request, market: Market) -> Wire:
+def wire_of(request: Sendable, market: Market) -> Wire:
     """Write a request as the venue reads it. Raises NotSentError where it does not fit the market."""
     common: dict[str, object] = {"category": "linear", "symbol": market.venue_symbol}
     if isinstance(request, OrderRequest):
         return Wire("privatePostV5OrderCreate", {**common, **_order_body(request, market)})
     if isinstance(request, StopRequest):
         return Wire("privatePostV5PositionTradingStop", {**common, **_stop_body(request, market)})
+    if isinstance(request, TriggerRequest):
+        return Wire("privatePostV5OrderCreate", {**common, **_trigger_body(request, market)})
     return Wire("privatePostV5OrderCancel", {**common, "orderId": request.order_id})
 
 
+def _check_id(client_order_id: str) -> None:
+    if not _CLIENT_ORDER_ID.fullmatch(client_order_id):
+        raise NotSentError(f"client order id {client_order_id!r} must be 1 to 36 of A-Za-z0-9_-")
+
+
 def _order_body(request: OrderRequest, market: Market) -> dict[str, object]:
-    if not _CLIENT_ORDER_ID.fullmatch(request.client_order_id):
-        raise NotSentError(f"client order id {request.client_order_id!r} must be 1 to 36 of A-Za-z0-9_-")
+    _check_id(request.client_order_id)
     _must_fit("contracts", request.contracts, market.amount_step)
     body: dict[str, object] = {
         "side": SIDE_WORDS[request.side],
@@ -79,6 +86,23 @@ def _order_body(request: OrderRequest, market: Market) -> dict[str, object]:
         _must_fit("price", request.price, market.price_step)
         body |= {"orderType": "Limit", "timeInForce": "IOC", "price": plain(request.price)}
     return body
+
+
+def _trigger_body(request: TriggerRequest, market: Market) -> dict[str, object]:
+    _check_id(request.client_order_id)
+    _must_fit("contracts", request.contracts, market.amount_step)
+    _must_fit("trigger price", request.trigger_price, market.price_step)
+    return {
+        "side": SIDE_WORDS[request.side],
+        "orderType": "Market",
+        "qty": plain(request.contracts),
+        "positionIdx": request.position_index,
+        "reduceOnly": True,
+        "triggerPrice": plain(request.trigger_price),
+        "triggerDirection": 2 if request.falling else 1,
+        "triggerBy": "MarkPrice",
+        "orderLinkId": request.client_order_id,
+    }
 
 
 def _stop_body(request: StopRequest, market: Market) -> dict[str, object]:
@@ -97,7 +121,7 @@ def _must_fit(what: str, value: Decimal, step: Decimal) -> None:
         raise NotSentError(f"{what} {value} is not a positive multiple of the market's step {step}")
 
 
-def order_id_of(request: Request, result: Row) -> str | None:
+def order_id_of(request: Sendable, result: Row) -> str | None:
     """Read the venue's order id out of a success; None where the success does not prove the request."""
     if isinstance(request, StopRequest):
         return ""

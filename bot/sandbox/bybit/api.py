@@ -1,11 +1,12 @@
 """The REST side: routes, signatures, permissions, envelopes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from bot.sandbox.bybit import account, auth, market, orders, positions
+from bot.sandbox.bybit import account, auth, market, orders, positions, wording
+from bot.sandbox.bybit.calls import read_call
 from bot.sandbox.bybit.codes import translate
 from bot.sandbox.bybit.envelope import SUCCESS, BybitError, answer, envelope
 from bot.sandbox.bybit.limits import RateLimiter
@@ -13,8 +14,10 @@ from bot.sandbox.bybit.params import Params, from_body, from_query
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import AccountInfo, EngineRefusal
 from bot.sandbox.faults import FaultRegistry
+from bot.sandbox.faults.kinds import Call, Fields, Refusal, Row
 from bot.sandbox.http import Request, Response
 from bot.sandbox.requests_log import OrderRequestLog, OrderRequestRecord
+from bot.sandbox.stream_rules import StreamRules
 
 Public = Callable[[Engine, Params], dict[str, Any]]
 Private = Callable[[Engine, AccountInfo, Params], dict[str, Any]]
@@ -78,14 +81,20 @@ class BybitApi:
         self.engine = engine
         self.faults = faults or FaultRegistry()
         self.log = log or OrderRequestLog()
+        self.streams = StreamRules()
         self._limiter = limiter
+        self.faults.bind(self)
 
     def handle(self, request: Request) -> Response:
         """The answer to one request; never raises for what a client may send."""
         api_key = request.headers.get("x-bapi-api-key", "")
         record = self._record(request, api_key) if request.path in ORDER_PATHS else None
-        response = self.faults.answer(request, api_key, lambda: self._execute(request, record), self)
-        if record is not None:
+
+        def execute(*, page: int | None = None) -> Response:
+            return self._execute(request, record, page)
+
+        response = self.faults.answer(request, api_key, execute)
+        if record is not None and not response.dropped:
             record.http_status = response.status
         return response
 
@@ -95,17 +104,46 @@ class BybitApi:
             raise BybitError(10005, "Permission denied, please check your API key permissions.")
         return self._perform(path, lambda: WRITES[path](self.engine, who, params), record)
 
+    @property
+    def fields(self) -> Fields:
+        """The names in the venue's rows."""
+        return wording.FIELDS
+
+    def describe(self, request: Request, api_key: str) -> Call:
+        """What a request is for."""
+        return read_call(self.engine, request, api_key, public=request.path in PUBLIC)
+
     def error(self, code: int, message: str) -> Response:
         """A refusal in the venue's envelope."""
-        now = self.engine.clock.server_ms()
-        return answer(envelope({}, now, code=code, message=message), now)
+        return wording.error(code, message, self.engine.venue_ms())
 
-    def without_rows(self, response: Response) -> Response:
-        """The same answer with an empty list and no cursor."""
-        body = msgspec.json.decode(response.body)
-        if isinstance(body.get("result"), dict) and "list" in body["result"]:
-            body["result"] = {**body["result"], "list": [], "nextPageCursor": ""}
-        return msgspec.structs.replace(response, body=msgspec.json.encode(body))
+    def refuse(self, refusal: Refusal, code: int | None = None, message: str = "") -> Response:
+        """A refusal with the venue's own code and words, unless others are given."""
+        return wording.refuse(refusal, self.engine.venue_ms(), code, message)
+
+    def limited(self, wait_ms: int) -> Response:
+        """HTTP 429."""
+        return wording.limited(wait_ms, self.engine.venue_ms())
+
+    def banned(self, status: int, wait_ms: int) -> Response:
+        """HTTP 403, or another status."""
+        return wording.banned(status, wait_ms)
+
+    def rows(self, response: Response) -> list[Row]:
+        """The rows of a list."""
+        return wording.rows(response)
+
+    def with_rows(self, response: Response, rows: Sequence[Row], *, last: bool = False) -> Response:
+        """The same answer with other rows."""
+        return wording.with_rows(response, rows, last=last)
+
+    def placed_id(self, response: Response) -> str:
+        """The id of the order that this answer says was taken."""
+        return wording.placed_id(response)
+
+    def without_result(self, response: Response) -> Response:
+        """The same answer with null for its result."""
+        return wording.without_result(response)
 
     def _record(self, request: Request, api_key: str) -> OrderRequestRecord:
         try:
@@ -116,16 +154,16 @@ class BybitApi:
         now = self.engine.clock.server_ms()
         return self.log.add(OrderRequestRecord(now, api_key, request.path, str(client_id or ""), body))
 
-    def _execute(self, request: Request, record: OrderRequestRecord | None) -> Response:
+    def _execute(self, request: Request, record: OrderRequestRecord | None, page: int | None) -> Response:
         headers: Mapping[str, str] = {}
         try:
-            handler, headers = self._prepare(request)
+            handler, headers = self._prepare(request, page)
             result = self._perform(request.path, handler, record)
         except BybitError as error:
             if record is not None:
                 record.code, record.message = error.code, error.message
             return self._refuse(error, headers or error.headers)
-        now = self.engine.clock.server_ms()
+        now = self.engine.venue_ms()
         return answer(envelope(result, now), now, headers=headers)
 
     def _perform(
@@ -146,15 +184,17 @@ class BybitApi:
         return result
 
     def _refuse(self, error: BybitError, headers: Mapping[str, str]) -> Response:
-        now = self.engine.clock.server_ms()
+        now = self.engine.venue_ms()
         body = envelope(error.result, now, code=error.code, message=error.message)
         return answer(body, now, status=404 if error.code == NO_SUCH_PATH else 200, headers=headers)
 
-    def _prepare(self, request: Request) -> tuple[Callable[[], dict[str, Any]], Mapping[str, str]]:
+    def _prepare(
+        self, request: Request, page: int | None
+    ) -> tuple[Callable[[], dict[str, Any]], Mapping[str, str]]:
         """What will answer the request, after its signature, permission and rate were checked."""
         path, method = request.path, request.method
         if method == "GET" and path in PUBLIC:
-            public, params = PUBLIC[path], from_query(request.query)
+            public, params = PUBLIC[path], from_query(request.query, page)
             return lambda: public(self.engine, params), {}
         if method == "GET" and path in READS:
             private, payload = READS[path], request.query
@@ -168,13 +208,13 @@ class BybitApi:
         if method == "POST" and "trade" not in who.permissions:
             raise BybitError(10005, "Permission denied, please check your API key permissions.")
         headers = self._count(who.api_key, path)
-        params = from_query(request.query) if method == "GET" else from_body(request.body)
+        params = from_query(request.query, page) if method == "GET" else from_body(request.body)
         return lambda: private(self.engine, who, params), headers
 
     def _count(self, api_key: str, path: str) -> Mapping[str, str]:
         if self._limiter is None:
             return _UNLIMITED
-        allowed, headers = self._limiter.count(api_key, path, self.engine.clock.server_ms())
+        allowed, headers = self._limiter.count(api_key, path, self.engine.venue_ms())
         if not allowed:
             raise BybitError(10006, "Too many visits. Exceeded the API Rate Limit.", headers=headers)
         return headers
@@ -185,7 +225,7 @@ class BybitApi:
         who = self.engine.account_by_key(signed.api_key)
         if who is None:
             raise BybitError(10003, "API key is invalid.")
-        auth.check_time(signed, self.engine.clock.server_ms())
+        auth.check_time(signed, self.engine.venue_ms())
         auth.check_signature(signed, who.secret)
         return who
 

@@ -21,8 +21,9 @@ _decode = msgspec.json.Decoder().decode
 class Params:
     """The query of a GET or the JSON body of a POST. Empty text counts as absent, as at the venue."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], largest_page: int | None = None) -> None:
         self.values = values
+        self._largest_page = largest_page
 
     def has(self, name: str) -> bool:
         """Whether a value other than empty text was given."""
@@ -105,7 +106,7 @@ class Params:
         value = self.integer("limit", default)
         if value is None or value < 1:
             raise bad_params("Request parameter error: limit is out of range.")
-        return min(value, most)
+        return min(value, most) if self._largest_page is None else min(value, most, self._largest_page)
 
     def window(self) -> tuple[int, int]:
         """`startTime` and `endTime`, at most seven days apart; one alone is taken for seven days."""
@@ -126,9 +127,9 @@ class Params:
         return value
 
 
-def from_query(query: str) -> Params:
-    """Parameters of a GET."""
-    return Params(dict(parse_qsl(query, keep_blank_values=True)))
+def from_query(query: str, largest_page: int | None = None) -> Params:
+    """Parameters of a GET; `largest_page` caps what it asks for in one page."""
+    return Params(dict(parse_qsl(query, keep_blank_values=True)), largest_page)
 
 
 def from_body(body: bytes) -> Params:

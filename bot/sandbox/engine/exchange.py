@@ -11,6 +11,7 @@ from decimal import Decimal
 from bot.sandbox.engine import administration, controls, timeline
 from bot.sandbox.engine.clocks import Clock
 from bot.sandbox.engine.core import Core
+from bot.sandbox.engine.disturbances import Disturbances
 from bot.sandbox.engine.events import Subscriber
 from bot.sandbox.engine.feeds import Feed
 from bot.sandbox.engine.hooks import Hooks
@@ -63,11 +64,17 @@ class Engine(Queries):
         )
         super().__init__(core)
         self._desk = OrderDesk(core)
+        self._disturbances = Disturbances(core)
 
     @property
     def clock(self) -> Clock:
         """The clock that the engine reads."""
         return self._core.clock
+
+    @property
+    def disturbances(self) -> Disturbances:
+        """What a venue, its market or an account's owner may do to everybody's surprise."""
+        return self._disturbances
 
     @property
     def hooks(self) -> Hooks:
@@ -80,13 +87,15 @@ class Engine(Queries):
 
     # Time and events
 
-    def advance(self) -> int:
+    def advance(self, until_ms: int | None = None) -> int:
         """Bring the market up to the clock's market time and return how many steps that took.
+
+        `until_ms`: only to this market time, where that is earlier.
 
         In each step, in this order: prices, resting orders, liquidations (where the terms put them
         before stops), conditional orders, funding, liquidations.
         """
-        return timeline.advance(self._core, self._desk)
+        return timeline.advance(self._core, self._desk, until_ms)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` with every event, inside the call that caused it; returns the way to stop."""

@@ -36,6 +36,8 @@ from bot.sandbox.engine.script import Points, Scenario, ScenarioFeed, SymbolScri
 
 T = TypeVar("T")
 _TOP = ("name", "start", "duration", "symbols")
+_ELSEWHERE = ("faults",)
+"""What a file may hold beside the market, for others to read."""
 _SYMBOL = ("path", "follows", "beta", "start", "noise", "basis", "funding", "half_spread", "depth")
 
 
@@ -63,18 +65,22 @@ def load_scenario(path: Path, seed: int = 0) -> ScenarioFeed:
 def read_scenario(path: Path) -> Scenario:
     """Read and check a scenario file. Raises `ScenarioError` with all mistakes."""
     path = Path(path)
+    reader = _Reader()
+    scenario = reader.scenario(read_document(path))
+    if reader.problems or scenario is None:
+        raise ScenarioError(path, reader.problems)
+    return scenario
+
+
+def read_document(path: Path) -> object:
+    """What a file holds as YAML, with its lines. Raises `ScenarioError` where it cannot be read."""
     try:
-        document = YAML(typ="rt").load(StringIO(path.read_text(encoding="utf-8")))
+        return YAML(typ="rt").load(StringIO(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(path, [Problem(1, f"cannot be read: {error}")]) from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ScenarioError(path, [Problem(mark.line + 1 if mark else 1, str(error.problem))]) from error
-    reader = _Reader()
-    scenario = reader.scenario(document)
-    if reader.problems or scenario is None:
-        raise ScenarioError(path, reader.problems)
-    return scenario
 
 
 class _Reader:
@@ -88,7 +94,7 @@ class _Reader:
         if not isinstance(document, CommentedMap):
             self._wrong(1, f"expected a mapping with {', '.join(_TOP)}")
             return None
-        self._keys(document, _TOP, required=_TOP)
+        self._keys(document, (*_TOP, *_ELSEWHERE), required=_TOP)
         name = self._read(document, "name", str, "")
         start_ms = self._read(document, "start", instant_ms, 0)
         self._duration = self._read(document, "duration", duration_ms, 0)

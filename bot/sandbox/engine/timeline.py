@@ -10,9 +10,10 @@ from bot.sandbox.engine.markets import Market
 from bot.sandbox.engine.orders import OrderDesk
 
 
-def advance(core: Core, desk: OrderDesk) -> int:
+def advance(core: Core, desk: OrderDesk, until_ms: int | None = None) -> int:
     """Do every step up to the clock's market time and return their number (see `Engine.advance`)."""
-    until_ms = core.clock.market_ms()
+    now_ms = core.clock.market_ms()
+    until_ms = now_ms if until_ms is None else min(until_ms, now_ms)
     steps = 0
     core.in_step = True
     try:

@@ -1,0 +1,167 @@
+"""One guarded account in virtual time: real guard, real ccxt, real journal, a venue inside the process.
+
+A scenario is told in a few lines: open positions, arm a fault, let cycles pass, look at the venue's books.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bot.exchange.factory import make_gateway
+from bot.exchange.gateway import CcxtGateway
+from bot.execution import Executor
+from bot.facts import GuardTerms
+from bot.guard import CycleReport, Guard
+from bot.journal import Entry, Journal, JournalWorker, open_journal
+from bot.journal.records import Kind
+from bot.market_stats import StatsKeeper
+from bot.model import Caps, ProtectionTerms
+from bot.rules import load_rules_text
+from bot.sandbox.engine.exchange import Engine
+from bot.sandbox.engine.feeds import ManualFeed
+from bot.sandbox.engine.types import AccountSpec, Side
+from bot.sandbox.host import Sandbox
+from bot.sandbox.requests_log import OrderRequestRecord
+from bot.sandbox.transport import InProcessTransport
+from tests.replay.world import URL, JointClock
+
+START = datetime(2025, 11, 21, 4, 30, tzinfo=UTC)
+ACCOUNT, KEY, SECRET = "main", "planted-key-of-main", "planted-secret-of-main"
+PRICES = {"BTCUSDT": 100_000.0, "ETHUSDT": 4_000.0, "SOLUSDT": 200.0}
+DEPOSIT = Decimal(100_000)
+CAP = """\
+version: 1
+rules:
+  - name: leverage cap
+    metric: account.leverage
+    max: 5
+    restore: 4
+    cooldown: 0s
+    do: [cancel_orders, trim]
+    trim: {max_slippage: 2%}
+"""
+TERMS = GuardTerms(caps=Caps(), protection=ProtectionTerms(), max_age_seconds=10.0)
+
+
+class Stage:
+    """A venue, one account, its guard and its journal."""
+
+    def __init__(self, clock: JointClock, engine: Engine, path: Path, rules: str, terms: GuardTerms) -> None:
+        self.clock = clock
+        self.engine = engine
+        self.path = path
+        self.rules = rules
+        self.terms = terms
+        self.sandbox = Sandbox(engine)
+        self.journal: Journal
+        self.gateway: CcxtGateway
+        self.guard: Guard
+        self.armed = True
+        self.start()
+
+    def start(self) -> None:
+        """Begin a process: nothing is known but what journal and venue tell."""
+        self.journal = open_journal(self.path)
+        self.worker = JournalWorker(self.journal)
+        self.gateway = make_gateway(
+            account=ACCOUNT,
+            venue="bybit",
+            network="sandbox",
+            api_key=KEY,
+            api_secret=SECRET,
+            base_url=URL,
+            clock=self.clock,
+            transport=InProcessTransport(self.sandbox.handle),
+        )
+        self.guard = Guard(
+            gateway=self.gateway,
+            executor=Executor(self.gateway, self.worker, self.clock, armed=self.armed),
+            worker=self.worker,
+            clock=self.clock,
+            rules=load_rules_text(self.rules, "rules.yaml"),
+            stats=StatsKeeper(self.gateway, "BTC/USDT:USDT", "BTC", self.clock.now()),
+            terms=self.terms,
+        )
+
+    async def end(self) -> None:
+        """End the process on purpose."""
+        await self.guard.close()
+        await self.worker.close()
+
+    async def restart(self) -> None:
+        """End this process and begin another on the same journal."""
+        await self.end()
+        self.start()
+
+    def open(self, symbol: str, side: Side, qty: str, leverage: int = 20) -> None:
+        """Open a position at the venue, as its owner would."""
+        self.engine.open_position(ACCOUNT, symbol, side, Decimal(qty), None, Decimal(leverage))
+
+    def price(self, symbol: str, price: str) -> None:
+        """Move a market."""
+        self.engine.set_price(symbol, Decimal(price))
+
+    def fault(self, name: str, **more: object) -> None:
+        """Let the venue fail in a way that it knows by name."""
+        self.sandbox.faults.arm({"name": name, **more})
+
+    def mend(self) -> None:
+        """End all faults."""
+        self.sandbox.faults.clear()
+
+    async def cycle(self, after: float = 2.0) -> CycleReport:
+        """Run one cycle, then let time pass."""
+        report = await self.guard.cycle()
+        self.clock.advance(after)
+        return report
+
+    async def cycles(self, count: int, after: float = 2.0) -> list[CycleReport]:
+        """Run so many cycles."""
+        return [await self.cycle(after) for _ in range(count)]
+
+    def size(self, symbol: str) -> Decimal:
+        """Net size at the venue in coins, negative for a short."""
+        return sum(
+            (
+                one.size if one.side is Side.BUY else -one.size
+                for one in self.engine.positions(ACCOUNT)
+                if one.symbol == symbol and one.side is not None
+            ),
+            Decimal(0),
+        )
+
+    def requests(self, path: str = "/v5/order/create") -> list[OrderRequestRecord]:
+        """Every request of a kind that arrived at the venue, oldest first."""
+        return [one for one in self.sandbox.log.listing() if one.path == path]
+
+    def accepted(self) -> list[str]:
+        """Client ids of the orders that the engine took, each as often as it did."""
+        return [one.client_id for one in self.requests() if one.executed and one.code == 0]
+
+    def of_kind(self, kind: Kind) -> Sequence[Entry]:
+        """Return the journal's entries of a kind, oldest first."""
+        return self.journal.entries(kind=kind, limit=10_000)
+
+    def open_intents(self) -> int:
+        """How many intents have not ended."""
+        return len(self.journal.open_intents(ACCOUNT))
+
+
+@asynccontextmanager
+async def stage(
+    folder: Path, rules: str = CAP, *, terms: GuardTerms = TERMS, max_age_seconds: float | None = None
+) -> AsyncIterator[Stage]:
+    """Set the stage: prices stand until they are moved, the account has 100,000 USD and no position."""
+    clock = JointClock(START)
+    engine = Engine(clock.engine, ManualFeed(clock.engine.market_ms(), PRICES))
+    engine.add_account(AccountSpec(api_key=KEY, secret=SECRET, deposit=DEPOSIT, account_id=ACCOUNT))
+    used = terms if max_age_seconds is None else replace(terms, max_age_seconds=max_age_seconds)
+    made = Stage(clock, engine, folder / "journal.sqlite", rules, used)
+    try:
+        yield made
+    finally:
+        await made.end()
