@@ -9,7 +9,7 @@ CONFIG ?= reef.yaml
 SEEDS ?= 100
 FIRST_SEED ?= 1
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay wheel clean
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay crashes wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -69,7 +69,10 @@ simulate-nightly: install  ## a thousand such days, and a longer walk of the sta
 	$(BIN)/python -m tests.simulation --seeds 1000 --first-seed $(FIRST_SEED)
 
 replay: install  ## a day of October 2025 through the sandbox in virtual time (minutes)
-	$(BIN)/pytest -n 0 -m slow -s
+	$(BIN)/pytest -n 0 -m slow -s tests/replay
+
+crashes: install  ## kill -9 the guard two hundred times in a fall, and compare the end (minutes)
+	$(BIN)/pytest -n 0 -m slow tests/faults/test_crash.py
 
 bench: install  ## one cycle against bare ccxt calls, the journal against raw SQLite
 	$(BIN)/python -m benchmarks

@@ -2,10 +2,16 @@
 
 import sys
 
-from benchmarks import append, cycle, idle, streams
+from benchmarks import append, cycle, idle, recovery, streams
 from benchmarks.figures import Missed
 
-ALL = {"cycle": cycle.run, "append": append.run, "idle": idle.run, "streams": streams.run}
+ALL = {
+    "cycle": cycle.run,
+    "append": append.run,
+    "idle": idle.run,
+    "recovery": recovery.run,
+    "streams": streams.run,
+}
 
 
 def main(names: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeAlias
 
@@ -153,6 +154,8 @@ class Guard:
         if self._reading is not None:
             self._reading.cancel()
         async with self._turn:
+            with suppress(ReefError):  # what still waits is lost with the process, or found at the venue
+                await self.executor.commit(())
             await self.gateway.close()
 
     async def _cycle(self) -> CycleReport:

@@ -3,7 +3,8 @@
 import logging
 import sys
 from collections.abc import Collection
-from typing import TextIO
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -41,6 +42,24 @@ class SecretBlotter:
         return text
 
 
+class Undisturbed:
+    """A stream whose lines are dropped where they cannot be written: a full disk must not stop the guard."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 class StandardError(logging.StreamHandler[TextIO]):
     """Takes what libraries log."""
 
@@ -65,10 +84,10 @@ def configure_logs(*, as_json: bool, level: str, secrets: Collection[str] = ()) 
     structlog.configure(
         processors=[*before, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Undisturbed(sys.stderr))),
         cache_logger_on_first_use=False,
     )
-    handler = StandardError(sys.stderr)
+    handler = StandardError(cast("TextIO", Undisturbed(sys.stderr)))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,

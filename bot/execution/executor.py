@@ -32,6 +32,7 @@ from bot.journal.records import (
     NO_LEASE,
     NOT_READ,
     TERMINAL,
+    Adopted,
     Clipped,
     IntentState,
     Outcome,
@@ -256,7 +257,8 @@ class Executor:
         at: datetime | None = None,
     ) -> None:
         """Record what must be durable, after everything that waits; raises `JournalError`."""
-        self._none_open = False
+        if any(isinstance(draft.body, Adopted) for draft in drafts):
+            self._none_open = False
         await self._recorder.commit(drafts, memory, blobs, at=at)
 
     def keep_unrecorded(self, error: ReefError, drafts: Sequence[Draft], blobs: Sequence[bytes]) -> bool:

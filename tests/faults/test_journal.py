@@ -1,6 +1,8 @@
 """Row 33: no new intent without a durable write, no evidence lost, and no restart needed."""
 
 import asyncio
+import io
+import logging
 import resource
 import signal
 import subprocess
@@ -12,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from bot.execution import halt
 from bot.guard import CycleReport
 from bot.journal import JournalError, open_journal, verify
 from bot.journal.records import Kind
+from bot.logs import configure_logs
 from bot.record import STATUS, remembered_status
 from bot.sandbox.engine.types import Side
 from tests.faults.journal import disk_full, disk_locked, slow_fsync, small_disk
@@ -193,6 +197,21 @@ async def test_a_halt_holds_also_where_nothing_can_be_recorded(disk: Path) -> No
             fall(it)
             await it.guard.cycle()
             assert sent(it) == []
+
+
+def test_a_log_without_room_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = list(logging.getLogger().handlers)
+    with io.TextIOWrapper(Path("/dev/full").open("wb", buffering=0), write_through=True) as full:
+        with pytest.raises(OSError, match="No space left"):
+            full.write("there is really no room")
+        monkeypatch.setattr(sys, "stderr", full)
+        configure_logs(as_json=True, level="info")
+        try:
+            structlog.get_logger("test").error("a plain sentence")
+            logging.getLogger("library").error("a library's")
+        finally:
+            structlog.reset_defaults()
+            logging.getLogger().handlers[:] = before
 
 
 LIMITED = """
