@@ -2,10 +2,10 @@
 
 import sys
 
-from benchmarks import append, cycle, idle
+from benchmarks import append, cycle, idle, lane
 from benchmarks.figures import Missed
 
-ALL = {"cycle": cycle.run, "append": append.run, "idle": idle.run}
+ALL = {"cycle": cycle.run, "append": append.run, "idle": idle.run, "lane": lane.run}
 
 
 def main(names: list[str]) -> int:

@@ -8,7 +8,8 @@ import bot
 from bot.clock import Clock
 from bot.daemon.service import Service, ServiceTerms
 from bot.documents import MistakesError
-from bot.exchange.factory import make_gateway
+from bot.exchange.budget import Budget
+from bot.exchange.factory import make_budget, make_gateway
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.transport import Transport
 from bot.execution import Executor
@@ -41,10 +42,43 @@ def prepare(settings: Settings) -> Prepared:
     return Prepared(settings, {one.name: loaded[one.rules] for one in accounts})
 
 
+class Budgets:
+    """The budgets of requests of one process: one a venue, network and sandbox."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._made: dict[tuple[str, str | None], Budget] = {}
+
+    def of(self, account: AccountSettings) -> Budget:
+        """Return the budget of an account's venue, shared with every process of this host."""
+        settings, key = self._settings, (account.venue, account.base_url)
+        if key not in self._made:
+            self._made[key] = make_budget(
+                venue=account.venue,
+                network=settings.network.value,
+                clock=self._clock,
+                base_url=account.base_url,
+                folder=settings.budget_dir,
+                share=settings.budget_share,
+                reserve=settings.budget_reserve,
+            )
+        return self._made[key]
+
+
 def gateway_of(
-    settings: Settings, account: AccountSettings, clock: Clock, transport: Transport | None = None
+    settings: Settings,
+    account: AccountSettings,
+    clock: Clock,
+    transport: Transport | None = None,
+    budgets: Budgets | None = None,
 ) -> CcxtGateway:
-    """Make the gateway of one account. Nothing is sent yet."""
+    """Make the gateway of one account. Nothing is sent yet.
+
+    Over a `transport` inside the process nothing is shared with others; without `budgets` the account
+    shares the host's by itself.
+    """
+    budget = None if transport is not None else (budgets or Budgets(settings, clock)).of(account)
     return make_gateway(
         account=account.name,
         venue=account.venue,
@@ -54,6 +88,7 @@ def gateway_of(
         clock=clock,
         base_url=account.base_url,
         transport=transport,
+        budget=budget,
     )
 
 
@@ -77,10 +112,11 @@ def build_guard(
     worker: JournalWorker,
     clock: Clock,
     transport: Transport | None = None,
+    budgets: Budgets | None = None,
 ) -> Guard:
     """Wire the guard of one account."""
     settings = prepared.settings
-    gateway = gateway_of(settings, account, clock, transport)
+    gateway = gateway_of(settings, account, clock, transport, budgets)
     return Guard(
         gateway=gateway,
         executor=Executor(gateway, worker, clock, armed=settings.armed),
@@ -96,7 +132,8 @@ def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service
     """Wire the daemon."""
     settings = prepared.settings
     worker = JournalWorker(journal)
-    guards = [build_guard(prepared, account, worker, clock) for account in settings.accounts]
+    budgets = Budgets(settings, clock)
+    guards = [build_guard(prepared, account, worker, clock, budgets=budgets) for account in settings.accounts]
     terms = ServiceTerms(
         poll=settings.poll_interval,
         reconcile=settings.reconcile_interval,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import ccxt
 
-from bot.exchange.failures import BrokenAnswerError, NotSentError, VenueRefusalError
+from bot.exchange.failures import BrokenAnswerError, HeldError, NotSentError, VenueRefusalError
 from bot.exchange.scrub import Scrubber
 from bot.model import Answer, Request, Verdict
 
@@ -34,6 +34,8 @@ def judge(
     if isinstance(error, BrokenAnswerError):
         verdict = Verdict.THROTTLED if error.status in throttled_status else Verdict.UNKNOWN
         return verdict, f"http_{error.status}"
+    if isinstance(error, HeldError):
+        return Verdict.THROTTLED, error.code
     if isinstance(error, ccxt.AuthenticationError):
         return Verdict.AUTH, "credentials"
     if isinstance(error, NotSentError | ccxt.NotSupported | ccxt.ArgumentsRequired):

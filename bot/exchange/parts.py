@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from bot.exchange.budget import Limit
+from bot.exchange.failures import AnsweredError
+from bot.exchange.gate import Hold
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
 from bot.model import (
@@ -81,6 +84,8 @@ class Profile(Protocol):
     """Options of the ccxt client."""
     demo_trading: bool
     """Whether the testnet is reached by ccxt's demo trading, not by its sandbox mode."""
+    ip_limit: Limit
+    """What the venue allows one address."""
     throttled_status: frozenset[int]
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
@@ -89,6 +94,10 @@ class Profile(Protocol):
 
     def verdict_of(self, code: str, message: str, request: Request | None) -> Verdict:
         """Say what a refusal proves."""
+        ...
+
+    def hold_of(self, error: AnsweredError) -> Hold:
+        """Say what an answer that means THROTTLED asks for."""
         ...
 
     def wire_of(self, request: Request, market: Market) -> Wire:

@@ -157,6 +157,9 @@ class SettingsShape(Shape):
         hours=1
     )
     max_age: Annotated[timedelta, span(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
+    budget_dir: Text | None = None
+    budget_share: Annotated[float, percent(0.05, 1.0)] = 0.75
+    budget_reserve: Annotated[float, percent(0.05, 0.8)] = 0.2
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()
     log: LogShape = LogShape()

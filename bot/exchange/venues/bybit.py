@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from bot.exchange.errors import GatewayError
+from bot.exchange.failures import AnsweredError
+from bot.exchange.gate import Hold
 from bot.exchange.parts import CurrencyOf, Terms, Wire
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
@@ -51,6 +53,7 @@ class Bybit:
         "enableUnifiedAccount": True,
     }
     demo_trading = False
+    ip_limit = codes.IP_LIMIT
     throttled_status = codes.THROTTLED_STATUS
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
@@ -60,6 +63,10 @@ class Bybit:
     def verdict_of(self, code: str, message: str, request: Request | None) -> Verdict:
         """Say what a refusal proves."""
         return codes.verdict_of(code, message, request)
+
+    def hold_of(self, error: AnsweredError) -> Hold:
+        """Say what an answer that means THROTTLED asks for."""
+        return codes.hold_of(error)
 
     def wire_of(self, request: Request, market: Market) -> Wire:
         """Write a request as the venue reads it. Raises NotSentError."""
