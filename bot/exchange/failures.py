@@ -40,6 +40,14 @@ class MalformedDataError(Exception):
     """The envelope is right but a row in it lacks what must be there."""
 
 
+class IncompleteViewError(MalformedDataError):
+    """Two sources that the venue has for the same thing do not agree, after they were asked twice."""
+
+
+class OldBodyError(MalformedDataError):
+    """A call was answered with an older state than before."""
+
+
 class NotSentError(Exception):
     """A request was wrong before it left; it certainly was not executed."""
 

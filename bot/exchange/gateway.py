@@ -12,8 +12,9 @@ from bot.exchange.answers import NO_PROOF, NOT_SENT, failed, judge
 from bot.exchange.catalog import Catalog
 from bot.exchange.errors import GatewayError
 from bot.exchange.failures import VENUE_FAILURES, AnsweredError, MalformedDataError, NotSentError
+from bot.exchange.freshness import Freshness
 from bot.exchange.gate import Gate
-from bot.exchange.parts import Profile, Terms
+from bot.exchange.parts import Holdings, Profile, Terms
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
 from bot.exchange.together import together
@@ -69,12 +70,13 @@ class CcxtGateway:
         self._clock = clock
         self._scrub = scrub
         self._catalog = catalog
-        self._reads = Reads(reader, account, scrub, self._judge_read)
-        self._looks = Reads(looker, account, scrub, self._judge_read)
+        freshness = Freshness(clock)
+        self._reads = Reads(reader, account, scrub, self._judge_read, freshness)
+        self._looks = Reads(looker, account, scrub, self._judge_read, freshness)
         self._venue_clock = VenueClock(venue, self._reads, clock)
         self._terms: Terms | None = None
         self._terms_at = self._terms_due = clock.now()
-        self._watched: frozenset[str] = frozenset()
+        self._before: Holdings | None = None
 
     @property
     def account(self) -> str:
@@ -109,8 +111,8 @@ class CcxtGateway:
             shown = holdings.venue_symbols
         await self._catalog.ensure(self._reads, self._clock.now(), shown)
         with self._reads.told("snapshot"):
-            parts = holdings.parts(self._catalog.symbol_of, terms.margin_mode)
-        self._watched = shown
+            parts = holdings.parts(self._catalog, terms.margin_mode)
+        self._before = holdings
         self._gate.welcome()
         await self._venue_clock.check(parts.times.oldest, parts.times.newest)
         markets = {
@@ -136,7 +138,7 @@ class CcxtGateway:
         )
 
     async def _holdings_and_terms(self) -> tuple[Any, Terms]:
-        reading: Any = self._venue.holdings(self._reads, self._watched)
+        reading: Any = self._venue.holdings(self._reads, self._before)
         holdings, terms, _ = await together(reading, self._current_terms(), self._venue_clock.keep())
         return holdings, terms
 
@@ -221,7 +223,7 @@ class CcxtGateway:
             market = self._catalog.market(symbol)
         if market is None:
             with self._reads.told("markets"):
-                raise NotSentError(f"{self._venue.name} has no market {symbol!r} now")
+                raise NotSentError(f"{self._venue.name} has {self._catalog.why_not(symbol)}")
         return market
 
     def _judge_read(self, error: Exception) -> tuple[Verdict, str]:
