@@ -1,4 +1,4 @@
-"""A state machine over sandbox and journal: anything may happen after anything, all invariants after each step.
+"""A state machine over sandbox and journal: anything may happen after anything, and nothing may break by it.
 
 Hypothesis chooses what happens and shrinks what breaks to its shortest story.
 """
