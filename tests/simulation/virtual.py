@@ -89,6 +89,10 @@ class HostClock:
         """Seconds since the start."""
         return asyncio.get_running_loop().time()
 
+    def elapsed(self) -> float:
+        """Return seconds that nobody can set."""
+        return self._start.timestamp() + self.seconds
+
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of virtual time."""
         await asyncio.sleep(seconds)
