@@ -31,6 +31,8 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
         return ""  # it can lose its own margin only, and a worse mark leaves less of that
     if len({one.side for one in given.snapshot.positions}) > 1:
         return ""  # one offsets another: what is worse for one is better for the other
+    if not _leveraged(given.snapshot):
+        return ""  # what is held falls faster than equity: its share of equity falls, too
     rules = recorded_rules(text)
     as_seen = trims(decide(derived(given, Decimal(0)), rules).plan)
     darker = trims(decide(derived(given, WORSE), rules).plan)
@@ -57,6 +59,15 @@ def trims(made: Plan) -> dict[str, Decimal]:
             symbol = step.request.symbol
             found[symbol] = found.get(symbol, Decimal(0)) + step.request.contracts
     return found
+
+
+def _leveraged(snapshot: Snapshot) -> bool:
+    """Whether more is held than the account has of its own."""
+    held = {one.symbol: Decimal(0) for one in snapshot.positions}
+    for one in snapshot.positions:
+        held[one.symbol] += one.contracts
+    equity = snapshot.balance.equity
+    return isinstance(equity, Decimal) and _value(held, snapshot) > equity
 
 
 def _value(trimmed: dict[str, Decimal], snapshot: Snapshot) -> Decimal:

@@ -59,9 +59,11 @@ class IntentBook:
     def leaves(self, sent: Sent) -> None:
         """2, 4, 14: what is about to leave has its intent in the journal file, is it, and fits the market."""
         known = self.journal.open_intents(self._truth.account)
-        requests = [body.step.request for rows in known if isinstance(body := rows[0].record, Prepared)]
+        prepared = [body for rows in known if isinstance(body := rows[0].record, Prepared)]
+        requests = [one.step.request for one in prepared]
         if sent.is_order:
             self._order_leaves(sent, requests)
+            self._nothing_doubled(sent, prepared)
         elif sent.stop is not None:
             wanted = [
                 one for one in requests if isinstance(one, StopRequest) and one.trigger_price == sent.stop
@@ -90,6 +92,16 @@ class IntentBook:
             self._must(
                 quantity <= request.contracts, 4, f"order {name}: {quantity} instead of {request.contracts}"
             )
+
+    def _nothing_doubled(self, sent: Sent, prepared: Sequence[Prepared]) -> None:
+        """4: what is planned rests on a view that shows every fill of the guard's own orders before it."""
+        for one in prepared:
+            request, before = one.step.request, one.before
+            if request.client_order_id != sent.client_id or before is None or self._truth.clock_is_skewed:
+                continue
+            assert isinstance(request, OrderRequest)
+            unseen = self._truth.own_fills(key_of(request), before.read_at)
+            self._must(not unseen, 4, f"order {sent.client_id} was planned without own fills: {unseen}")
 
     def _fits(self, sent: Sent) -> None:
         market = self._truth.instrument(str(sent.body["symbol"]))

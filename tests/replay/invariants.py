@@ -26,8 +26,8 @@ what it believes. How each of the fifteen is judged:
 12. Epochs. A journal that was taken over refuses the one before (tests/simulation/test_crashes.py).
 13. Bounds. A cycle ends, and the next account's begins, within a bound of the guard's time.
 14. Steps. Quantity, price and trigger are multiples of the market's, and no order is below its least.
-15. A worse mark. Each trim of a cross account with longs only, or shorts only, is decided again with every
-    mark moved against it: it is not smaller. (Elsewhere no move of the marks is worse for all.)
+15. A worse mark. Each trim of a leveraged cross account with longs only, or shorts only, is decided again
+    with every mark moved against it: it is not smaller. (Elsewhere no move of the marks is worse for all.)
 """
 
 from collections.abc import Sequence

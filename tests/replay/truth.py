@@ -1,6 +1,8 @@
 """What the venue's own books say of an account, behind every fault that bends what is shown of them."""
 
+import itertools
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from bot.planning.identity import PREFIX
@@ -44,6 +46,18 @@ class Truth:
     def trades(self, after: int = 0) -> Sequence[Execution]:
         """Return the executions behind the first `after`, payments of funding among them."""
         return self._books.executions[after:]
+
+    def own_fills(self, key: Key, after: datetime) -> list[str]:
+        """Return client ids of the guard's orders that filled on a leg after a moment of the venue's time."""
+        after_ms = round(after.timestamp() * 1000)
+        recent = (one for one in reversed(self._books.executions) if is_own(one))
+        found = itertools.takewhile(lambda one: one.time_ms > after_ms, recent)
+        return sorted({one.client_id for one in found if (one.symbol, one.leg) == key})
+
+    @property
+    def clock_is_skewed(self) -> bool:
+        """Whether the venue tells a time that is not that of its books."""
+        return bool(self._engine._core.clock_skew_ms)
 
     def stop(self, key: Key) -> Decimal | None:
         """Return where the stop of a leg rests."""

@@ -47,7 +47,18 @@ rules:
     restore: 50%
     do: [trim]
 """
-SYNTHETIC = {"fast": FAST, "shut": SHUT}
+CAP = """\
+version: 1
+defaults: {for: 0s, cooldown: 0s, severity: critical}
+rules:
+  - name: cap
+    metric: account.leverage
+    max: 3
+    restore: 2.5
+    do: [cancel_orders, trim]
+    trim: {max_slippage: 2%, order: market, escalate_after: 1h}
+"""
+SYNTHETIC = {"fast": FAST, "shut": SHUT, "cap": CAP}
 CHOICES = ("balanced", "balanced", "conservative", "lifeline", "lifeline", "lifeline", "fast", "fast", "shut")
 WATCHED = "observe"
 """Rules of an account whose guard sends nothing."""

@@ -90,8 +90,8 @@ class HostClock:
         return asyncio.get_running_loop().time()
 
     def elapsed(self) -> float:
-        """Return seconds that no setting of the clock changes."""
-        return self.seconds
+        """Return seconds that nobody can set."""
+        return self._start.timestamp() + self.seconds
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of virtual time."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bot.exchange.catalog import Catalog
 from bot.exchange.factory import make_gateway
-from bot.execution import Executor
+from bot.execution import Executor, Lease
 from bot.facts import GuardTerms
 from bot.guard import CycleReport, Guard
 from bot.journal import Journal, JournalError, open_journal
@@ -35,6 +35,10 @@ BOUND_SECONDS = 60.0
 """Longest that one cycle may take where requests hang: reads, orders and look-ups have each their limit."""
 NO_LIMIT = 1 << 30
 """Pages that a journal may have where the disk is not full."""
+
+
+LEASE_S, RESERVE_S = 900.0, 15.0
+"""Longer than a daemon's own, so that it need not be renewed in all the calm between polls."""
 
 
 class Guarded:
@@ -82,6 +86,7 @@ class World:
         self.net, self.disk = Net(seed), Disk()
         self.path = folder / "journal.sqlite"
         self.life: Life | None = None
+        self.lease: Lease | None = None
         self.restarts = self.crashes = 0
         self.wants_restart = False
         self.guarded: list[Guarded] = []
@@ -104,12 +109,16 @@ class World:
 
     def start(self) -> bool:
         """Start the daemon from the journal; False where the journal cannot be opened now."""
+        journal: Journal | None = None
         try:
-            self._journal = open_journal(self.path, wait_seconds=0.0)
+            journal = open_journal(self.path, wait_seconds=0.0)
+            lease = self._leased(journal)
         except JournalError as error:
             self.story.tell("process", f"does not start: {type(error).__name__}")
+            if journal is not None:
+                shut(journal)
             return False
-        self.life = Life(self.story)
+        self.life, self.lease, self._journal = Life(self.story), lease, journal
         self._apply_full()
         worker = Worker(self._journal, self.life, self.disk)
         catalog: Catalog | None = None
@@ -129,7 +138,7 @@ class World:
             catalog = gateway.catalog
             one.guard = Guard(
                 gateway=gateway,
-                executor=Executor(gateway, worker, self.clock, armed=one.armed),
+                executor=Executor(gateway, worker, self.clock, armed=one.armed, lease=lease),
                 worker=worker,
                 clock=self.clock,
                 rules=one.rules,
@@ -139,6 +148,26 @@ class World:
             one.judge.remembers(self.reader)
         self.story.tell("process", "starts")
         return True
+
+    def _leased(self, journal: Journal) -> Lease:
+        """Take the lease, as a daemon does whose predecessor is certainly gone."""
+        lease, row = Lease(self.clock, LEASE_S, RESERVE_S), journal.lease()
+        end = lease.next_end()
+        journal.take_lease("a seeded process", end, over=row.epoch if row else 0)
+        lease.lasts_until(end)
+        return lease
+
+    def _renew(self) -> None:
+        """Make the lease last longer, where it is time and the journal takes it."""
+        if self.lease is None or self._journal is None or self.lease.seconds_to_send > LEASE_S / 2:
+            return
+        end = self.lease.next_end()
+        try:
+            self._journal.renew_lease(end)
+        except JournalError as error:
+            self.story.tell("process", f"cannot renew its lease: {type(error).__name__}")
+        else:
+            self.lease.lasts_until(end)
 
     async def stop(self) -> None:
         """End the daemon as its owner would, with a signal."""
@@ -163,11 +192,8 @@ class World:
         for one in self.guarded:
             one.guard = None
         if self._journal is not None:
-            # as the kernel closes files: without the lock, which another writer may hold
-            self._journal._dispose()
-            assert self._journal._lock is not None
-            self._journal._lock.close()
-        self.life = self._journal = None
+            shut(self._journal)
+        self.life = self._journal = self.lease = None
 
     async def living(self, work: Awaitable[T]) -> T | None:
         """Await something that the daemon does; None where the daemon died over it."""
@@ -180,6 +206,7 @@ class World:
         """Run one cycle and judge it; None where there is no daemon, or where it died meanwhile."""
         if one.guard is None:
             return None
+        self._renew()
         begun, before, held = self.true.seconds, one.wire.requests, one.judge.truth.held()
         one.judge.begins()
         try:
@@ -266,3 +293,10 @@ class World:
         self.lift()
         await self.stop()
         self.reader.close()
+
+
+def shut(journal: Journal) -> None:
+    """Close a journal's files as the kernel does: without the lock, which another writer may hold."""
+    journal._dispose()
+    assert journal._lock is not None
+    journal._lock.close()
