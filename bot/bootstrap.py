@@ -1,6 +1,7 @@
 """The only place that wires rooms together."""
 
 from collections.abc import Mapping
+from random import Random
 
 from msgspec import Struct
 
@@ -9,7 +10,9 @@ from bot.clock import Clock
 from bot.daemon.service import Service, ServiceTerms
 from bot.documents import MistakesError
 from bot.exchange.factory import make_gateway
+from bot.exchange.feed import StreamTerms
 from bot.exchange.gateway import CcxtGateway
+from bot.exchange.streams import AccountStreams
 from bot.exchange.transport import Transport
 from bot.execution import Executor
 from bot.facts import GuardTerms
@@ -57,6 +60,24 @@ def gateway_of(
     )
 
 
+def streams_of(settings: Settings, account: AccountSettings, clock: Clock) -> AccountStreams:
+    """Make the streams of one account. Nothing is sent yet."""
+    from bot.exchange.stream_factory import make_streams  # ccxt.pro costs memory where it is not wanted
+
+    wanted = settings.streams
+    return make_streams(
+        account=account.name,
+        venue=account.venue,
+        network=settings.network.value,
+        api_key=account.api_key.get_secret_value(),
+        api_secret=account.secret.get_secret_value(),
+        clock=clock,
+        random=Random(account.name),  # noqa: S311 - it spreads pauses, and guards nothing
+        terms=StreamTerms(move=wanted.move, silence=wanted.silence, renewal=wanted.renewal),
+        base_url=account.base_url,
+    )
+
+
 def stats_of(gateway: CcxtGateway, clock: Clock) -> StatsKeeper:
     """Make the keeper of market statistics."""
     return StatsKeeper(gateway, REFERENCE_SYMBOLS[gateway.venue], REFERENCE, clock.now())
@@ -97,6 +118,8 @@ def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service
     settings = prepared.settings
     worker = JournalWorker(journal)
     guards = [build_guard(prepared, account, worker, clock) for account in settings.accounts]
+    watched = settings.accounts if settings.streams.enabled else ()
+    streams = [streams_of(settings, account, clock) for account in watched]
     terms = ServiceTerms(
         poll=settings.poll_interval,
         reconcile=settings.reconcile_interval,
@@ -105,5 +128,6 @@ def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service
         mode=settings.mode.value,
         network=settings.network.value,
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
+        hint=settings.streams.interval,
     )
-    return Service(guards, worker, clock, terms)
+    return Service(guards, worker, clock, terms, streams=streams)

@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from msgspec import Struct
 
 from bot.clock import Clock
+from bot.daemon.hints import Hints, Streams, poll_job
 from bot.guard import Guard
 from bot.journal import Draft, JournalError, JournalWorker
 from bot.journal.records import Started, Stopped
@@ -36,13 +37,21 @@ class ServiceTerms(Struct, frozen=True):
     mode: str
     network: str
     rules: str
+    hint: timedelta = timedelta(milliseconds=250)
+    """Least time between two polls of an account where a stream asks for them."""
 
 
 class Service:
     """Runs the jobs of all guards on one event loop and one journal."""
 
     def __init__(
-        self, guards: Sequence[Guard], worker: JournalWorker, clock: Clock, terms: ServiceTerms
+        self,
+        guards: Sequence[Guard],
+        worker: JournalWorker,
+        clock: Clock,
+        terms: ServiceTerms,
+        *,
+        streams: Sequence[Streams] = (),
     ) -> None:
         self._guards = guards
         self._worker = worker
@@ -52,6 +61,8 @@ class Service:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
         self._scheduler.add_listener(self._job_failed, EVENT_JOB_ERROR)
+        polls = {guard.account: guard.cycle for guard in guards}
+        self._hints = Hints(self._scheduler, streams, polls, clock, terms.hint)
         self._stop = asyncio.Event()
         self._reason = ""
 
@@ -68,6 +79,7 @@ class Service:
             await self._write(self._started())
             self._schedule()
             self._scheduler.start()
+            self._hints.start()
             log.info("running", accounts=[guard.account for guard in self._guards], mode=self._terms.mode)
             await self._stop.wait()
         finally:
@@ -84,7 +96,7 @@ class Service:
     def _schedule(self) -> None:
         now = self._clock.now()
         for guard in self._guards:
-            self._every(self._terms.poll, guard.cycle, f"poll {guard.account}", now)
+            self._every(self._terms.poll, guard.cycle, poll_job(guard.account), now)
             self._every(
                 self._terms.reconcile,
                 guard.reconcile,
@@ -126,6 +138,7 @@ class Service:
     async def _end(self) -> None:
         if self._scheduler.running:
             self._scheduler.pause()
+        await self._hints.end()
         closed = await asyncio.gather(*(guard.close() for guard in self._guards), return_exceptions=True)
         for guard, error in zip(self._guards, closed, strict=True):
             if error is not None:

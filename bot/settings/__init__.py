@@ -2,7 +2,16 @@
 
 from bot.settings.loading import SettingsError, load_settings
 from bot.settings.secrets import secret_names
-from bot.settings.values import AccountSettings, LogFormat, LogLevel, LogSettings, Mode, Network, Settings
+from bot.settings.values import (
+    AccountSettings,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    Mode,
+    Network,
+    Settings,
+    StreamSettings,
+)
 
 __all__ = [
     "AccountSettings",
@@ -13,6 +22,7 @@ __all__ = [
     "Network",
     "Settings",
     "SettingsError",
+    "StreamSettings",
     "load_settings",
     "secret_names",
 ]

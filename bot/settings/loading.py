@@ -25,7 +25,7 @@ from bot.settings.shapes import (
     ProtectionShape,
     SettingsShape,
 )
-from bot.settings.values import AccountSettings, LogSettings, Network, Settings
+from bot.settings.values import AccountSettings, LogSettings, Network, Settings, StreamSettings
 
 WORDS: Words = {
     ("caps",): CapsShape.known_keys(),
@@ -95,6 +95,13 @@ class _Loader:
             max_age=shape.max_age,
             caps=Caps(**dict(shape.caps)),
             protection=ProtectionTerms(**dict(shape.protection)),
+            streams=StreamSettings(
+                shape.streams,
+                shape.stream_interval,
+                shape.stream_move,
+                shape.stream_silence,
+                shape.stream_renewal,
+            ),
             log=LogSettings(shape.log.format, shape.log.level),
         )
 

@@ -157,6 +157,17 @@ class SettingsShape(Shape):
         hours=1
     )
     max_age: Annotated[timedelta, span(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
+    streams: bool = True
+    stream_interval: Annotated[timedelta, span(timedelta(milliseconds=100), timedelta(minutes=1))] = (
+        timedelta(milliseconds=250)
+    )
+    stream_move: Annotated[Decimal, _share("0.0001", "0.5")] = Decimal("0.0025")
+    stream_silence: Annotated[timedelta, span(timedelta(seconds=2), timedelta(minutes=10))] = timedelta(
+        seconds=10
+    )
+    stream_renewal: Annotated[timedelta, span(timedelta(minutes=1), timedelta(days=1))] = timedelta(
+        minutes=30
+    )
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()
     log: LogShape = LogShape()

@@ -1,6 +1,7 @@
 """Settings as values."""
 
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -70,6 +71,20 @@ class LogSettings(Struct, frozen=True):
     level: LogLevel
 
 
+class StreamSettings(Struct, frozen=True):
+    """Streams, which ask for polls between those of the schedule."""
+
+    enabled: bool
+    interval: timedelta
+    """Least time between two polls where a stream asks for them."""
+    move: Decimal
+    """Share by which a mark must move between two polls to ask for one."""
+    silence: timedelta
+    """A ticker that does not advance for so long is dead."""
+    renewal: timedelta
+    """How old a private session may grow."""
+
+
 class Settings(Struct, frozen=True):
     """Everything that one daemon is told."""
 
@@ -86,6 +101,7 @@ class Settings(Struct, frozen=True):
     """A snapshot with an older part gives no orders."""
     caps: Caps
     protection: ProtectionTerms
+    streams: StreamSettings
     log: LogSettings
 
     @property
