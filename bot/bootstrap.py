@@ -89,6 +89,7 @@ def terms_of(settings: Settings) -> GuardTerms:
         caps=settings.caps,
         protection=settings.protection,
         max_age_seconds=settings.max_age.total_seconds(),
+        prices=settings.prices,
     )
 
 

@@ -14,6 +14,7 @@ from bot.model import (
     MarketStats,
     OrderRequest,
     Plan,
+    PriceTerms,
     ProtectionTerms,
     Snapshot,
     Unknown,
@@ -24,8 +25,10 @@ from bot.planning.planner import plan
 from bot.planning.protection import protective_stops
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.assemble import build_portfolio
+from bot.risk.caution import cautious
 from bot.risk.context import MetricContext, UnitView
 from bot.risk.flows import Flows, FlowState, known_coins
+from bot.risk.gates import PriceGates, PriceMemory, judge
 from bot.risk.ledger import UnitLedger, advance, open_ledger, view
 from bot.risk.portfolio import Portfolio
 from bot.risk.reconcile import differences
@@ -59,6 +62,10 @@ class DecisionInput(Struct, frozen=True):
     """Trigger of the stop that the guard placed last, by position key."""
     blocked: tuple[str, ...] = ()
     """Symbols on which an earlier order has not ended."""
+    prices: PriceMemory = PriceMemory()
+    """What earlier looks saw of prices."""
+    price_terms: PriceTerms | None = None
+    """None believes every price, whatever its age: so it was before there were gates."""
 
 
 class Decision(Struct, frozen=True):
@@ -71,6 +78,8 @@ class Decision(Struct, frozen=True):
     evaluation: Evaluation
     plan: Plan
     """Steps of the rules first, then those of protection."""
+    gates: PriceGates = PriceGates()
+    """What the gates say of the snapshot's prices, and what to remember of them."""
 
 
 def decide(given: DecisionInput, rules: RuleSet) -> Decision:
@@ -78,9 +87,10 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
     snapshot = given.snapshot
     terms = venue_terms(snapshot.venue)
     portfolio = build_portfolio(snapshot, given.stats, terms, given.impact)
+    gates = judge_prices(given)
     ledger = advance_ledger(given)
     context = MetricContext(given.stats, view_units(given, ledger))
-    evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at)
+    evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at, gates)
     planned = Plan(snapshot.account, given.at, (), (), (), "")
     if evaluation.demands:
         planned = plan(
@@ -101,25 +111,34 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
             )
         )
     stops, refusals = protective_stops(
-        portfolio,
-        snapshot,
+        *cautious(portfolio, snapshot, gates.unsettled),
         given.protection,
         given.at,
         given.max_age_seconds,
         steps_taken=given.steps_taken,
         own_stops=given.own_stops,
         trimmed=_trimmed(planned, evaluation.demands, given.at),
+        unsettled=frozenset(doubt.symbol for doubt in gates.unsettled),
     )
     return Decision(
         portfolio=portfolio,
         context=context,
-        ledger=ledger,
+        # No peak and no day's open is remembered from a price that is not believed.
+        ledger=given.ledger if gates.unsettled else ledger,
         differences=differences(snapshot, portfolio),
         evaluation=evaluation,
         plan=msgspec.structs.replace(
             planned, steps=planned.steps + stops, refusals=planned.refusals + refusals
         ),
+        gates=gates,
     )
+
+
+def judge_prices(given: DecisionInput) -> PriceGates:
+    """Judge the prices of the snapshot."""
+    if given.price_terms is None:
+        return PriceGates(given.prices)
+    return judge(given.snapshot, given.prices, given.price_terms, given.at, given.max_age_seconds)
 
 
 def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozenset[str]:

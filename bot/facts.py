@@ -16,6 +16,7 @@ from bot.journal.records import Kind, Prepared
 from bot.model import (
     Caps,
     MarketStats,
+    PriceTerms,
     ProtectionTerms,
     Snapshot,
     StopRequest,
@@ -24,8 +25,9 @@ from bot.model import (
     position_key,
 )
 from bot.planning.protection import episode_of
-from bot.record import LEDGER, RULES, remembered_ledger, remembered_rules
+from bot.record import LEDGER, PRICES, RULES, remembered_ledger, remembered_prices, remembered_rules
 from bot.risk.flows import SLACK, Flows, FlowState, explain, known_coins, moved_coins
+from bot.risk.gates import PriceMemory
 from bot.risk.ledger import UnitLedger
 from bot.rules import RulesMemory
 
@@ -47,6 +49,7 @@ class GuardTerms(Struct, frozen=True):
     max_age_seconds: float
     impact: float = 0.0005
     """Price impact allowed for in sizing, as a fraction."""
+    prices: PriceTerms = PriceTerms()
 
 
 class Remembered(Struct, frozen=True):
@@ -57,6 +60,7 @@ class Remembered(Struct, frozen=True):
     own_stops: dict[str, tuple[Decimal, ...]]
     """Triggers at which the guard's stop may rest, newest first, by position key: one, or those of requests
     whose outcome is unknown before it."""
+    prices: PriceMemory = PriceMemory()
 
 
 class Facts(Struct, frozen=True):
@@ -75,6 +79,7 @@ def read_facts(
         remembered_rules(journal.load_memory(account, RULES)),
         remembered_ledger(journal.load_memory(account, LEDGER)),
         {key: triggers for key in positions if (triggers := last_stops(journal, account, key))},
+        remembered_prices(journal.load_memory(account, PRICES)),
     )
     episodes = {one.episode for one in remembered.rules.standings if one.episode}
     return Facts(
@@ -185,6 +190,8 @@ def decision_input(
             key: own_stop(triggers, key, snapshot) for key, triggers in facts.remembered.own_stops.items()
         },
         blocked=tuple(sorted(blocked)),
+        prices=facts.remembered.prices,
+        price_terms=terms.prices,
     )
 
 

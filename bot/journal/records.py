@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from bot.model import (
     Answer,
+    BlindAction,
     Difference,
     Figure,
     Finding,
@@ -20,6 +21,7 @@ from bot.model import (
     Plan,
     State,
     Step,
+    Target,
     Verdict,
 )
 
@@ -43,6 +45,8 @@ class Kind(StrEnum):
     WORD = "word"
     RECOVERY = "recovery"
     ERROR = "error"
+    BLINDNESS = "blindness"
+    IF_BLIND = "if_blind"
 
 
 class IntentState(StrEnum):
@@ -257,6 +261,35 @@ class Failure(Struct, frozen=True):
     message: str
 
 
+class Blindness(Struct, frozen=True):
+    """An account of which no complete fresh snapshot can be had: recorded when it begins and when it ends."""
+
+    since: datetime
+    """When the first cycle failed, of those that failed without a break."""
+    seen_at: datetime | None
+    """The last complete fresh snapshot; None where there was none since the guard began."""
+    reason: str
+    verdict: Verdict | None
+    """What the venue's refusal proves; None where it is not the venue that refused."""
+    ended: datetime | None = None
+    """When the account was seen again; None while it is not."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the venue refuses the key, its address or its permissions: only the owner can mend that."""
+        return self.verdict is Verdict.AUTH
+
+
+class BlindRule(Struct, frozen=True):
+    """`if_blind` of a rule came due on a target: once while its metric is unknown."""
+
+    rule: str
+    target: Target
+    since: datetime
+    reason: str
+    do: tuple[BlindAction, ...]
+
+
 Record: TypeAlias = (
     Started
     | Stopped
@@ -274,6 +307,8 @@ Record: TypeAlias = (
     | Word
     | Recovered
     | Failure
+    | Blindness
+    | BlindRule
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -293,6 +328,8 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.WORD: Word,
     Kind.RECOVERY: Recovered,
     Kind.ERROR: Failure,
+    Kind.BLINDNESS: Blindness,
+    Kind.IF_BLIND: BlindRule,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

@@ -17,6 +17,7 @@ from bot.model.account import (
 )
 from bot.model.findings import (
     Action,
+    BlindAction,
     Demand,
     Difference,
     Finding,
@@ -62,6 +63,7 @@ from bot.model.plans import (
     StepKind,
     Usage,
 )
+from bot.model.prices import PriceTerms
 from bot.model.unknown import (
     Figure,
     Number,
@@ -73,6 +75,7 @@ __all__ = [
     "Answer",
     "Balance",
     "Beta",
+    "BlindAction",
     "CancelRequest",
     "Candle",
     "Caps",
@@ -100,6 +103,7 @@ __all__ = [
     "Plan",
     "Position",
     "PositionMode",
+    "PriceTerms",
     "ProtectionTerms",
     "Refusal",
     "Request",

@@ -15,13 +15,14 @@ from bot.documents import (
     check_shape,
     read_document,
 )
-from bot.model import Caps, ProtectionTerms
+from bot.model import Caps, PriceTerms, ProtectionTerms
 from bot.settings.secrets import INLINE, read_credential, read_secrets_file, secret_names
 from bot.settings.shapes import (
     LATER_KEYS,
     AccountShape,
     CapsShape,
     LogShape,
+    PricesShape,
     ProtectionShape,
     SettingsShape,
 )
@@ -30,6 +31,7 @@ from bot.settings.values import AccountSettings, LogSettings, Network, Settings,
 WORDS: Words = {
     ("caps",): CapsShape.known_keys(),
     ("protection",): ProtectionShape.known_keys(),
+    ("prices",): PricesShape.known_keys(),
     ("log",): LogShape.known_keys(),
 }
 
@@ -102,6 +104,7 @@ class _Loader:
                 shape.stream_silence,
                 shape.stream_renewal,
             ),
+            prices=PriceTerms(**dict(shape.prices)),
             log=LogSettings(shape.log.format, shape.log.level),
         )
 

@@ -119,6 +119,15 @@ class ProtectionShape(Shape):
     tolerance: Annotated[float, percent(0.001, 0.2)] = 0.01
 
 
+class PricesShape(Shape):
+    """`prices`: when a mark price is believed."""
+
+    band: Annotated[float, percent(0.001, 0.5)] = 0.05
+    jump: Annotated[float, percent(0.01, 1.0)] = 0.1
+    confirmations: Annotated[int, BeforeValidator(within(_count, 1, 20))] = 3
+    waive_at: Annotated[float, percent(0.1, 1.0)] = 0.6
+
+
 class LogShape(Shape):
     """`log`: what is logged, and how it looks."""
 
@@ -170,5 +179,6 @@ class SettingsShape(Shape):
     )
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()
+    prices: PricesShape = PricesShape()
     log: LogShape = LogShape()
     accounts: Annotated[tuple[Any, ...], BeforeValidator(_accounts)] = ()

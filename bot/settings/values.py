@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import SecretStr
 
-from bot.model import Caps, ProtectionTerms
+from bot.model import Caps, PriceTerms, ProtectionTerms
 
 
 class Mode(StrEnum):
@@ -102,6 +102,7 @@ class Settings(Struct, frozen=True):
     caps: Caps
     protection: ProtectionTerms
     streams: StreamSettings
+    prices: PriceTerms
     log: LogSettings
 
     @property
