@@ -8,23 +8,26 @@ from msgspec import Struct
 import bot
 from bot.clock import Clock
 from bot.daemon.service import Service, ServiceTerms
+from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
 from bot.exchange.factory import make_gateway
 from bot.exchange.feed import StreamTerms
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.streams import AccountStreams
 from bot.exchange.transport import Transport
-from bot.execution import Executor
+from bot.execution import ExecutionTerms, Executor, Lease
 from bot.facts import GuardTerms
 from bot.guard import Guard
-from bot.journal import Journal, JournalWorker
+from bot.journal import JournalWorker
 from bot.market_stats import StatsKeeper
 from bot.rules import Names, RuleSet, load_choices
-from bot.settings import AccountSettings, Settings
+from bot.settings import AccountSettings, IfJournalFails, Settings
 
 REFERENCE = "BTC"
 """Betas refer to this market."""
 REFERENCE_SYMBOLS = {"bybit": "BTC/USDT:USDT"}
+REQUEST_SECONDS = 10.0
+"""After this long a request that was not answered is given up."""
 
 
 class Prepared(Struct, frozen=True):
@@ -57,6 +60,7 @@ def gateway_of(
         clock=clock,
         base_url=account.base_url,
         transport=transport,
+        timeout_seconds=REQUEST_SECONDS,
     )
 
 
@@ -76,6 +80,12 @@ def streams_of(settings: Settings, account: AccountSettings, clock: Clock) -> Ac
         terms=StreamTerms(move=wanted.move, silence=wanted.silence, renewal=wanted.renewal),
         base_url=account.base_url,
     )
+
+
+def lease_of(settings: Settings, clock: Clock) -> Lease:
+    """Make the daemon's lease, not taken yet."""
+    reserve = REQUEST_SECONDS + ExecutionTerms().recv_window_seconds
+    return Lease(clock, settings.lease.total_seconds(), reserve)
 
 
 def stats_of(gateway: CcxtGateway, clock: Clock) -> StatsKeeper:
@@ -99,13 +109,21 @@ def build_guard(
     worker: JournalWorker,
     clock: Clock,
     transport: Transport | None = None,
+    lease: Lease | None = None,
 ) -> Guard:
     """Wire the guard of one account."""
     settings = prepared.settings
     gateway = gateway_of(settings, account, clock, transport)
     return Guard(
         gateway=gateway,
-        executor=Executor(gateway, worker, clock, armed=settings.armed),
+        executor=Executor(
+            gateway,
+            worker,
+            clock,
+            armed=settings.armed,
+            lease=lease,
+            unrecorded_reduce=settings.if_journal_fails is IfJournalFails.REDUCE_ONLY,
+        ),
         worker=worker,
         clock=clock,
         rules=prepared.rules[account.name],
@@ -114,11 +132,11 @@ def build_guard(
     )
 
 
-def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service:
-    """Wire the daemon."""
+def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease) -> Service:
+    """Wire the daemon of a journal that was opened for it."""
     settings = prepared.settings
-    worker = JournalWorker(journal)
-    guards = [build_guard(prepared, account, worker, clock) for account in settings.accounts]
+    worker = JournalWorker(tenant.journal)
+    guards = [build_guard(prepared, account, worker, clock, lease=lease) for account in settings.accounts]
     watched = settings.accounts if settings.streams.enabled else ()
     streams = [streams_of(settings, account, clock) for account in watched]
     terms = ServiceTerms(
@@ -130,5 +148,6 @@ def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service
         network=settings.network.value,
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
         hint=settings.streams.interval,
+        epoch=tenant.epoch,
     )
-    return Service(guards, worker, clock, terms, streams=streams)
+    return Service(guards, worker, clock, terms, lease, streams=streams)

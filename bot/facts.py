@@ -5,13 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bot.decision import DecisionInput
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
-from bot.execution import ExecutionReport, IntentState, fold
-from bot.journal import Journal
+from bot.execution import ExecutionReport, IntentState, fold, waiting
+from bot.journal import Draft, Journal
 from bot.journal.records import Kind, Prepared
 from bot.model import (
     Caps,
@@ -86,6 +86,17 @@ def read_facts(
         remembered=remembered,
         usage=journal.usage(account, now),
         steps_taken={name: journal.steps_taken(name) for name in sorted(episodes)},
+    )
+
+
+def with_unrecorded(facts: Facts, drafts: tuple[Draft, ...]) -> Facts:
+    """Count what waits for the journal like what is in it."""
+    if not drafts:
+        return facts
+    return structs.replace(
+        facts,
+        usage=waiting.usage(facts.usage, drafts),
+        steps_taken=waiting.steps_taken(facts.steps_taken, drafts),
     )
 
 

@@ -25,6 +25,7 @@ from bot.facts import (
     read_facts,
     wallet_flows,
     with_placed,
+    with_unrecorded,
 )
 from bot.journal import Draft, JournalError, JournalWorker
 from bot.journal.records import Failure, Recovered
@@ -227,6 +228,7 @@ class Guard:
             read_facts, self._worker.journal, self.account, position_keys(snapshot), now, self._remembered
         )
         self._remembered = facts.remembered
+        facts = with_unrecorded(facts, self.executor.waiting)
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
         return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked)
@@ -236,9 +238,11 @@ class Guard:
         record = self._recorder.decided(given, made, sends=sends, blind=self._sight.blind)
         try:
             await self._append(record.drafts, record.memory, record.blobs, given.at)
-        except ReefError:
+        except ReefError as error:
             self._recorder.forget()
-            raise
+            if not self.executor.keep_unrecorded(error, *record.kept(sends=sends)):
+                raise
+            log.error("unrecorded: only what reduces goes on", account=self.account, error=str(error))
         own = self._remembered.own_stops if self._remembered else {}
         self._remembered = Remembered(made.evaluation.memory, made.ledger, own, made.gates.memory)
 
@@ -253,9 +257,8 @@ class Guard:
         news = self._sight.news
         told = [Draft(at=now, account=self.account, body=body) for body in news]
         lasting: Memory = {(self.account, BLINDNESS): self._sight.lasting} if news else {}
-        if drafts or memory or told:
-            append = self._worker.journal.append
-            await self._worker.call(append, [*told, *drafts], {**memory, **lasting}, blobs, at=now)
+        if drafts or memory or told or self.executor.waiting:
+            await self.executor.commit([*told, *drafts], {**memory, **lasting}, blobs, at=now)
         self._sight.recorded(news)
 
     def _sends(self, made: Decision, barred: Barred | None) -> bool:

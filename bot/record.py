@@ -63,6 +63,12 @@ class Record(Struct, frozen=True):
         """Whether there is nothing to write."""
         return not (self.drafts or self.memory)
 
+    def kept(self, *, sends: bool) -> tuple[tuple[Draft, ...], tuple[bytes, ...]]:
+        """What of it may wait in memory: all of what is about to be carried out, else what happens rarely."""
+        if sends:
+            return self.drafts, self.blobs
+        return tuple(draft for draft in self.drafts if isinstance(draft.body, FindingChanged)), ()
+
 
 class Recorder:
     """Remembers what was written last, so that a quiet cycle writes next to nothing."""

@@ -38,9 +38,12 @@ def unprotected(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(position.key for position in snapshot.positions if resting_stop(position, snapshot) is None)
 
 
-def orphan_stops(snapshot: Snapshot) -> tuple[Order, ...]:
-    """Stops that were attached to a position which is gone."""
+def orphan_stops(snapshot: Snapshot, own_prefix: str) -> tuple[Order, ...]:
+    """Stops without their position: those that were attached to it, and the guard's own."""
     held = {(position.symbol, position.position_index) for position in snapshot.positions}
     return tuple(
-        stop for stop in snapshot.stops if stop.attached and (stop.symbol, stop.position_index) not in held
+        stop
+        for stop in snapshot.stops
+        if (stop.attached or stop.client_order_id.startswith(own_prefix))
+        and (stop.symbol, stop.position_index) not in held
     )

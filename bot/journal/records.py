@@ -70,7 +70,9 @@ GONE = "position_gone"
 """Code of an order that was not sent because its position is gone or has flipped."""
 NOT_READ = "not_read"
 """Code of an order that was not sent because its position could not be read again."""
-UNSENT = frozenset({GONE, NOT_READ})
+NO_LEASE = "no_lease"
+"""Code of an order that was not sent because the daemon's lease was about to end."""
+UNSENT = frozenset({GONE, NOT_READ, NO_LEASE})
 
 
 class Started(Struct, frozen=True):
@@ -83,6 +85,8 @@ class Started(Struct, frozen=True):
     accounts: tuple[str, ...]
     rules: str
     """Digest of the rule text."""
+    epoch: int = 0
+    """Of its lease; 0 where it had none."""
 
 
 class Stopped(Struct, frozen=True):
@@ -217,6 +221,8 @@ class Adopted(Struct, frozen=True):
 
     order: Order
     note: str
+    followed: bool = False
+    """Whether it is looked up until it ends, as if this journal had prepared it."""
 
 
 class Command(StrEnum):

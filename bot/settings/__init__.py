@@ -4,6 +4,7 @@ from bot.settings.loading import SettingsError, load_settings
 from bot.settings.secrets import secret_names
 from bot.settings.values import (
     AccountSettings,
+    IfJournalFails,
     LogFormat,
     LogLevel,
     LogSettings,
@@ -15,6 +16,7 @@ from bot.settings.values import (
 
 __all__ = [
     "AccountSettings",
+    "IfJournalFails",
     "LogFormat",
     "LogLevel",
     "LogSettings",

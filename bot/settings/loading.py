@@ -95,6 +95,8 @@ class _Loader:
             reconcile_interval=shape.reconcile_interval,
             housekeeping_interval=shape.housekeeping_interval,
             max_age=shape.max_age,
+            lease=shape.lease,
+            if_journal_fails=shape.if_journal_fails,
             caps=Caps(**dict(shape.caps)),
             protection=ProtectionTerms(**dict(shape.protection)),
             streams=StreamSettings(

@@ -21,7 +21,7 @@ from bot.documents import (
     within,
     word_of,
 )
-from bot.settings.values import LogFormat, LogLevel, Mode, Network, Venue
+from bot.settings.values import IfJournalFails, LogFormat, LogLevel, Mode, Network, Venue
 
 LATER_MODES = ("approve",)
 LATER_VENUES = ("binance", "binanceusdm", "okx", "hyperliquid", "deribit")
@@ -176,6 +176,10 @@ class SettingsShape(Shape):
     )
     stream_renewal: Annotated[timedelta, span(timedelta(minutes=1), timedelta(days=1))] = timedelta(
         minutes=30
+    )
+    lease: Annotated[timedelta, span(timedelta(seconds=20), timedelta(minutes=10))] = timedelta(seconds=30)
+    if_journal_fails: Annotated[IfJournalFails, BeforeValidator(word_of(IfJournalFails))] = (
+        IfJournalFails.STOP
     )
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()

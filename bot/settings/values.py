@@ -50,6 +50,15 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class IfJournalFails(StrEnum):
+    """What may be sent while the journal cannot be written."""
+
+    STOP = "stop"
+    """Nothing."""
+    REDUCE_ONLY = "reduce_only"
+    """Trims, closes and protective stops, which are written down once the journal takes writes again."""
+
+
 class AccountSettings(Struct, frozen=True):
     """One account to guard."""
 
@@ -104,6 +113,9 @@ class Settings(Struct, frozen=True):
     streams: StreamSettings
     prices: PriceTerms
     log: LogSettings
+    lease: timedelta = timedelta(seconds=30)
+    """How long a daemon that says nothing keeps its place."""
+    if_journal_fails: IfJournalFails = IfJournalFails.STOP
 
     @property
     def armed(self) -> bool:
