@@ -3,7 +3,7 @@
 A scenario is told in a few lines: open positions, arm a fault, let cycles pass, look at the venue's books.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -56,12 +56,16 @@ class Line:
         self._clock = clock
         self.asked: list[tuple[datetime, str]] = []
         """When, and which path."""
+        self.before: dict[str, Callable[[], object]] = {}
+        """What happens just before a request of a path arrives."""
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | bytes | None = None
     ) -> tuple[int, str, dict[str, str], str]:
         """Carry one request, as a network would."""
-        self.asked.append((self._clock.now(), url.removeprefix(URL).partition("?")[0]))
+        path = url.removeprefix(URL).partition("?")[0]
+        self.asked.append((self._clock.now(), path))
+        self.before.get(path, lambda: None)()
         return await self._inside.request(method, url, headers, body)
 
 
