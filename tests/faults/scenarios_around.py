@@ -110,7 +110,8 @@ async def the_key_is_lost(it: Stage, code: int) -> None:
         report = await it.cycle(after=0.0)
         assert "Check the key" in report.error
         assert (await other.cycle()).error == ""
-    assert it.requests() and {one.api_key for one in it.requests()} == {"planted-key-of-other"}
+    assert it.requests()
+    assert {one.api_key for one in it.requests()} == {"planted-key-of-other"}
     assert other.size(BTC) < 4
     assert it.size(BTC) == 4
     asked = len([path for _, path in it.line.asked if path == KLINE])

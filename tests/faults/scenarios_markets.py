@@ -1,7 +1,5 @@
 """Rows 10 to 14 and 28: what a market takes, and what it does not."""
 
-from decimal import Decimal
-
 from bot.model import Style
 from bot.sandbox.engine.types import Side
 from tests.faults.scenarios_orders import BTC, orders_of, venue_and_journal_agree

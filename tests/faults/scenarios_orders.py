@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from bot.journal.records import IntentState, Kind, Prepared, Submitted, Verification
+from bot.journal.records import IntentState, Kind, Outcome, Prepared, Submitted, Verification
 from bot.model import Caps, OrderRequest, Verdict
 from bot.sandbox.engine.types import Side
 from tests.faults.stage import ACCOUNT, TERMS, Stage
@@ -33,11 +33,8 @@ def venue_and_journal_agree(it: Stage, opened: str, symbol: str = BTC) -> Decima
 def ends(it: Stage) -> list[IntentState]:
     """How orders ended, oldest first; stops and cancels apart."""
     names = {one.step.request.client_order_id for one in orders_of(it)}
-    return [
-        body.state
-        for entry in it.of_kind(Kind.OUTCOME)
-        if entry.intent in names and (body := entry.record) and hasattr(body, "state")
-    ]
+    bodies = [entry.record for entry in it.of_kind(Kind.OUTCOME) if entry.intent in names]
+    return [body.state for body in bodies if isinstance(body, Outcome)]
 
 
 async def the_answer_is_lost_and_the_venue_has_sold_once(it: Stage) -> None:

@@ -33,6 +33,7 @@ from tests.replay.world import URL, JointClock
 START = datetime(2025, 11, 21, 4, 30, tzinfo=UTC)
 ACCOUNT = "main"
 PRICES = {"BTCUSDT": 100_000.0, "ETHUSDT": 4_000.0, "SOLUSDT": 200.0}
+CREATE = "/v5/order/create"
 DEPOSIT = Decimal(100_000)
 CAP = """\
 version: 1
@@ -191,9 +192,13 @@ class Stage:
             Decimal(0),
         )
 
-    def requests(self, path: str = "/v5/order/create") -> list[OrderRequestRecord]:
-        """Every request of a kind that arrived at the venue, oldest first."""
-        return [one for one in self.sandbox.log.listing() if one.path == path]
+    def requests(self) -> list[OrderRequestRecord]:
+        """Every request for an order that arrived at the venue, oldest first."""
+        return [one for one in self.sandbox.log.listing() if one.path == CREATE]
+
+    def asked(self, path: str) -> int:
+        """How often a path was asked for."""
+        return sum(1 for _, one in self.line.asked if one == path)
 
     def accepted(self) -> list[str]:
         """Client ids of the orders that the engine took, each as often as it did."""

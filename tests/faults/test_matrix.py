@@ -1,4 +1,4 @@
-"""Nothing is left out: each row of the list of faults can be made to happen, and has a test that says what follows."""
+"""Nothing is left out: each row of the list of faults can be made to happen, and a test says what follows."""
 
 import importlib
 import sys
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from _pytest.mark import Mark, ParameterSet
@@ -14,7 +15,7 @@ from bot.sandbox.faults.catalogue import KINDS
 
 ROWS = range(1, 36)
 TESTS = Path(__file__).resolve().parent.parent
-NAMES = ("fault(", "told(")
+NAMES = ("mark.fault(", "told(")
 """A module that marks its tests with rows holds one of these."""
 
 
@@ -34,7 +35,7 @@ def rows_of(marks: list[Mark]) -> Iterator[int]:
         elif mark.name == "parametrize":
             for one in mark.args[1]:
                 if isinstance(one, ParameterSet):
-                    yield from rows_of([getattr(inner, "mark", inner) for inner in one.marks])
+                    yield from rows_of([getattr(inner, "mark", inner) for inner in list[Any](one.marks)])
 
 
 def marked_tests() -> dict[int, set[str]]:

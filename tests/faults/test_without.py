@@ -14,10 +14,12 @@ from bot.execution import evidence, intents
 from bot.execution.pause import Pause
 from bot.guard import Guard
 from bot.journal.records import IntentState
-from bot.model import Fill, Verdict
+from bot.model import Fill, Unknown, Verdict
 from bot.planning import pricing
 from bot.risk import gates
+from bot.risk.margin import Margins
 from tests.faults import scenarios_around as around
+from tests.faults import scenarios_markets as markets
 from tests.faults import scenarios_orders as orders
 from tests.faults import scenarios_views as views
 from tests.faults.stage import START
@@ -25,7 +27,8 @@ from tests.faults.story import Course, Story
 
 Patch = pytest.MonkeyPatch
 TakeOut = Callable[[Patch], None]
-STORIES = {story.course: story for story in (*orders.STORIES, *views.STORIES, *around.STORIES)}
+ALL = (*orders.STORIES, *markets.STORIES, *views.STORIES, *around.STORIES)
+STORIES = {story.course: story for story in ALL}
 
 
 def unknown_counts_as_failed(patch: Patch) -> None:
@@ -75,6 +78,10 @@ def every_mark_is_believed(patch: Patch) -> None:
 
 def nothing_escalates(patch: Patch) -> None:
     patch.setattr(pricing, "is_last_resort", lambda *_: False)
+
+
+def our_own_liquidation_price_is_not_computed(patch: Patch) -> None:
+    patch.setattr(Margins, "free", lambda *_: Unknown("not computed"))
 
 
 def a_wrong_clock_stays_wrong(patch: Patch) -> None:
@@ -158,6 +165,16 @@ TABLE = (
         views.an_old_list_shows_what_was_sold,
         any_view_is_believed,
         "what was sold is sold again",
+    ),
+    Without(
+        markets.a_price_band_refuses_until_a_market_order_is_due,
+        nothing_escalates,
+        "the same order is refused for ever",
+    ),
+    Without(
+        views.the_venue_names_no_liquidation_price,
+        our_own_liquidation_price_is_not_computed,
+        "without the venue's figure nothing is seen coming",
     ),
     Without(views.a_wick_is_no_price, every_mark_is_believed, "one bad tick begins an episode"),
     Without(
