@@ -11,10 +11,10 @@ from typing import Any
 
 from benchmarks.figures import Missed
 from benchmarks.venue import KEY, SECRET, post, symbols, venue
-from bot.bootstrap import build_service, prepare
+from bot.bootstrap import build_service, lease_of, prepare
 from bot.clock import SystemClock
 from bot.daemon.service import Service
-from bot.journal import open_journal
+from bot.daemon.tenancy import tenancy
 from bot.logs import configure_logs
 from bot.settings import load_settings
 
@@ -71,7 +71,15 @@ async def measure(url: str, folder: Path, *, streams: bool) -> list[float]:
     settings = load_settings(
         write(folder, url, streams=streams), {"REEF_BENCH_API_KEY": KEY, "REEF_BENCH_SECRET": SECRET}
     )
-    service: Service = build_service(prepare(settings), open_journal(settings.journal), SystemClock())
+    clock = SystemClock()
+    lease = lease_of(settings, clock)
+    with tenancy(settings.journal, lease) as tenant:
+        service: Service = build_service(prepare(settings), tenant, clock, lease)
+        return await _delays(service, url)
+
+
+async def _delays(service: Service, url: str) -> list[float]:
+    """Move the mark now and then and wait for the decision that saw it."""
     (guard,) = service._guards
     sight = Sight(guard)
     guard._cycle = sight.cycle  # type: ignore[method-assign]

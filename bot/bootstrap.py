@@ -135,10 +135,10 @@ def build_guard(
 def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease) -> Service:
     """Wire the daemon of a journal that was opened for it."""
     settings = prepared.settings
-    worker = JournalWorker(tenant.journal)
-    guards = [build_guard(prepared, account, worker, clock, lease=lease) for account in settings.accounts]
     watched = settings.accounts if settings.streams.enabled else ()
     streams = [streams_of(settings, account, clock) for account in watched]
+    worker = JournalWorker(tenant.journal)
+    guards = [build_guard(prepared, account, worker, clock, lease=lease) for account in settings.accounts]
     terms = ServiceTerms(
         poll=settings.poll_interval,
         reconcile=settings.reconcile_interval,
@@ -150,4 +150,4 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         hint=settings.streams.interval,
         epoch=tenant.epoch,
     )
-    return Service(guards, worker, clock, terms, lease, streams=streams)
+    return Service(guards, worker, clock, terms, streams=streams, lease=lease)

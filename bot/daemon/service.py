@@ -54,9 +54,9 @@ class Service:
         worker: JournalWorker,
         clock: Clock,
         terms: ServiceTerms,
-        lease: Lease | None = None,
         *,
         streams: Sequence[Streams] = (),
+        lease: Lease | None = None,
     ) -> None:
         self._guards = guards
         self._worker = worker

@@ -172,7 +172,7 @@ async def test_the_service_renews_its_lease_and_ends_where_another_daemon_takes_
         lease = Lease(SystemClock(), 1.3, 1.0)
         it.journal.take_lease("process 1", lease.next_end(), over=0)
         it.ended = True
-        service = Service([it.guard], it.guard.executor.worker, SystemClock(), QUICK, lease)
+        service = Service([it.guard], it.guard.executor.worker, SystemClock(), QUICK, lease=lease)
         ran = asyncio.create_task(service.run())
         first = await until(it.journal.lease)
         await until(lambda: (row := it.journal.lease()) and row.expires > first.expires + 0.3)
@@ -191,7 +191,7 @@ async def test_a_lease_that_cannot_be_renewed_runs_out_and_the_service_goes_on(
     async with bench(tmp_path) as it:
         lease = Lease(SystemClock(), 1.2, 1.0)
         it.ended = True
-        service = Service([it.guard], it.guard.executor.worker, SystemClock(), QUICK, lease)
+        service = Service([it.guard], it.guard.executor.worker, SystemClock(), QUICK, lease=lease)
         tried: list[float] = []
 
         def full(end: float) -> None:

@@ -32,6 +32,10 @@ class Steps:
         """Return the time."""
         return self._now
 
+    def elapsed(self) -> float:
+        """Return the seconds since 1970."""
+        return self._now.timestamp()
+
     async def sleep(self, seconds: float) -> None:
         """Wait until a test has moved the clock so far."""
         self.slept.append(seconds)
