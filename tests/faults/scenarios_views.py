@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bot.guard import CycleReport
-from bot.journal.records import Blindness, Kind, Protection, Shelter
+from bot.journal.records import Blindness, Kind, Protection, Shelter, Verification
 from bot.model import State
 from bot.sandbox.engine.types import Side
 from tests.faults.stage import ACCOUNT, Stage
@@ -189,6 +189,36 @@ async def the_venue_deleverages(it: Stage) -> None:
     assert last[-1].shelter is Shelter.VERIFIED
 
 
+async def the_owner_sells_by_hand_just_before_the_trim(it: Stage) -> None:
+    """Both sales count, the guard's own is booked as its own, and that the two differ is told."""
+    it.open(BTC, Side.BUY, "6")
+    it.fault("manual_trade", path="/v5/order/create", symbol=BTC, value="-2.5", count=1)
+    reports = await it.cycles(4)
+    assert all(report.error == "" for report in reports)
+    assert len(it.requests()) == 1
+    sold = Decimal(it.requests()[0].body["qty"])
+    assert it.size(BTC) == 6 - Decimal("2.5") - sold > 0
+    assert it.booked() == sold
+    (seen,) = (entry.record for entry in it.of_kind(Kind.VERIFICATION))
+    assert isinstance(seen, Verification)
+    assert not seen.agrees
+    assert (seen.before - seen.after, seen.executed) == (sold + Decimal("2.5"), sold)
+    assert it.open_intents() == 0
+
+
+async def the_owner_turns_the_position_round(it: Stage) -> None:
+    """What was planned for the long is nothing for the short that stands there now."""
+    it.open(BTC, Side.BUY, "6")
+    it.fault("manual_trade", path="/v5/order/create", symbol=BTC, value="-7", count=1)
+    reports = await it.cycles(4)
+    assert all(report.error == "" for report in reports)
+    assert it.size(BTC) == -1
+    assert it.booked() == 0
+    assert it.open_intents() == 0
+    assert it.stop(BTC) is not None
+    assert it.stop(BTC) > 100_000  # type: ignore[operator]
+
+
 STORIES = (
     Story(15, an_empty_list_is_no_flat_account),
     Story(15, one_position_is_missing_in_the_list),
@@ -202,4 +232,6 @@ STORIES = (
     Story(19, a_price_of_zero_is_unknown),
     Story(19, a_haircut_counts_as_a_loss, rules=CUSHION),
     Story(23, the_venue_deleverages),
+    Story(23, the_owner_sells_by_hand_just_before_the_trim),
+    Story(23, the_owner_turns_the_position_round),
 )

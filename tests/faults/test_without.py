@@ -12,7 +12,6 @@ from bot.exchange.venues import bybit_calls, bybit_codes, bybit_history, bybit_h
 from bot.exchange.venues.bybit import Bybit
 from bot.execution import evidence, intents
 from bot.execution.pause import Pause
-from bot.guard import Guard
 from bot.journal.records import IntentState
 from bot.model import Fill, Unknown, Verdict
 from bot.planning import pricing
@@ -68,7 +67,7 @@ def the_first_page_is_the_list(patch: Patch) -> None:
 
 
 def any_view_is_believed(patch: Patch) -> None:
-    patch.setattr(Guard, "_refuse_older", lambda *_: None)
+    patch.setattr("bot.guard.refuse_older", lambda *_: None)
 
 
 def every_mark_is_believed(patch: Patch) -> None:
