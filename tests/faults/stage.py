@@ -12,7 +12,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bot.exchange.factory import make_gateway
+from bot.exchange.budget import Budget
+from bot.exchange.factory import make_budget, make_gateway
 from bot.exchange.gateway import CcxtGateway
 from bot.execution import Executor
 from bot.facts import GuardTerms
@@ -83,6 +84,7 @@ class Stage:
         *,
         sandbox: Sandbox | None = None,
         account: str = ACCOUNT,
+        budget: Budget | None = None,
     ) -> None:
         self.clock = clock
         self.engine = engine
@@ -93,6 +95,9 @@ class Stage:
         self.sandbox = sandbox or Sandbox(engine)
         self.line = Line(self.sandbox, clock)
         self.neighbours: list[Stage] = []
+        self.budget = budget or make_budget(
+            venue="bybit", network="sandbox", clock=clock, base_url=URL, folder=path.parent
+        )
         self.journal: Journal
         self.gateway: CcxtGateway
         self.guard: Guard
@@ -112,6 +117,7 @@ class Stage:
             base_url=URL,
             clock=self.clock,
             transport=self.line,
+            budget=self.budget,
         )
         self.guard = Guard(
             gateway=self.gateway,
@@ -128,7 +134,14 @@ class Stage:
         admit(self.engine, name)
         path = self.path.with_name(f"{name}.sqlite")
         made = Stage(
-            self.clock, self.engine, path, self.rules, self.terms, sandbox=self.sandbox, account=name
+            self.clock,
+            self.engine,
+            path,
+            self.rules,
+            self.terms,
+            sandbox=self.sandbox,
+            account=name,
+            budget=self.budget,
         )
         self.neighbours.append(made)
         return made

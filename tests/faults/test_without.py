@@ -1,14 +1,24 @@
 """Each test has teeth: the same story fails once the guard's answer to its fault is taken out."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
+from bot.exchange.budget import Budget
 from bot.exchange.errors import GatewayError
+from bot.exchange.freshness import Freshness
 from bot.exchange.reading import Call, Reads, Rows
-from bot.exchange.venues import bybit_calls, bybit_codes, bybit_history, bybit_holdings, bybit_orders
+from bot.exchange.venues import (
+    bybit_calls,
+    bybit_codes,
+    bybit_history,
+    bybit_holdings,
+    bybit_markets,
+    bybit_orders,
+)
 from bot.exchange.venues.bybit import Bybit
 from bot.execution import evidence, intents
 from bot.execution.pause import Pause
@@ -20,13 +30,14 @@ from bot.risk.margin import Margins
 from tests.faults import scenarios_around as around
 from tests.faults import scenarios_markets as markets
 from tests.faults import scenarios_orders as orders
+from tests.faults import scenarios_traffic as traffic
 from tests.faults import scenarios_views as views
 from tests.faults.stage import START
 from tests.faults.story import Course, Story
 
 Patch = pytest.MonkeyPatch
 TakeOut = Callable[[Patch], None]
-ALL = (*orders.STORIES, *markets.STORIES, *views.STORIES, *around.STORIES)
+ALL = (*orders.STORIES, *markets.STORIES, *traffic.STORIES, *views.STORIES, *around.STORIES)
 STORIES = {story.course: story for story in ALL}
 
 
@@ -67,7 +78,10 @@ def the_first_page_is_the_list(patch: Patch) -> None:
 
 
 def any_view_is_believed(patch: Patch) -> None:
+    patch.setattr(Freshness, "check", lambda *_: None)
+    patch.setattr(bybit_holdings, "older_row", lambda *_: "")
     patch.setattr("bot.guard.refuse_older", lambda *_: None)
+    the_wallet_is_not_asked(patch)
 
 
 def every_mark_is_believed(patch: Patch) -> None:
@@ -109,6 +123,14 @@ def rubbish_counts_as_an_empty_list(patch: Patch) -> None:
 
 def tracking_is_given_up_after_a_restart(patch: Patch) -> None:
     patch.setattr("bot.execution.gate.open_intents", lambda *_: ())
+
+
+def a_ban_is_not_heard(patch: Patch) -> None:
+    patch.setattr(Budget, "turned_away", lambda *_: None)
+
+
+def a_contract_is_always_one_coin(patch: Patch) -> None:
+    patch.setattr(bybit_markets, "_contract_size", lambda *_: Decimal(1))
 
 
 def read_as(patch: Patch, code: str, verdict: Verdict) -> None:
@@ -174,6 +196,14 @@ TABLE = (
         views.the_venue_names_no_liquidation_price,
         our_own_liquidation_price_is_not_computed,
         "without the venue's figure nothing is seen coming",
+    ),
+    Without(
+        traffic.a_contract_is_a_hundred_coins, a_contract_is_always_one_coin, "sizes are wrong a hundredfold"
+    ),
+    Without(
+        traffic.another_program_brings_a_ban_on_the_address,
+        a_ban_is_not_heard,
+        "the host goes on asking, and the ban grows",
     ),
     Without(views.a_wick_is_no_price, every_mark_is_believed, "one bad tick begins an episode"),
     Without(
