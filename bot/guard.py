@@ -13,7 +13,6 @@ from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.execution import ExecutionReport, Executor, IntentState, recover
 from bot.execution.gate import Barred
-from bot.execution.protection import unprotected
 from bot.facts import (
     GuardTerms,
     Remembered,
@@ -36,6 +35,7 @@ from bot.model import (
     StopRequest,
     Target,
     position_key,
+    unprotected,
 )
 from bot.record import Recorder
 from bot.rules import RuleSet, unknown_symbols
@@ -107,6 +107,7 @@ class Guard:
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
         self._looked = False
+        self._bare: dict[str, str] = {}
         self._apart: frozenset[tuple[Target, str]] = frozenset()
 
     async def cycle(self) -> CycleReport:
@@ -161,6 +162,7 @@ class Guard:
         await self._record(given, made, barred)
         self._tell(given, made)
         execution = await self._act(made, snapshot, barred)
+        self._tell_bare(snapshot)
         self._failure = self._owned = ""
         return CycleReport(self.account, given.at, snapshot, made, execution, "")
 
@@ -187,6 +189,7 @@ class Guard:
     async def _settle(self, snapshot: Snapshot) -> None:
         if self._recovered is None:
             await self._reconcile(snapshot)
+            await self.executor.verify_protection(snapshot)
             return
         await self.executor.compare(snapshot)
         if self._unverified is not None:
@@ -330,6 +333,13 @@ class Guard:
         symbols = self.gateway.market_symbols() | {position.symbol for position in snapshot.positions}
         for one in unknown_symbols(self._rules, self.account, self.gateway.venue, symbols):
             log.warning("rule names no market", account=self.account, **structs.asdict(one))
+
+    def _tell_bare(self, snapshot: Snapshot) -> None:
+        """Log positions that this cycle leaves without a whole stop, once while the reason stays."""
+        before, self._bare = self._bare, self.executor.shelters.bare(snapshot)
+        for key, why in self._bare.items():
+            if before.get(key) != why:
+                log.critical("unprotected", account=self.account, position=key, why=why)
 
     def _tell_differences(self, differences: tuple[Difference, ...]) -> None:
         """Log figures that newly differ from the venue's."""

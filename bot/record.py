@@ -1,7 +1,6 @@
 """What a cycle leaves in the journal: only what changed, each decision with its whole input."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
@@ -11,7 +10,7 @@ from bot.decision import Decision, DecisionInput
 from bot.journal import Draft, blob_digest
 from bot.journal.records import Decision as DecisionRecord
 from bot.journal.records import DifferencesSeen, FindingChanged, canonical
-from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target, Unknown
+from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target, Unknown, unprotected
 from bot.risk.ledger import UnitLedger
 from bot.risk.metrics import measure
 from bot.rules import RuleSet, RulesMemory
@@ -42,6 +41,8 @@ class Status(Struct, frozen=True):
     """Why the last cycle could not be finished; '' where it was."""
     differences: tuple[Difference, ...] = ()
     """Figures of the venue that are far from the recomputed ones."""
+    unprotected_why: dict[str, str] = {}
+    """Why each position of `unprotected` is, by its key."""
 
 
 class Record(Struct, frozen=True):
@@ -146,6 +147,7 @@ class Recorder:
         the next status: what it would lose in a crash is read again from the venue."""
         rules, ledger = made.evaluation.memory, made.ledger
         changed = rules is not self._rules_written or not _same_units(ledger, self._ledger_written)
+        changed |= self._last is None or self._last.unprotected_why != unprotected(given.snapshot)
         if not changed and self._status_at is not None and given.at - self._status_at < STATUS_EVERY:
             return {}
         memory: dict[tuple[str, str], str | None] = {}
@@ -169,15 +171,15 @@ class Recorder:
         return {(self.account, STATUS): canonical(structs.replace(last, error=error)).decode()}
 
     def _status(self, given: DecisionInput, made: Decision) -> Status:
+        bare = unprotected(given.snapshot)
         return Status(
             at=given.at,
             armed=self.armed,
             equity=made.portfolio.equity,
             margin_ratio=measure("account.margin_ratio", made.portfolio, made.context),
             positions=len(given.snapshot.positions),
-            unprotected=tuple(
-                one.key for one in given.snapshot.positions if not isinstance(one.stop_price, Decimal)
-            ),
+            unprotected=tuple(bare),
+            unprotected_why=bare,
             active=tuple(one for one in made.evaluation.findings if one.state is not State.INACTIVE),
             error="",
             differences=made.differences,

@@ -12,6 +12,7 @@ from bot.exchange.scrub import Scrubber
 from bot.model import (
     Balance,
     Candle,
+    Cause,
     Fill,
     KeyRights,
     MarginMode,
@@ -83,6 +84,9 @@ class Profile(Protocol):
     demo_trading: bool
     """Whether the testnet is reached by ccxt's demo trading, not by its sandbox mode."""
     throttled_status: frozenset[int]
+    guards_client_ids: bool
+    """Whether a client order id that is in use is refused, so that an order may be sent again under its own.
+    A venue may take the id once more after its order has ended: an id alone proves nothing."""
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
         """Refuse an answer that is not the venue's envelope of success."""
@@ -90,6 +94,10 @@ class Profile(Protocol):
 
     def verdict_of(self, code: str, message: str, request: Sendable | None) -> Verdict:
         """Say what a refusal proves."""
+        ...
+
+    def cause_of(self, code: str, message: str) -> Cause:
+        """Say what a refused order did not fit."""
         ...
 
     def wire_of(self, request: Sendable, market: Market) -> Wire:

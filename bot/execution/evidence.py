@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from bot.execution.intents import Intent
+from bot.execution.protection import rests_at
 from bot.execution.terms import ExecutionTerms
 from bot.journal.records import TERMINAL, IntentState, Outcome, Progress
 from bot.model import (
@@ -20,6 +21,7 @@ from bot.model import (
     Side,
     Snapshot,
     StopRequest,
+    cover,
     position_key,
 )
 
@@ -178,20 +180,8 @@ def _stop_in(request: StopRequest, snapshot: Snapshot) -> tuple[IntentState | No
     position = snapshot.position(position_key(request.symbol, request.position_side))
     if position is None:
         return IntentState.CANCELLED, "the position is gone, and its stop with it"
-    resting = resting_stop(position, snapshot)
-    market = snapshot.markets.get(request.symbol)
-    step = market.price_step if market else Decimal(0)
-    if resting is not None and abs(resting - request.trigger_price) <= step:
-        return IntentState.FILLED, f"the position's stop rests at {resting}"
-    return None, f"the position's stop rests at {resting}, not at {request.trigger_price}"
-
-
-def resting_stop(position: Position, snapshot: Snapshot) -> Decimal | None:
-    """Trigger of the position's own stop, as the position or the list of stops shows it."""
-    if isinstance(position.stop_price, Decimal):
-        return position.stop_price
-    for stop in snapshot.stops:
-        same = stop.symbol == position.symbol and stop.position_index == position.position_index
-        if same and stop.stop_loss:
-            return stop.trigger_price
-    return None
+    if rests_at(request.trigger_price, position, snapshot):
+        return IntentState.FILLED, f"the position's stop rests at {request.trigger_price}"
+    found = cover(position, snapshot)
+    seen = found.trouble or f"the position's stop rests at {found.trigger}"
+    return None, f"{seen}; asked for was {request.trigger_price}"

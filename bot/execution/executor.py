@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -15,10 +14,10 @@ from bot.execution.course import Course, age_seconds
 from bot.execution.gate import Barred
 from bot.execution.intents import VERDICTS, Intent, advance
 from bot.execution.pause import Pause
-from bot.execution.protection import read_back
 from bot.execution.recorder import Recorder
 from bot.execution.report import ExecutionReport, Held, StepResult, held_back, result_of
 from bot.execution.settlement import Settlement, Settler
+from bot.execution.shelters import Shelters
 from bot.execution.terms import ExecutionTerms
 from bot.execution.unseen import Unseen
 from bot.execution.verification import verifications
@@ -45,7 +44,6 @@ from bot.model import (
     Plan,
     Snapshot,
     Step,
-    StopRequest,
     Verdict,
     position_key,
 )
@@ -89,8 +87,7 @@ class Executor:
         self.terms = terms or ExecutionTerms()
         self._recorder = Recorder(worker, clock, self.terms)
         self.settler = Settler(gateway, self._recorder, clock, self.terms)
-        self._wanted_stops: dict[str, Decimal] = {}
-        self._shelters: dict[str, Protection] = {}
+        self.shelters = Shelters(gateway.account, self._recorder, clock)
         self._none_open = False
         self._pause = Pause()
         self._unseen = Unseen(self.terms)
@@ -221,17 +218,7 @@ class Executor:
 
     async def verify_protection(self, snapshot: Snapshot) -> tuple[Protection, ...]:
         """Read the stop of every position back; what changed since the last time is recorded."""
-        held = {position.key for position in snapshot.positions}
-        for gone in (self._wanted_stops.keys() | self._shelters.keys()) - held:
-            self._wanted_stops.pop(gone, None)
-            self._shelters.pop(gone, None)
-        keys = (position.key for position in snapshot.positions)
-        read = dict(zip(keys, read_back(snapshot, self._wanted_stops), strict=True))
-        news = [protection for key, protection in read.items() if self._shelters.get(key) != protection]
-        self._shelters = read
-        now = self.clock.now()
-        await self._recorder.note([Draft(now, self.account, protection) for protection in news])
-        return tuple(read.values())
+        return await self.shelters.look(snapshot)
 
     async def record(self, drafts: Sequence[Draft]) -> None:
         """Note entries in the order of this account's others; what the journal refuses now is kept."""
@@ -250,6 +237,7 @@ class Executor:
                 report = self._report(results, None)
                 raise IntentNotRecordedError(self.account, step, report, error) from error
             results.append(result)
+            await self.shelters.took(result, snapshot)
             course.took(result, answer, self.clock.now())
         return self._report(results, course.stopped)
 
@@ -336,8 +324,6 @@ class Executor:
             [self._draft(intent, Submitted(answer, sent_at)), self._draft(intent, standing)]
         )
         intent = advance(replace(intent, sent_at=sent_at), standing)
-        if isinstance(request, StopRequest) and standing.state is not IntentState.REJECTED:
-            self._wanted_stops[position_key(request.symbol, request.position_side)] = request.trigger_price
         if isinstance(request, OrderRequest) and not intent.ended:
             intent = await self.settler.follow(intent)
             self._unseen.note(intent)

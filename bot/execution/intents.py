@@ -53,9 +53,9 @@ ALLOWED: dict[IntentState, frozenset[IntentState]] = {
     IntentState.REJECTED: frozenset(),
     IntentState.ABANDONED: frozenset(),
 }
-"""Where an intent may go from each state. An order that is known to be accepted never becomes unknown again.
+"""Where an intent may go from each state.
 
-Here an intent may go from each state. An order that is known to be accepted never becomes unknown again.
+An order that is known to be accepted never becomes unknown again.
 """
 
 VERDICTS: dict[Verdict, IntentState] = {
@@ -63,12 +63,16 @@ VERDICTS: dict[Verdict, IntentState] = {
     Verdict.DUPLICATE: IntentState.ACCEPTED,
     Verdict.REJECTED: IntentState.REJECTED,
     Verdict.THROTTLED: IntentState.REJECTED,
+    Verdict.OVERLOADED: IntentState.REJECTED,
     Verdict.AUTH: IntentState.REJECTED,
     Verdict.MAINTENANCE: IntentState.REJECTED,
     Verdict.NOTHING_TO_DO: IntentState.CANCELLED,
     Verdict.UNKNOWN: IntentState.UNKNOWN,
 }
-"""What the venue's answer makes of a prepared intent. Throttled, auth and maintenance were not executed."""
+"""What the venue's answer makes of a prepared intent.
+
+Throttled, overloaded, auth and maintenance were not executed.
+"""
 
 
 class IllegalTransitionError(ReefError):

@@ -3,10 +3,10 @@
 from msgspec.structs import replace
 
 from bot.execution.executor import Executor
-from bot.execution.protection import orphan_stops, unprotected
+from bot.execution.protection import orphan_stops
 from bot.journal import Draft, Journal
 from bot.journal.records import Adopted, Kind, Recovered
-from bot.model import Order, Snapshot
+from bot.model import Order, Snapshot, unprotected
 
 OWN_PREFIX = "reef"
 """Client order ids of the guard begin with this."""
@@ -35,7 +35,7 @@ async def recover(
         settled=tuple(intent.intent for intent in ended),
         open=tuple(intent.intent for intent in last.open),
         adopted=tuple(order.client_order_id for order in adopted),
-        unprotected=unprotected(snapshot),
+        unprotected=tuple(unprotected(snapshot)),
         orphan_stops=tuple(order.order_id for order in orphan_stops(snapshot)),
         failures=last.failures,
     )

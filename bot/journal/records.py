@@ -18,6 +18,7 @@ from bot.model import (
     Finding,
     Order,
     Plan,
+    Shelter,
     State,
     Step,
     Verdict,
@@ -185,16 +186,6 @@ class DifferencesSeen(Struct, frozen=True):
     """Our recomputation and the venue's own figures differ."""
 
     differences: tuple[Difference, ...]
-
-
-class Shelter(StrEnum):
-    """Whether a position's stop rests at the venue."""
-
-    VERIFIED = "verified"
-    MISPLACED = "misplaced"
-    """A stop rests, but not where it was asked for."""
-    UNPROTECTED = "unprotected"
-    UNKNOWN = "unknown"
 
 
 class Protection(Struct, frozen=True):

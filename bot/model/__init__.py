@@ -40,6 +40,7 @@ from bot.model.markets import (
 from bot.model.orders import (
     Answer,
     CancelRequest,
+    Cause,
     Fill,
     NotFound,
     OrderReport,
@@ -62,6 +63,7 @@ from bot.model.plans import (
     StepKind,
     Usage,
 )
+from bot.model.shelter import Cover, Shelter, attached_stop, cover, unprotected
 from bot.model.unknown import (
     Figure,
     Number,
@@ -76,6 +78,8 @@ __all__ = [
     "CancelRequest",
     "Candle",
     "Caps",
+    "Cause",
+    "Cover",
     "Demand",
     "Difference",
     "Figure",
@@ -107,6 +111,7 @@ __all__ = [
     "Sendable",
     "Sense",
     "Severity",
+    "Shelter",
     "Side",
     "Snapshot",
     "State",
@@ -123,5 +128,8 @@ __all__ = [
     "Usage",
     "Verdict",
     "WalletChange",
+    "attached_stop",
+    "cover",
     "position_key",
+    "unprotected",
 ]

@@ -45,11 +45,12 @@ from bot.model import (
     StepKind,
     StopRequest,
     Unknown,
+    attached_stop,
+    cover,
 )
 from bot.planning.identity import client_order_id
 from bot.planning.levels import Anchored, Curve
 from bot.planning.pricing import NoQuote, fresh_mark, round_price
-from bot.planning.resting import attached_stop, resting_stop
 from bot.risk.floor import MOST_OF_ROOM, RESERVE_SHARE
 from bot.risk.portfolio import Holding, Portfolio
 
@@ -241,7 +242,7 @@ def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
     if isinstance(mark, NoQuote):
         return _refusal(key, mark.code, f"no stop can be placed: {mark.reason}")
     trigger = round_price(Decimal(repr(place.price)), market.price_step, up=position.side is Side.LONG)
-    resting = resting_stop(position, desk.snapshot, mark)
+    resting = cover(position, desk.snapshot, mark=mark, by_mark=True).trigger
     if resting is not None and _may_stay(desk, place, resting, trigger, mark):
         return None
     owners = attached_stop(position, desk.snapshot)

@@ -86,6 +86,7 @@ class FakeGateway:
 
     account = "main"
     venue = "fake"
+    guards_client_ids = True
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
@@ -99,9 +100,14 @@ class FakeGateway:
         self.submitted: list[Request] = []
         self.accepted: Counter[str] = Counter()
         self.broken_reads = 0
+        self.forgotten: list[str] = []
         self.looks = 0
         self.rereads = 0
         self.before_submit: Callable[[Request], None] = lambda request: None
+
+    def forget_market(self, symbol: str) -> None:
+        """Remember what was asked for."""
+        self.forgotten.append(symbol)
 
     def market_symbols(self) -> frozenset[str]:
         return frozenset(MARKS)

@@ -26,6 +26,7 @@ from bot.exchange.venues.bybit_markets import parse_fees, parse_market, parse_ti
 from bot.exchange.venues.bybit_parse import parse_margin_mode, parse_positions
 from bot.model import (
     Candle,
+    Cause,
     Fill,
     KeyRights,
     MarginMode,
@@ -54,6 +55,7 @@ class Bybit:
     }
     demo_trading = False
     throttled_status = codes.THROTTLED_STATUS
+    guards_client_ids = True
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
         """Refuse an answer that is not the venue's envelope of success."""
@@ -62,6 +64,10 @@ class Bybit:
     def verdict_of(self, code: str, message: str, request: Sendable | None) -> Verdict:
         """Say what a refusal proves."""
         return codes.verdict_of(code, message, request)
+
+    def cause_of(self, code: str, message: str) -> Cause:
+        """Say what a refused order did not fit."""
+        return codes.cause_of(code, message)
 
     def wire_of(self, request: Sendable, market: Market) -> Wire:
         """Write a request as the venue reads it. Raises NotSentError."""
