@@ -153,6 +153,8 @@ class Guard:
     async def _cycle(self) -> CycleReport:
         if self._recovered is not None:
             await self.executor.settle_orders()
+            for intent in await self.executor.resend():
+                log.warning("sent once more", account=self.account, intent=intent.intent, state=intent.state)
         snapshot = await self._observe()
         self._held = tuple(sorted({position.symbol for position in snapshot.positions}))
         await self._settle(snapshot)

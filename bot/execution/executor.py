@@ -10,12 +10,13 @@ from bot.errors import ReefError
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.execution import gate, halts
-from bot.execution.course import Course, age_seconds
+from bot.execution.course import STOPPING, Course, age_seconds
 from bot.execution.gate import Barred
 from bot.execution.intents import VERDICTS, Intent, advance
 from bot.execution.pause import Pause
 from bot.execution.recorder import Recorder
 from bot.execution.report import ExecutionReport, Held, StepResult, held_back, result_of
+from bot.execution.resending import Resender
 from bot.execution.settlement import Settlement, Settler
 from bot.execution.shelters import Shelters
 from bot.execution.terms import ExecutionTerms
@@ -87,6 +88,7 @@ class Executor:
         self.terms = terms or ExecutionTerms()
         self._recorder = Recorder(worker, clock, self.terms)
         self.settler = Settler(gateway, self._recorder, clock, self.terms)
+        self._resender = Resender(gateway, self._recorder, self.settler, clock, self.terms)
         self.shelters = Shelters(gateway.account, self._recorder, clock)
         self._none_open = False
         self._pause = Pause()
@@ -175,6 +177,23 @@ class Executor:
         for intent in found.ended:
             self._unseen.note(intent)
         return found
+
+    async def resend(self) -> tuple[Intent, ...]:
+        """Send orders that the last look-ups show to be lost once more, where orders may be sent at all.
+
+        Returns those that were. Raises `JournalError`.
+        """
+        lost = [intent for intent in await self.open_intents() if self._resender.is_due(intent)]
+        sent: list[Intent] = []
+        for intent in lost:
+            if await self.barred() is not None or not await self._resender.is_untouched(intent):
+                continue
+            after, answer = await self._resender.send(intent)
+            sent.append(after)
+            self._unseen.note(after)
+            if answer.verdict in STOPPING:
+                self._pause.begin(answer, self.clock.now())
+        return tuple(sent)
 
     async def compare(self, snapshot: Snapshot) -> Settlement:
         """Look for what cancels, stops and fills have done in a snapshot. Raises `JournalError`."""

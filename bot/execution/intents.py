@@ -14,6 +14,7 @@ from bot.journal.records import (
     Clipped,
     IntentState,
     Prepared,
+    Resent,
     Standing,
     Submitted,
 )
@@ -112,6 +113,8 @@ class Intent(Struct, frozen=True):
     sent_at: datetime | None = None
     asked_at: datetime | None = None
     """The venue's time of the first look-up that came after the request had been signed."""
+    sends: int = 1
+    """How often it was sent, or may have been."""
 
     @property
     def symbol(self) -> str:
@@ -173,6 +176,8 @@ def fold(entries: Sequence[Entry]) -> Intent:
             intent = advance(intent, record)
         elif isinstance(record, Submitted):
             intent = replace(intent, sent_at=record.sent_at)
+        elif isinstance(record, Resent):
+            intent = replace(intent, sends=record.sends, asked_at=None)
         elif isinstance(record, Clipped):
             intent = replace(intent, clipped=record.contracts)
     return intent

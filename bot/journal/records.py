@@ -35,6 +35,7 @@ class Kind(StrEnum):
     PREPARED = "prepared"
     CLIPPED = "clipped"
     SUBMITTED = "submitted"
+    RESENT = "resent"
     PROGRESS = "progress"
     OUTCOME = "outcome"
     VERIFICATION = "verification"
@@ -136,10 +137,18 @@ class Clipped(Struct, frozen=True):
 
 
 class Submitted(Struct, frozen=True):
-    """The venue's answer to the one submission."""
+    """The venue's answer to a submission."""
 
     answer: Answer
     sent_at: datetime
+
+
+class Resent(Struct, frozen=True):
+    """An order that never arrived is about to be sent once more, under its own client order id."""
+
+    contracts: Decimal
+    sends: int
+    """How often it will have been sent, this time included."""
 
 
 class Standing(Struct, frozen=True):
@@ -256,6 +265,7 @@ Record: TypeAlias = (
     | Prepared
     | Clipped
     | Submitted
+    | Resent
     | Progress
     | Outcome
     | Verification
@@ -275,6 +285,7 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.PREPARED: Prepared,
     Kind.CLIPPED: Clipped,
     Kind.SUBMITTED: Submitted,
+    Kind.RESENT: Resent,
     Kind.PROGRESS: Progress,
     Kind.OUTCOME: Outcome,
     Kind.VERIFICATION: Verification,

@@ -50,6 +50,10 @@ FINDING = Finding(
             r.Clipped(Decimal(3), Decimal(2), "the position shrank"),
             "clipped from 3 to 2: the position shrank",
         ),
+        (
+            r.Resent(Decimal("0.5"), 2),
+            "it never arrived: 0.5 contracts are sent again under the same id, time 2",
+        ),
         (r.Word(r.Command.HALT, "ann", "news"), "halt by ann: news"),
         (r.Failure("snapshot", Verdict.AUTH, "10003", "key refused"), "snapshot failed: key refused"),
         (r.FindingChanged(FINDING, State.FIRING), "firing -> unknown (account.leverage unknown, limit 5)"),

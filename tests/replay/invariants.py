@@ -19,6 +19,7 @@ from bot.journal.records import (
     IntentState,
     Outcome,
     Prepared,
+    Resent,
     Submitted,
     Verification,
 )
@@ -45,6 +46,8 @@ class Tracked(msgspec.Struct):
     planned: Decimal
     accepted: int = 0
     submitted: Submitted | None = None
+    resent: bool = False
+    """Whether it may be submitted again, as it was: its first copy never arrived."""
     outcome: Outcome | None = None
 
 
@@ -164,8 +167,14 @@ class Invariants:
                 self._must(record.contracts <= tracked.planned, 4, f"{entry.intent} was clipped upwards")
                 tracked.planned = record.contracts
             elif isinstance(record, Submitted):
-                self._must(tracked.submitted is None, 3, f"intent {entry.intent} was submitted twice")
-                tracked.submitted = record
+                again = tracked.submitted is not None and not tracked.resent
+                self._must(not again, 3, f"intent {entry.intent} was submitted twice")
+                tracked.submitted, tracked.resent = record, False
+            elif isinstance(record, Resent):
+                self._must(record.sends == 2, 3, f"intent {entry.intent} is sent {record.sends} times")
+                same = record.contracts == tracked.planned
+                self._must(same, 4, f"intent {entry.intent} is sent again with {record.contracts}")
+                tracked.resent = True
             elif isinstance(record, Outcome):
                 self._ended(entry.intent, tracked, record)
 
