@@ -15,6 +15,7 @@ from bot.model import (
     OrderRequest,
     Plan,
     ProtectionTerms,
+    RefusedBefore,
     Snapshot,
     Unknown,
     Usage,
@@ -59,6 +60,10 @@ class DecisionInput(Struct, frozen=True):
     """Trigger of the stop that the guard placed last, by position key."""
     blocked: tuple[str, ...] = ()
     """Symbols on which an earlier order has not ended."""
+    crowded: tuple[str, ...] = ()
+    """Symbols on which the venue refused a trim because of resting reduce-only orders."""
+    refused: tuple[RefusedBefore, ...] = ()
+    """What the venue has refused and is not asked for yet."""
 
 
 class Decision(Struct, frozen=True):
@@ -98,6 +103,8 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
                 max_age_seconds=given.max_age_seconds,
                 steps_taken=given.steps_taken,
                 blocked_symbols=frozenset(given.blocked),
+                crowded_symbols=frozenset(given.crowded),
+                refused=given.refused,
             )
         )
     stops, refusals = protective_stops(
@@ -108,6 +115,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         given.max_age_seconds,
         steps_taken=given.steps_taken,
         own_stops=given.own_stops,
+        refused=given.refused,
         trimmed=_trimmed(planned, evaluation.demands, given.at),
     )
     return Decision(

@@ -215,7 +215,8 @@ class Guard:
         self._remembered = facts.remembered
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
-        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked)
+        refusals = self.executor.refusals
+        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked, refusals)
 
     async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
         record = self._recorder.decided(given, made, sends=self._sends(made, barred))

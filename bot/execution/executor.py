@@ -15,6 +15,7 @@ from bot.execution.gate import Barred
 from bot.execution.intents import VERDICTS, Intent, advance
 from bot.execution.pause import Pause
 from bot.execution.recorder import Recorder
+from bot.execution.refusals import Refusals
 from bot.execution.report import ExecutionReport, Held, StepResult, held_back, result_of
 from bot.execution.resending import Resender
 from bot.execution.settlement import Settlement, Settler
@@ -89,6 +90,7 @@ class Executor:
         self._recorder = Recorder(worker, clock, self.terms)
         self.settler = Settler(gateway, self._recorder, clock, self.terms)
         self._resender = Resender(gateway, self._recorder, self.settler, clock, self.terms)
+        self.refusals = Refusals(gateway)
         self.shelters = Shelters(gateway.account, self._recorder, clock)
         self._none_open = False
         self._pause = Pause()
@@ -199,6 +201,7 @@ class Executor:
         """Look for what cancels, stops and fills have done in a snapshot. Raises `JournalError`."""
         await self._recorder.flush()
         self._unseen.look(snapshot)
+        self.refusals.look(snapshot)
         return await self.settler.compare(await self.open_intents(), snapshot)
 
     async def open_intents(self) -> tuple[Intent, ...]:
@@ -280,6 +283,7 @@ class Executor:
         if intent.ended:
             return result_of(step, intent, nothing_to_do=_code(intent) == GONE), None
         intent, answer = await self._send(intent)
+        self.refusals.took(step.request, answer, snapshot, self.clock.now())
         return result_of(step, intent, nothing_to_do=answer.verdict is Verdict.NOTHING_TO_DO), answer
 
     def _prepare(self, step: Step, snapshot: Snapshot) -> Intent | Barred:

@@ -41,7 +41,7 @@ class StopRequest(Struct, frozen=True, tag="stop"):
 
 
 class CancelRequest(Struct, frozen=True, tag="cancel"):
-    """Cancel one resting order that the guard did not place, by the venue's id."""
+    """Cancel one resting order by the venue's id: one of others that adds risk, or the guard's own."""
 
     client_order_id: str
     """Names the intent in the journal."""

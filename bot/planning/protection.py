@@ -39,6 +39,7 @@ from bot.model import (
     Position,
     ProtectionTerms,
     Refusal,
+    RefusedBefore,
     Side,
     Snapshot,
     Step,
@@ -89,6 +90,7 @@ class _Desk(Struct, frozen=True):
     steps_taken: Mapping[str, int]
     own_stops: Mapping[str, Decimal]
     trimmed: frozenset[str]
+    waiting: Mapping[str, RefusedBefore]
 
 
 def episode_of(key: str) -> str:
@@ -106,19 +108,23 @@ def protective_stops(
     steps_taken: Mapping[str, int] | None = None,
     own_stops: Mapping[str, Decimal] | None = None,
     trimmed: frozenset[str] = frozenset(),
+    refused: Sequence[RefusedBefore] = (),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Return the stops to place or move, and what stays unprotected and why.
 
     `own_stops` maps position keys to the trigger that the guard placed last; without it a nearer stop is
     never moved away. `steps_taken` counts settled steps by `episode_of` a key: it tells a stop that must be
     placed once more from a repetition. Repeating a decision repeats its client order ids. `trimmed` are the
-    positions that the same cycle trims.
+    positions that the same cycle trims; `refused` is what the venue is not asked for yet.
 
     An order whose outcome is unknown holds no stop back: a stop opens nothing, and one more does no harm.
     """
     if not terms.enabled:
         return (), ()
-    desk = _Desk(portfolio, snapshot, terms, at, max_age_seconds, steps_taken or {}, own_stops or {}, trimmed)
+    waiting = {one.item: one for one in refused if at < one.until}
+    desk = _Desk(
+        portfolio, snapshot, terms, at, max_age_seconds, steps_taken or {}, own_stops or {}, trimmed, waiting
+    )
     refusals = _unreadable(portfolio)
     steps: list[Step] = []
     for place in _places(desk, refusals):
@@ -251,6 +257,8 @@ def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
     if (mark - trigger) * holding.sign <= 0:
         why = f"a stop at {trigger:f} would trigger at once (mark {mark:f}): margin is nearly used up"
         return _refusal(key, "would_trigger", why)
+    if key in desk.waiting:
+        return _refusal(key, "refused_before", desk.waiting[key].words)
     return _protect(desk, place, position, market, trigger, resting)
 
 
