@@ -2,10 +2,10 @@
 
 import sys
 
-from benchmarks import append, cycle, idle
+from benchmarks import append, cycle, idle, streams
 from benchmarks.figures import Missed
 
-ALL = {"cycle": cycle.run, "append": append.run, "idle": idle.run}
+ALL = {"cycle": cycle.run, "append": append.run, "idle": idle.run, "streams": streams.run}
 
 
 def main(names: list[str]) -> int:

@@ -1,27 +1,33 @@
 """The only place that wires rooms together."""
 
 from collections.abc import Mapping
+from random import Random
 
 from msgspec import Struct
 
 import bot
 from bot.clock import Clock
 from bot.daemon.service import Service, ServiceTerms
+from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
 from bot.exchange.factory import make_gateway
+from bot.exchange.feed import StreamTerms
 from bot.exchange.gateway import CcxtGateway
+from bot.exchange.streams import AccountStreams
 from bot.exchange.transport import Transport
-from bot.execution import Executor
+from bot.execution import ExecutionTerms, Executor, Lease
 from bot.facts import GuardTerms
 from bot.guard import Guard
-from bot.journal import Journal, JournalWorker
+from bot.journal import JournalWorker
 from bot.market_stats import StatsKeeper
 from bot.rules import Names, RuleSet, load_choices
-from bot.settings import AccountSettings, Settings
+from bot.settings import AccountSettings, IfJournalFails, Settings
 
 REFERENCE = "BTC"
 """Betas refer to this market."""
 REFERENCE_SYMBOLS = {"bybit": "BTC/USDT:USDT"}
+REQUEST_SECONDS = 10.0
+"""After this long a request that was not answered is given up."""
 
 
 class Prepared(Struct, frozen=True):
@@ -54,7 +60,32 @@ def gateway_of(
         clock=clock,
         base_url=account.base_url,
         transport=transport,
+        timeout_seconds=REQUEST_SECONDS,
     )
+
+
+def streams_of(settings: Settings, account: AccountSettings, clock: Clock) -> AccountStreams:
+    """Make the streams of one account. Nothing is sent yet."""
+    from bot.exchange.stream_factory import make_streams  # ccxt.pro costs memory where it is not wanted
+
+    wanted = settings.streams
+    return make_streams(
+        account=account.name,
+        venue=account.venue,
+        network=settings.network.value,
+        api_key=account.api_key.get_secret_value(),
+        api_secret=account.secret.get_secret_value(),
+        clock=clock,
+        random=Random(account.name),  # noqa: S311 - it spreads pauses, and guards nothing
+        terms=StreamTerms(move=wanted.move, silence=wanted.silence, renewal=wanted.renewal),
+        base_url=account.base_url,
+    )
+
+
+def lease_of(settings: Settings, clock: Clock) -> Lease:
+    """Make the daemon's lease, not taken yet."""
+    reserve = REQUEST_SECONDS + ExecutionTerms().recv_window_seconds
+    return Lease(clock, settings.lease.total_seconds(), reserve)
 
 
 def stats_of(gateway: CcxtGateway, clock: Clock) -> StatsKeeper:
@@ -68,6 +99,7 @@ def terms_of(settings: Settings) -> GuardTerms:
         caps=settings.caps,
         protection=settings.protection,
         max_age_seconds=settings.max_age.total_seconds(),
+        prices=settings.prices,
     )
 
 
@@ -77,13 +109,21 @@ def build_guard(
     worker: JournalWorker,
     clock: Clock,
     transport: Transport | None = None,
+    lease: Lease | None = None,
 ) -> Guard:
     """Wire the guard of one account."""
     settings = prepared.settings
     gateway = gateway_of(settings, account, clock, transport)
     return Guard(
         gateway=gateway,
-        executor=Executor(gateway, worker, clock, armed=settings.armed),
+        executor=Executor(
+            gateway,
+            worker,
+            clock,
+            armed=settings.armed,
+            lease=lease,
+            unrecorded_reduce=settings.if_journal_fails is IfJournalFails.REDUCE_ONLY,
+        ),
         worker=worker,
         clock=clock,
         rules=prepared.rules[account.name],
@@ -92,11 +132,13 @@ def build_guard(
     )
 
 
-def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service:
-    """Wire the daemon."""
+def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease) -> Service:
+    """Wire the daemon of a journal that was opened for it."""
     settings = prepared.settings
-    worker = JournalWorker(journal)
-    guards = [build_guard(prepared, account, worker, clock) for account in settings.accounts]
+    watched = settings.accounts if settings.streams.enabled else ()
+    streams = [streams_of(settings, account, clock) for account in watched]
+    worker = JournalWorker(tenant.journal)
+    guards = [build_guard(prepared, account, worker, clock, lease=lease) for account in settings.accounts]
     terms = ServiceTerms(
         poll=settings.poll_interval,
         reconcile=settings.reconcile_interval,
@@ -105,5 +147,7 @@ def build_service(prepared: Prepared, journal: Journal, clock: Clock) -> Service
         mode=settings.mode.value,
         network=settings.network.value,
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
+        hint=settings.streams.interval,
+        epoch=tenant.epoch,
     )
-    return Service(guards, worker, clock, terms)
+    return Service(guards, worker, clock, terms, streams=streams, lease=lease)

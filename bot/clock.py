@@ -1,8 +1,11 @@
 """The only clock. Everything else is given the time as an argument."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -10,6 +13,13 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Return seconds that nobody can set, and that go on while the process or the machine sleeps.
+
+        All processes of one machine count from the same moment.
+        """
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -23,6 +33,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""
         return datetime.now(UTC)
+
+    def elapsed(self) -> float:
+        """Return the seconds since the machine was started, those in which it slept included."""
+        return time.clock_gettime(_SINCE_BOOT)
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
@@ -40,6 +54,10 @@ class VirtualClock:
     def now(self) -> datetime:
         """Return the virtual time, aware, in UTC."""
         return self._now
+
+    def elapsed(self) -> float:
+        """Return virtual seconds since 1970."""
+        return self._now.timestamp()
 
     async def sleep(self, seconds: float) -> None:
         """Move the clock by `seconds` at once."""

@@ -14,6 +14,7 @@ from bot.model import (
     MarketStats,
     OrderRequest,
     Plan,
+    PriceTerms,
     ProtectionTerms,
     RefusedBefore,
     Snapshot,
@@ -25,8 +26,10 @@ from bot.planning.planner import plan
 from bot.planning.protection import protective_stops
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.assemble import build_portfolio
+from bot.risk.caution import cautious
 from bot.risk.context import MetricContext, UnitView
 from bot.risk.flows import Flows, FlowState, known_coins
+from bot.risk.gates import PriceGates, PriceMemory, judge
 from bot.risk.ledger import UnitLedger, advance, open_ledger, view
 from bot.risk.portfolio import Portfolio
 from bot.risk.reconcile import differences
@@ -64,6 +67,10 @@ class DecisionInput(Struct, frozen=True):
     """Symbols on which the venue refused a trim because of resting reduce-only orders."""
     refused: tuple[RefusedBefore, ...] = ()
     """What the venue has refused and is not asked for yet."""
+    prices: PriceMemory = PriceMemory()
+    """What earlier looks saw of prices."""
+    price_terms: PriceTerms | None = None
+    """None believes every price, whatever its age: so it was before there were gates."""
 
 
 class Decision(Struct, frozen=True):
@@ -76,6 +83,8 @@ class Decision(Struct, frozen=True):
     evaluation: Evaluation
     plan: Plan
     """Steps of the rules first, then those of protection."""
+    gates: PriceGates = PriceGates()
+    """What the gates say of the snapshot's prices, and what to remember of them."""
 
 
 def decide(given: DecisionInput, rules: RuleSet) -> Decision:
@@ -83,9 +92,10 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
     snapshot = given.snapshot
     terms = venue_terms(snapshot.venue)
     portfolio = build_portfolio(snapshot, given.stats, terms, given.impact)
+    gates = judge_prices(given)
     ledger = advance_ledger(given)
     context = MetricContext(given.stats, view_units(given, ledger))
-    evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at)
+    evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at, gates)
     planned = Plan(snapshot.account, given.at, (), (), (), "")
     if evaluation.demands:
         planned = plan(
@@ -108,8 +118,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
             )
         )
     stops, refusals = protective_stops(
-        portfolio,
-        snapshot,
+        *cautious(portfolio, snapshot, gates.unsettled),
         given.protection,
         given.at,
         given.max_age_seconds,
@@ -117,17 +126,27 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         own_stops=given.own_stops,
         refused=given.refused,
         trimmed=_trimmed(planned, evaluation.demands, given.at),
+        unsettled=frozenset(doubt.symbol for doubt in gates.unsettled),
     )
     return Decision(
         portfolio=portfolio,
         context=context,
-        ledger=ledger,
+        # No peak and no day's open is remembered from a price that is not believed.
+        ledger=given.ledger if gates.unsettled else ledger,
         differences=differences(snapshot, portfolio),
         evaluation=evaluation,
         plan=msgspec.structs.replace(
             planned, steps=planned.steps + stops, refusals=planned.refusals + refusals
         ),
+        gates=gates,
     )
+
+
+def judge_prices(given: DecisionInput) -> PriceGates:
+    """Judge the prices of the snapshot."""
+    if given.price_terms is None:
+        return PriceGates(given.prices)
+    return judge(given.snapshot, given.prices, given.price_terms, given.at, given.max_age_seconds)
 
 
 def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozenset[str]:

@@ -5,18 +5,19 @@ from datetime import datetime
 from decimal import Decimal
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bot.decision import DecisionInput
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
-from bot.execution import ExecutionReport, IntentState, fold
+from bot.execution import ExecutionReport, IntentState, fold, waiting
 from bot.execution.refusals import Refusals
-from bot.journal import Journal
+from bot.journal import Draft, Journal
 from bot.journal.records import Kind, Prepared
 from bot.model import (
     Caps,
     MarketStats,
+    PriceTerms,
     ProtectionTerms,
     Snapshot,
     StopRequest,
@@ -25,8 +26,9 @@ from bot.model import (
     position_key,
 )
 from bot.planning.protection import episode_of
-from bot.record import LEDGER, RULES, remembered_ledger, remembered_rules
+from bot.record import LEDGER, PRICES, RULES, remembered_ledger, remembered_prices, remembered_rules
 from bot.risk.flows import SLACK, Flows, FlowState, explain, known_coins, moved_coins
+from bot.risk.gates import PriceMemory
 from bot.risk.ledger import UnitLedger
 from bot.rules import RulesMemory
 
@@ -48,6 +50,7 @@ class GuardTerms(Struct, frozen=True):
     max_age_seconds: float
     impact: float = 0.0005
     """Price impact allowed for in sizing, as a fraction."""
+    prices: PriceTerms = PriceTerms()
 
 
 class Remembered(Struct, frozen=True):
@@ -58,6 +61,7 @@ class Remembered(Struct, frozen=True):
     own_stops: dict[str, tuple[Decimal, ...]]
     """Triggers at which the guard's stop may rest, newest first, by position key: one, or those of requests
     whose outcome is unknown before it."""
+    prices: PriceMemory = PriceMemory()
 
 
 class Facts(Struct, frozen=True):
@@ -76,12 +80,24 @@ def read_facts(
         remembered_rules(journal.load_memory(account, RULES)),
         remembered_ledger(journal.load_memory(account, LEDGER)),
         {key: triggers for key in positions if (triggers := last_stops(journal, account, key))},
+        remembered_prices(journal.load_memory(account, PRICES)),
     )
     episodes = {one.episode for one in remembered.rules.standings if one.episode}
     return Facts(
         remembered=remembered,
         usage=journal.usage(account, now),
         steps_taken={name: journal.steps_taken(name) for name in sorted(episodes)},
+    )
+
+
+def with_unrecorded(facts: Facts, drafts: tuple[Draft, ...]) -> Facts:
+    """Count what waits for the journal like what is in it."""
+    if not drafts:
+        return facts
+    return structs.replace(
+        facts,
+        usage=waiting.usage(facts.usage, drafts),
+        steps_taken=waiting.steps_taken(facts.steps_taken, drafts),
     )
 
 
@@ -189,6 +205,8 @@ def decision_input(
         blocked=tuple(sorted(blocked)),
         crowded=refusals.crowded(now) if refusals else (),
         refused=refusals.in_force(now) if refusals else (),
+        prices=facts.remembered.prices,
+        price_terms=terms.prices,
     )
 
 

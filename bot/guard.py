@@ -1,7 +1,9 @@
 """One cycle of one account: observe, assess, decide, act, record."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 import structlog
 from msgspec import Struct, structs
@@ -13,6 +15,7 @@ from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.execution import ExecutionReport, Executor, IntentState, recover
 from bot.execution.gate import Barred
+from bot.execution.halts import halt_once
 from bot.facts import (
     GuardTerms,
     Remembered,
@@ -21,43 +24,39 @@ from bot.facts import (
     read_facts,
     wallet_flows,
     with_placed,
+    with_unrecorded,
 )
 from bot.journal import Draft, JournalError, JournalWorker
 from bot.journal.records import Failure, Recovered
 from bot.market_stats import StatsKeeper
 from bot.model import (
-    Difference,
-    PartTimes,
+    BlindAction,
     Snapshot,
-    State,
     Step,
     StepKind,
-    StopRequest,
-    Target,
-    position_key,
     unprotected,
 )
-from bot.record import Recorder
-from bot.rules import RuleSet, unknown_symbols
+from bot.record import BLINDNESS, RULES, Recorder, remembered_blindness, remembered_rules
+from bot.risk.ages import parts_trouble
+from bot.rules import BlindCall, RuleSet, RulesMemory, evaluate_blind
+from bot.sight import BareStops, Sight, SlowViewError, key_of, refuse_older
+from bot.telling import Teller
 
 log = structlog.get_logger(__name__)
 
 LONG_LIST = 3
 """Before more orders than these, positions that have no stop get theirs."""
+READ_SECONDS = 20.0
+"""How long one snapshot may take, pages, markets and all: twice what the client lets a single call take."""
+LOOKED_AT = ("positions", "balance", "marks")
+"""Parts that must be fresh for an account to count as seen."""
+
+
+Memory: TypeAlias = dict[tuple[str, str], str | None]
 
 
 class UnforeseenError(ReefError):
     """A defect: something failed that nobody had thought of. The account begins again from its journal."""
-
-
-class OldViewError(ReefError):
-    """The venue showed a state of the account that is older than the one it showed before."""
-
-    def __init__(self, account: str, part: str, before: datetime, now: datetime) -> None:
-        super().__init__(
-            f"account {account}: the venue answered with {part} of {now:%H:%M:%S.%f} UTC, after those of "
-            f"{before:%H:%M:%S.%f} UTC had been seen. Nothing is decided on an old view; it is read again."
-        )
 
 
 class CycleReport(Struct, frozen=True):
@@ -99,6 +98,11 @@ class Guard:
         self._recovered: Recovered | None = None
         self._seen: Snapshot | None = None
         self._stops_hang = False
+        self._sight = Sight(self.account, terms.max_age_seconds)
+        self._bare = BareStops()
+        self._teller = Teller(self.account, rules, armed=executor.armed)
+        self._viewed = False
+        self._taken_up = False
         self._unverified: tuple[ExecutionReport, Snapshot] | None = None
         self._failure = ""
         self._crash = ""
@@ -106,15 +110,14 @@ class Guard:
         self._held: tuple[str, ...] = ()
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
-        self._looked = False
-        self._bare: dict[str, str] = {}
-        self._apart: frozenset[tuple[Target, str]] = frozenset()
 
     async def cycle(self) -> CycleReport:
         """Run one cycle. Failures that Reef foresaw are recorded and reported, never raised."""
         async with self._turn:
+            self._viewed = False
             try:
                 await self._own_up()
+                await self._take_up()
                 return await self._cycle()
             except ReefError as error:
                 return await self._failed(error)
@@ -122,6 +125,7 @@ class Guard:
     async def reconcile(self) -> Recovered | None:
         """Compare venue and journal again, as at start-up; None where it could not be done."""
         async with self._turn:
+            self._viewed = False
             try:
                 return await self._reconcile(await self._observe())
             except ReefError as error:
@@ -162,31 +166,39 @@ class Guard:
         made = decide(given, self._rules)
         barred = await self.executor.barred() if made.plan.steps or made.plan.halt else None
         await self._record(given, made, barred)
-        self._tell(given, made)
+        self._teller.tell(given, made, self.gateway.venue, self.gateway.market_symbols())
+        self._bare.look(snapshot, made.plan, given.at)
         execution = await self._act(made, snapshot, barred)
-        self._tell_bare(snapshot)
+        self._teller.bare(self.executor.shelters.bare(snapshot))
+        await self._answer(made.evaluation.blind, given.at)
         self._failure = self._owned = ""
         return CycleReport(self.account, given.at, snapshot, made, execution, "")
 
     async def _observe(self) -> Snapshot:
-        """Read the account; raises `GatewayError`, and `OldViewError` for a view older than the last one.
+        """Read the account; raises `GatewayError`, `SlowViewError`, and `OldViewError` for a view older than
+        the last one.
 
         The last one counts for as long as data may be used at all, and where the guard's clock was not set
-        back meanwhile; beyond that, ages are judged by the planner.
+        back meanwhile; beyond that, ages are judged by the gates and the planner.
         """
-        snapshot, last = await self.gateway.snapshot(), self._seen
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                snapshot = await self.gateway.snapshot()
+        except TimeoutError:
+            raise SlowViewError(self.account, READ_SECONDS) from None
+        last = self._seen
         if last is not None:
             since = (snapshot.taken_at - last.taken_at).total_seconds()
             if 0 <= since <= self._terms.max_age_seconds:
-                self._refuse_older(last.times, snapshot.times)
-        self._seen = snapshot
+                refuse_older(self.account, last.times, snapshot.times)
+        self._seen, self._viewed = snapshot, True
+        now = self._clock.now()
+        stale = parts_trouble(snapshot, now, self._terms.max_age_seconds, LOOKED_AT)
+        if stale:
+            self._sight.missed(stale, None, now)
+        else:
+            self._sight.saw(now)
         return snapshot
-
-    def _refuse_older(self, last: PartTimes, times: PartTimes) -> None:
-        if times.positions < last.positions:
-            raise OldViewError(self.account, "positions", last.positions, times.positions)
-        if times.balance < last.balance:
-            raise OldViewError(self.account, "a balance", last.balance, times.balance)
 
     async def _settle(self, snapshot: Snapshot) -> None:
         if self._recovered is None:
@@ -213,23 +225,41 @@ class Guard:
             read_facts, self._worker.journal, self.account, position_keys(snapshot), now, self._remembered
         )
         self._remembered = facts.remembered
+        facts = with_unrecorded(facts, self.executor.waiting)
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
         refusals = self.executor.refusals
         return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked, refusals)
 
     async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
-        record = self._recorder.decided(given, made, sends=self._sends(made, barred))
-        if not record.empty:
-            try:
-                await self._worker.call(
-                    self._worker.journal.append, record.drafts, record.memory, record.blobs, at=given.at
-                )
-            except ReefError:
-                self._recorder.forget()
+        sends = self._sends(made, barred)
+        record = self._recorder.decided(given, made, sends=sends, blind=self._sight.blind)
+        try:
+            await self._append(record.drafts, record.memory, record.blobs, given.at)
+        except ReefError as error:
+            self._recorder.forget()
+            if not self.executor.keep_unrecorded(error, *record.kept(sends=sends)):
                 raise
+            log.error("unrecorded: only what reduces goes on", account=self.account, error=str(error))
         own = self._remembered.own_stops if self._remembered else {}
-        self._remembered = Remembered(made.evaluation.memory, made.ledger, own)
+        self._remembered = Remembered(made.evaluation.memory, made.ledger, own, made.gates.memory)
+
+    async def _append(
+        self,
+        drafts: Sequence[Draft],
+        memory: Memory,
+        blobs: Sequence[bytes],
+        now: datetime,
+    ) -> None:
+        """Record entries, before them what waits and that a blindness began or ended.
+
+        Nothing to write is no transaction.
+        """
+        news = self._sight.news
+        told = [Draft(at=now, account=self.account, body=body) for body in news]
+        lasting: Memory = {(self.account, BLINDNESS): self._sight.lasting} if news else {}
+        await self.executor.commit([*told, *drafts], {**memory, **lasting}, blobs, at=now)
+        self._sight.recorded(news)
 
     def _sends(self, made: Decision, barred: Barred | None) -> bool:
         """Whether something may leave for the venue: then its decision must be on record."""
@@ -248,7 +278,7 @@ class Guard:
         first: tuple[Step, ...] = ()
         if len(orders) > LONG_LIST and barred is None and not self._stops_hang:
             bare = unprotected(snapshot)
-            first = tuple(step for step in stops if _key(step) in bare)
+            first = tuple(step for step in stops if key_of(step) in bare)
         await self._protect(first, snapshot)
         acted: ExecutionReport | None = None
         if orders or plan.halt:
@@ -264,6 +294,7 @@ class Guard:
             return
         report = await self.executor.protect(stops, snapshot)
         self._stops_hang = any(result.state is IntentState.UNKNOWN for result in report.results)
+        self._bare.took(report)
         if self._remembered is not None:
             own = with_placed(self._remembered.own_stops, report)
             self._remembered = structs.replace(self._remembered, own_stops=own)
@@ -273,93 +304,85 @@ class Guard:
         now = self._clock.now()
         text = str(error)
         log.error("cycle failed", account=self.account, error=text)
-        if text != self._failure:
-            self._failure = text
-            await self._write_failure(error, now)
+        if not self._viewed:
+            self._sight.failed(error, now)
+        drafts = [self._failure_of(error, now)] if text != self._failure else []
+        self._failure = text
+        try:
+            calls = await self._record_unseen(text, drafts, now)
+            await self._answer(calls, now)
+        except ReefError as unwritten:
+            log.error("the failure could not be dealt with", account=self.account, error=str(unwritten))
         return CycleReport(self.account, now, None, None, None, text)
+
+    async def _record_unseen(self, text: str, drafts: list[Draft], now: datetime) -> Sequence[BlindCall]:
+        """Let the rules of a blind account be unknown, and record what that and the failure change."""
+        memory: Memory = {}
+        calls: Sequence[BlindCall] = ()
+        rules: RulesMemory | None = None
+        if self._sight.blind is not None:
+            before = await self._rules_memory()
+            venue = self.gateway.venue
+            look = evaluate_blind(self._rules, self.account, venue, before, self._sight.unseen, now)
+            calls, rules = look.blind, look.memory
+            record = self._recorder.unseen(look, before, now)
+            drafts = [*drafts, *record.drafts]
+            memory.update(record.memory)
+        if drafts or memory or self._sight.news:
+            memory.update(self._recorder.failed(text, now, self._sight.blind))
+            await self._append(drafts, memory, (), now)
+        if rules is not None and self._remembered is not None:
+            self._remembered = structs.replace(self._remembered, rules=rules)
+        return calls
+
+    async def _rules_memory(self) -> RulesMemory:
+        if self._remembered is not None:
+            return self._remembered.rules
+        load = self._worker.journal.load_memory
+        return remembered_rules(await self._worker.call(load, self.account, RULES))
+
+    async def _answer(self, calls: Sequence[BlindCall], now: datetime) -> None:
+        """Do what `if_blind` asks for. Telling happens once; the rest is asked for until it is done."""
+        for call in calls:
+            if call.first and BlindAction.NOTIFY in call.do:
+                log.critical("rule is blind", account=self.account, rule=call.rule, why=call.reason)
+        if any(BlindAction.PROTECT in call.do for call in calls) and self._seen and self.executor.armed:
+            await self._protect(self._bare.due(now), self._seen)
+        halting = [call for call in calls if BlindAction.HALT in call.do]
+        if halting and self.executor.armed:
+            await self._worker.call(
+                halt_once,
+                self._worker.journal,
+                self.account,
+                [call.name for call in halting],
+                why="; ".join(call.text for call in halting),
+                at=now,
+            )
+
+    async def _take_up(self) -> None:
+        """Go on with a blindness that lasted when the guard ended."""
+        if not self._taken_up:
+            load = self._worker.journal.load_memory
+            lasting = await self._worker.call(load, self.account, BLINDNESS)
+            self._sight.go_on(remembered_blindness(lasting))
+            self._taken_up = True
 
     async def _own_up(self) -> None:
         """Record what was not foreseen, once while it lasts, before going on."""
         if self._crash and self._crash != self._owned:
-            await self._write_failure(UnforeseenError(self._crash), self._clock.now())
+            await self._own_crash(UnforeseenError(self._crash), self._clock.now())
             self._owned = self._crash
         self._crash = ""
 
-    async def _write_failure(self, error: ReefError, now: datetime) -> None:
+    def _failure_of(self, error: ReefError, now: datetime) -> Draft:
         body = Failure(call="cycle", verdict=None, code=type(error).__name__, message=str(error))
         if isinstance(error, GatewayError):
             body = Failure(call=error.call, verdict=error.verdict, code=error.code, message=str(error))
+        return Draft(at=now, account=self.account, body=body)
+
+    async def _own_crash(self, error: ReefError, now: datetime) -> None:
         try:
-            await self._worker.call(
-                self._worker.journal.append,
-                (Draft(at=now, account=self.account, body=body),),
-                self._recorder.failed(str(error), now),
-            )
+            told = self._recorder.failed(str(error), now, self._sight.blind)
+            await self._append([self._failure_of(error, now)], told, (), now)
         except JournalError as unwritten:
             log.error("the failure could not be recorded either", account=self.account, error=str(unwritten))
-
-    def _tell(self, given: DecisionInput, made: Decision) -> None:
-        """Log what is about to be done; the first look says it in one line, before anything is sent."""
-        if not self._looked:
-            self._looked = True
-            log.info(
-                "first look",
-                account=self.account,
-                armed=self.executor.armed,
-                equity=str(given.snapshot.balance.equity),
-                positions=len(given.snapshot.positions),
-                fires=sorted({demand.rule for demand in made.evaluation.demands}),
-                steps=len(made.plan.steps),
-            )
-            self._tell_unknown_symbols(given.snapshot)
-        self._tell_differences(made.differences)
-        changed = made.evaluation.memory is not given.memory
-        before = {(one.rule, one.target): one.state for one in given.memory.standings if changed}
-        for finding in made.evaluation.findings if changed else ():
-            if finding.state is not before.get((finding.rule, finding.target), State.INACTIVE):
-                log.info(
-                    "finding",
-                    rule=finding.rule,
-                    target=finding.target.text,
-                    state=finding.state.value,
-                    value=finding.value,
-                    limit=finding.limit,
-                    episode=finding.episode,
-                    note=finding.note,
-                )
-        for step in made.plan.steps:
-            log.info(
-                "step", armed=self.executor.armed, kind=step.kind.value, rule=step.rule, reason=step.reason
-            )
-
-    def _tell_unknown_symbols(self, snapshot: Snapshot) -> None:
-        symbols = self.gateway.market_symbols() | {position.symbol for position in snapshot.positions}
-        for one in unknown_symbols(self._rules, self.account, self.gateway.venue, symbols):
-            log.warning("rule names no market", account=self.account, **structs.asdict(one))
-
-    def _tell_bare(self, snapshot: Snapshot) -> None:
-        """Log positions that this cycle leaves without a whole stop, once while the reason stays."""
-        before, self._bare = self._bare, self.executor.shelters.bare(snapshot)
-        for key, why in self._bare.items():
-            if before.get(key) != why:
-                log.critical("unprotected", account=self.account, position=key, why=why)
-
-    def _tell_differences(self, differences: tuple[Difference, ...]) -> None:
-        """Log figures that newly differ from the venue's."""
-        before, self._apart = self._apart, frozenset((one.target, one.figure) for one in differences)
-        for one in differences:
-            if (one.target, one.figure) not in before:
-                log.warning(
-                    "recomputed figure differs from the venue's",
-                    account=self.account,
-                    target=one.target.text,
-                    figure=one.figure,
-                    ours=one.ours,
-                    venue=one.venue,
-                    share=one.share,
-                )
-
-
-def _key(step: Step) -> str:
-    request = step.request
-    return position_key(request.symbol, request.position_side) if isinstance(request, StopRequest) else ""

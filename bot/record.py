@@ -1,5 +1,6 @@
 """What a cycle leaves in the journal: only what changed, each decision with its whole input."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -8,14 +9,15 @@ from msgspec import Struct, structs
 
 from bot.decision import Decision, DecisionInput
 from bot.journal import Draft, blob_digest
+from bot.journal.records import Blindness, BlindRule, DifferencesSeen, FindingChanged, canonical
 from bot.journal.records import Decision as DecisionRecord
-from bot.journal.records import DifferencesSeen, FindingChanged, canonical
 from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target, Unknown, unprotected
+from bot.risk.gates import PriceMemory
 from bot.risk.ledger import UnitLedger
 from bot.risk.metrics import measure
-from bot.rules import RuleSet, RulesMemory
+from bot.rules import BlindCall, BlindLook, Evaluation, RuleSet, RulesMemory
 
-RULES, LEDGER, STATUS = "rules", "ledger", "status"
+RULES, LEDGER, STATUS, PRICES, BLINDNESS = "rules", "ledger", "status", "prices", "blindness"
 """Names under which an account's state is remembered."""
 STATUS_EVERY = timedelta(seconds=5)
 """A cycle that changed nothing writes its status this often."""
@@ -24,6 +26,7 @@ STATUS_EVERY = timedelta(seconds=5)
 Shape: TypeAlias = tuple[frozenset[tuple[str, ...]], tuple[str, ...]]
 """What a plan does: kind, rule, symbol and client id of its steps, and the episodes that halt."""
 EMPTY: Shape = (frozenset(), ())
+Body: TypeAlias = DecisionRecord | DifferencesSeen | FindingChanged | BlindRule
 
 
 class Status(Struct, frozen=True):
@@ -41,6 +44,10 @@ class Status(Struct, frozen=True):
     """Why the last cycle could not be finished; '' where it was."""
     differences: tuple[Difference, ...] = ()
     """Figures of the venue that are far from the recomputed ones."""
+    doubts: tuple[str, ...] = ()
+    """Prices that are apart from the others of their symbol, and what the gates make of them."""
+    blind: Blindness | None = None
+    """Since when and why the account cannot be seen; None where it can."""
     unprotected_why: dict[str, str] = {}
     """Why each position of `unprotected` is, by its key."""
 
@@ -57,6 +64,12 @@ class Record(Struct, frozen=True):
         """Whether there is nothing to write."""
         return not (self.drafts or self.memory)
 
+    def kept(self, *, sends: bool) -> tuple[tuple[Draft, ...], tuple[bytes, ...]]:
+        """What of it may wait in memory: all of what is about to be carried out, else what happens rarely."""
+        if sends:
+            return self.drafts, self.blobs
+        return tuple(draft for draft in self.drafts if isinstance(draft.body, FindingChanged)), ()
+
 
 class Recorder:
     """Remembers what was written last, so that a quiet cycle writes next to nothing."""
@@ -71,18 +84,23 @@ class Recorder:
         self._differences: frozenset[tuple[Target, str]] = frozenset()
         self._rules_written: RulesMemory | None = None
         self._ledger_written: UnitLedger | None = None
+        self._doubts_written: tuple[object, ...] = ()
         self._status_at: datetime | None = None
         self._last: Status | None = None
 
-    def decided(self, given: DecisionInput, made: Decision, *, sends: bool) -> Record:
+    def decided(
+        self, given: DecisionInput, made: Decision, *, sends: bool, blind: Blindness | None = None
+    ) -> Record:
         """Turn a decision into what must be written before it is carried out.
 
         What `sends` something is always written. While nothing is sent, a decision that says the same as
         the one before is not written again.
         """
-        changes = self._finding_changes(given, made)
+        evaluation = made.evaluation
+        ended = {(one.rule, one.target): one.episode for one in evaluation.ended}
+        changes = self._finding_changes(given.at, given.memory, evaluation, ended)
         differences = self._new_differences(made.differences)
-        drafts: list[Draft] = [*changes]
+        drafts: list[Draft] = [*changes, *self._called(evaluation.blind, given.at)]
         if differences:
             drafts.append(self._draft(given.at, DifferencesSeen(differences)))
         blobs: tuple[bytes, ...] = ()
@@ -91,7 +109,24 @@ class Recorder:
             body = canonical(given)
             blobs = (body, self._rules.text.encode())
             drafts.append(self._decision(given, made, blob_digest(body)))
-        return Record(tuple(drafts), self._memory(given, made), blobs)
+        return Record(tuple(drafts), self._memory(given, made, blind), blobs)
+
+    def unseen(self, look: BlindLook, before: RulesMemory, at: datetime) -> Record:
+        """Turn a look at an account that cannot be seen into what must be written: what changed."""
+        drafts = (*self._finding_changes(at, before, look, {}), *self._called(look.blind, at))
+        active = tuple(one for one in look.findings if one.state is not State.INACTIVE)
+        self._last = structs.replace(self._last_or(at), active=active)
+        return Record(
+            drafts, {} if look.memory is before else {(self.account, RULES): look.memory.to_json()}, ()
+        )
+
+    def _called(self, calls: Sequence[BlindCall], at: datetime) -> list[Draft]:
+        """Record that `if_blind` came due, once."""
+        return [
+            self._draft(at, BlindRule(one.rule, one.target, one.since, one.reason, one.do), one.episode)
+            for one in calls
+            if one.first
+        ]
 
     def _decision(self, given: DecisionInput, made: Decision, digest: str) -> Draft:
         active = tuple(one for one in made.evaluation.findings if one.state is not State.INACTIVE)
@@ -110,19 +145,24 @@ class Recorder:
             named[0] if len(named) == 1 else "",
         )
 
-    def _finding_changes(self, given: DecisionInput, made: Decision) -> list[Draft]:
-        if made.evaluation.memory is given.memory:
+    def _finding_changes(
+        self,
+        at: datetime,
+        before: RulesMemory,
+        found: Evaluation | BlindLook,
+        ended: Mapping[tuple[str, Target], str],
+    ) -> list[Draft]:
+        if found.memory is before:
             return []
-        before = {(one.rule, one.target): one.state for one in given.memory.standings}
-        ended = {(one.rule, one.target): one.episode for one in made.evaluation.ended}
+        states = {(one.rule, one.target): one.state for one in before.standings}
         drafts = []
-        for finding in made.evaluation.findings:
+        for finding in found.findings:
             key = (finding.rule, finding.target)
-            was = before.get(key)
+            was = states.get(key)
             if was is finding.state or (was is None and finding.state is State.INACTIVE):
                 continue
             episode = finding.episode or ended.get(key, "")
-            drafts.append(self._draft(given.at, FindingChanged(finding, was), episode))
+            drafts.append(self._draft(at, FindingChanged(finding, was), episode))
         return drafts
 
     def _new_differences(self, seen: tuple[Difference, ...]) -> tuple[Difference, ...]:
@@ -142,12 +182,19 @@ class Recorder:
         before, self._shape = self._shape, shape_of(plan)
         return self._shape not in (before, EMPTY)
 
-    def _memory(self, given: DecisionInput, made: Decision) -> dict[tuple[str, str], str | None]:
-        """Return what must be remembered now. Where only time and unit value moved on, the ledger waits for
-        the next status: what it would lose in a crash is read again from the venue."""
-        rules, ledger = made.evaluation.memory, made.ledger
-        changed = rules is not self._rules_written or not _same_units(ledger, self._ledger_written)
-        changed |= self._last is None or self._last.unprotected_why != unprotected(given.snapshot)
+    def _memory(
+        self, given: DecisionInput, made: Decision, blind: Blindness | None
+    ) -> dict[tuple[str, str], str | None]:
+        """Return what must be remembered now. Where only time, prices and unit value moved on, they wait for
+        the next status: what a crash would lose is read again from the venue."""
+        rules, ledger, prices = made.evaluation.memory, made.ledger, made.gates.memory
+        doubts = tuple((one.symbol, one.apart, one.believed) for one in prices.standings)
+        changed = (
+            rules is not self._rules_written
+            or not _same_units(ledger, self._ledger_written)
+            or doubts != self._doubts_written
+            or self._last_or(given.at).unprotected_why != unprotected(given.snapshot)
+        )
         if not changed and self._status_at is not None and given.at - self._status_at < STATUS_EVERY:
             return {}
         memory: dict[tuple[str, str], str | None] = {}
@@ -155,22 +202,29 @@ class Recorder:
             memory[self.account, RULES] = rules.to_json()
         if ledger is not None:
             memory[self.account, LEDGER] = canonical(ledger).decode()
-        self._last = self._status(given, made)
+        memory[self.account, PRICES] = canonical(prices).decode()
+        self._last = self._status(given, made, blind)
         memory[self.account, STATUS] = canonical(self._last).decode()
         self._rules_written, self._ledger_written, self._status_at = rules, ledger, given.at
+        self._doubts_written = doubts
         return memory
 
-    def failed(self, error: str, at: datetime) -> dict[tuple[str, str], str | None]:
+    def failed(
+        self, error: str, at: datetime, blind: Blindness | None = None
+    ) -> dict[tuple[str, str], str | None]:
         """Return the status of an account whose cycle failed: as it was seen last, with the error.
 
         The next cycle that ends well writes its own at once.
         """
         self._status_at = None
-        unseen = Unknown("the account has not been read since the guard began")
-        last = self._last or Status(at, self.armed, unseen, unseen, 0, (), (), "")
-        return {(self.account, STATUS): canonical(structs.replace(last, error=error)).decode()}
+        told = structs.replace(self._last_or(at), error=error, blind=blind)
+        return {(self.account, STATUS): canonical(told).decode()}
 
-    def _status(self, given: DecisionInput, made: Decision) -> Status:
+    def _last_or(self, at: datetime) -> Status:
+        unseen = Unknown("the account has not been read since the guard began")
+        return self._last or Status(at, self.armed, unseen, unseen, 0, (), (), "")
+
+    def _status(self, given: DecisionInput, made: Decision, blind: Blindness | None) -> Status:
         bare = unprotected(given.snapshot)
         return Status(
             at=given.at,
@@ -183,11 +237,11 @@ class Recorder:
             active=tuple(one for one in made.evaluation.findings if one.state is not State.INACTIVE),
             error="",
             differences=made.differences,
+            doubts=tuple(doubt.text for doubt in made.gates.doubts.values()),
+            blind=blind,
         )
 
-    def _draft(
-        self, at: datetime, body: DecisionRecord | DifferencesSeen | FindingChanged, episode: str = ""
-    ) -> Draft:
+    def _draft(self, at: datetime, body: Body, episode: str = "") -> Draft:
         return Draft(at=at, account=self.account, body=body, episode=episode)
 
     def forget(self) -> None:
@@ -197,6 +251,7 @@ class Recorder:
         self._differences = frozenset()
         self._rules_written = None
         self._ledger_written = None
+        self._doubts_written = ()
         self._status_at = None
 
 
@@ -226,6 +281,16 @@ def remembered_rules(text: str | None) -> RulesMemory:
 def remembered_ledger(text: str | None) -> UnitLedger | None:
     """Read the remembered unit ledger."""
     return None if text is None else msgspec.json.decode(text, type=UnitLedger)
+
+
+def remembered_prices(text: str | None) -> PriceMemory:
+    """Read what is remembered of prices, nothing where none was written."""
+    return PriceMemory() if text is None else msgspec.json.decode(text, type=PriceMemory)
+
+
+def remembered_blindness(text: str | None) -> Blindness | None:
+    """Read the blindness that lasts, None where there is none."""
+    return None if text is None else msgspec.json.decode(text, type=Blindness)
 
 
 def remembered_status(text: str | None) -> Status | None:

@@ -16,6 +16,7 @@ from bot.settings import (
     Mode,
     Network,
     Settings,
+    StreamSettings,
     load_settings,
     secret_names,
 )
@@ -66,6 +67,13 @@ def test_defaults_are_the_careful_ones(tmp_path: Path) -> None:
     assert (found.poll_interval, found.reconcile_interval) == (timedelta(seconds=2), timedelta(minutes=1))
     assert (found.housekeeping_interval, found.max_age) == (timedelta(hours=1), timedelta(seconds=10))
     assert (found.caps, found.protection) == (Caps(), ProtectionTerms())
+    assert found.streams == StreamSettings(
+        enabled=True,
+        interval=timedelta(milliseconds=250),
+        move=Decimal("0.0025"),
+        silence=timedelta(seconds=10),
+        renewal=timedelta(minutes=30),
+    )
     assert found.log == LogSettings(LogFormat.PEOPLE, LogLevel.INFO)
     (account,) = found.accounts
     assert (account.name, account.venue, account.rules, account.base_url) == (
@@ -92,6 +100,11 @@ poll_interval: 500ms
 reconcile_interval: 30s
 housekeeping_interval: 10m
 max_age: 5s
+streams: false
+stream_interval: 1s
+stream_move: 1%
+stream_silence: 30s
+stream_renewal: 1h
 accounts:
   - {name: fund-1, venue: bybit, api_key_env: MY_KEY, secret_env: MY_SECRET, rules: mine.yaml}
   - {name: main, venue: bybit, base_url: "https://[::1]:9000"}
@@ -105,6 +118,13 @@ log: {format: json, level: debug}
     assert found.poll_interval == timedelta(milliseconds=500)
     assert found.caps == Caps(10, Decimal(500_000), Decimal(5000), Decimal("0.015"), Decimal("0.5"))
     assert found.protection == ProtectionTerms(False, 0.5, 0.03, 0.005)
+    assert found.streams == StreamSettings(
+        enabled=False,
+        interval=timedelta(seconds=1),
+        move=Decimal("0.01"),
+        silence=timedelta(seconds=30),
+        renewal=timedelta(hours=1),
+    )
     assert found.log == LogSettings(LogFormat.JSON, LogLevel.DEBUG)
     first, second = found.accounts
     assert (first.rules, first.base_url) == ("mine.yaml", "http://127.0.0.1:8899")

@@ -123,6 +123,8 @@ def _notes(seen: Inspection) -> Iterator[str]:
     for one in seen.rules:
         if isinstance(one.finding.value, Unknown):
             yield f"{one.finding.rule} is unknown: {one.finding.value.reason}"
+        elif one.finding.note:
+            yield f"{one.finding.rule}: {one.finding.note}"
     for difference in seen.decision.differences:
         yield (
             f"{difference.target.text}: {difference.figure} is {number(difference.ours)} recomputed, "

@@ -17,11 +17,13 @@ from bot.cli.options import (
     known_accounts,
 )
 from bot.cli.output import print_json, say
+from bot.cli.standstill import resume_text
 from bot.clock import SystemClock
 from bot.documents import nearest_hint
 from bot.errors import MisuseError
-from bot.execution import NothingOpenError, abandon, halt, resume
+from bot.execution import NothingOpenError, abandon, halt, halted, resume
 from bot.journal import Journal, open_journal
+from bot.record import STATUS, remembered_status
 
 Why = Annotated[str, typer.Option("--why", help="The reason, for the record.")]
 Intent = Annotated[str, typer.Argument(metavar="INTENT", help="The intent's client order id.")]
@@ -60,7 +62,7 @@ def resume_command(
     journal: JournalPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lift a halt: rules that fire act again from the next cycle on.
+    """Lift a halt: rules that fire act again from the next cycle on. It says which, by the last look.
 
     A halt of all accounts is lifted without --account, a halt of one account with it. Exit code 1 where there
     was no such halt.
@@ -72,10 +74,16 @@ def resume_command(
         known = known_accounts(config, opened, journal_named=journal is not None)
         name = chosen_account(account, known) or ""
         lifted = resume(opened, name, who=operator(), why=reason, at=SystemClock().now())
+        names = [name] if name else list(known)
+        found = [one for each in names if (one := remembered_status(opened.load_memory(each, STATUS)))]
+        left = {each: halt for each in names if (halt := halted(opened, each)) is not None}
     if as_json:
-        print_json({"resumed": lifted, "account": name or "*"})
+        print_json({"resumed": lifted, "account": name or "*", "still_halted": sorted(left)})
     elif lifted:
-        say(f"Resumed {name or 'all accounts'}: rules act again from the next cycle on.")
+        say(f"Resumed {name or 'all accounts'}: {resume_text(found)}")
+        say("A rule that halted halts again only in another episode. Protective stops were kept all along.")
+        for each, halt in left.items():
+            say(f"{each} is still halted by {halt.who}: {halt.why}.")
     else:
         say(f"There was no halt of {name or 'all accounts'} to lift; `reef status` tells which there are.")
     if not lifted:

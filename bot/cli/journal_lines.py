@@ -131,6 +131,21 @@ def _(body: r.Failure) -> str:
     return f"{body.call} failed: {body.message}"
 
 
+@line.register
+def _(body: r.Blindness) -> str:
+    if body.ended is not None:
+        seconds = (body.ended - body.since).total_seconds()
+        return f"seen again after {seconds:,.0f} s; blind since {body.since:%H:%M:%S} UTC: {body.reason}"
+    owner = "; the venue refuses the key, so the owner must act" if body.refused else ""
+    return f"blind since {body.since:%H:%M:%S} UTC: {body.reason}{owner}"
+
+
+@line.register
+def _(body: r.BlindRule) -> str:
+    does = ", ".join(body.do)
+    return f"{body.rule} on {body.target.text} cannot be known: {body.reason}; if_blind: {does}"
+
+
 def request_text(request: Request) -> str:
     """Say what a request asks the venue for."""
     match request:

@@ -7,9 +7,10 @@ import typer
 
 from bot.cli.options import AsJson
 from bot.cli.output import Column, bound, console, print_json, say, table
+from bot.documents import show_duration
 from bot.model import Sense
 from bot.risk.metrics import METRICS
-from bot.rules import Rule, RuleSet, load_rules, rules_path
+from bot.rules import Gates, Rule, RuleSet, load_rules, rules_path
 
 COLUMNS = (
     Column("rule", wrap=True),
@@ -50,6 +51,12 @@ def check(
 def show(rules: RuleSet) -> None:
     """Print what a rule file means."""
     console.print(table(rules.source, COLUMNS, [row(rule) for rule in rules.rules]))
+    for rule in rules.rules:
+        if rule.gates is Gates.OFF:
+            say(f"{rule.name}: does not wait for prices that are apart")
+        if rule.if_blind is not None:
+            after, does = show_duration(rule.if_blind.after), ", ".join(rule.if_blind.do)
+            say(f"{rule.name}: {does} after {after} without its data")
     say(f"{len(rules.rules)} rules, no mistakes. Version {rules.version[:12]}.")
 
 

@@ -7,8 +7,7 @@ import structlog
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, secrets_of, settings_from
 from bot.cli.output import print_json
 from bot.clock import SystemClock
-from bot.daemon.lock import InstanceLock
-from bot.journal import open_journal
+from bot.daemon.tenancy import tenancy
 from bot.logs import configure_logs
 from bot.settings import LogFormat
 
@@ -23,7 +22,7 @@ def run(config: Config = DEFAULT_CONFIG, live: Live = False, as_json: AsJson = F
 
     Example: reef run --config reef.yaml
     """
-    from bot.bootstrap import build_service, prepare  # ccxt takes a second to import
+    from bot.bootstrap import build_service, lease_of, prepare  # ccxt takes a second to import
 
     settings = settings_from(config, live=live)
     prepared = prepare(settings)
@@ -32,11 +31,12 @@ def run(config: Config = DEFAULT_CONFIG, live: Live = False, as_json: AsJson = F
         level=settings.log.level,
         secrets=secrets_of(settings),
     )
-    with InstanceLock(settings.journal):
-        journal = open_journal(settings.journal)
+    clock = SystemClock()
+    lease = lease_of(settings, clock)
+    with tenancy(settings.journal, lease) as tenant:
         if not settings.armed:
             log.warning("disarmed: plans are recorded, nothing is sent; `mode: act` in the config arms it")
-        service = build_service(prepared, journal, SystemClock())
+        service = build_service(prepared, tenant, clock, lease)
         reason = asyncio.run(service.run())
     if as_json:
         print_json({"ended": reason})

@@ -1,11 +1,13 @@
 """`reef status`: how things stood at each account's last cycle, from the journal."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import typer
 
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, open_for_reading
 from bot.cli.output import Column, console, number, percent, print_json, say, table
+from bot.cli.standstill import blind_lines, halt_lines
 from bot.clock import SystemClock
 from bot.execution import Halt, halted
 from bot.record import STATUS, Status, remembered_status
@@ -25,8 +27,11 @@ COLUMNS = (
 def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show equity, margin ratio, active findings and halts of each account, as its last cycle left them.
 
+    Of an account that is blind or halted: since when, why, what goes on meanwhile, and the way back.
+
     Exit code 1 where a finding is active, a position is without its stop, a figure of the venue is far
-    from the recomputed one, an account is halted, or its last cycle failed or is older than a minute.
+    from the recomputed one, a price is apart from the others, an account is blind or halted, or its last
+    cycle failed or is older than a minute.
 
     Example: reef status --config reef.yaml
     """
@@ -54,8 +59,8 @@ def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json
             console.print(table("", COLUMNS, rows))
         else:
             say("No cycle is recorded yet.")
-        if everybody is not None:
-            say(f"All accounts are halted by {everybody.who}: {everybody.why}. `reef resume` lifts it.")
+        for line in standstills(seen, halts, everybody):
+            say(line)
     if everybody is not None or any(troubled(one, halts[name], now) for name, one in seen.items()):
         raise typer.Exit(1)
 
@@ -69,7 +74,22 @@ def troubled(one: Status | None, halt: Halt | None, now: datetime) -> bool:
     """Whether somebody should look."""
     if one is None:
         return True
-    return bool(one.error or one.active or halt or one.unprotected or one.differences or old(one, now))
+    wrong = one.error or one.active or halt or one.unprotected or one.differences or one.doubts or one.blind
+    return bool(wrong) or old(one, now)
+
+
+def standstills(
+    seen: Mapping[str, Status | None], halts: Mapping[str, Halt | None], everybody: Halt | None
+) -> Iterator[str]:
+    """Say of each account that is blind or halted what that means."""
+    if everybody is not None:
+        yield from halt_lines("", everybody, [one for one in seen.values() if one is not None])
+    for name, one in sorted(seen.items()):
+        halt = halts[name]
+        if halt is not None and halt.account:
+            yield from halt_lines(name, halt, [] if one is None else [one])
+        if one is not None and one.blind is not None:
+            yield from blind_lines(name, one.blind)
 
 
 def old(one: Status, now: datetime) -> bool:
@@ -82,9 +102,12 @@ def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: dat
     if one is None:
         return (name, "never", "", "", "", "", halt_text(halt))
     notes = [halt_text(halt)] if halt else []
+    if one.blind is not None:
+        notes.append(f"BLIND since {one.blind.since:%Y-%m-%d %H:%M:%S} UTC")
     notes += [f"every cycle since has failed: {one.error}"] if one.error else []
     notes += ["no cycle since: is the daemon running?"] if old(one, now) and not one.error else []
     notes += [f"{finding.rule}: {finding.state.value}" for finding in one.active]
+    notes += list(one.doubts)
     notes += [f"unprotected: {key.replace('#', ' ')}{_because(one, key)}" for key in one.unprotected]
     notes += [
         f"{apart.target.text}: {apart.figure} is {percent(apart.share)} off the venue's"

@@ -85,7 +85,8 @@ def _(body: r.FindingChanged) -> Rows:
             text = f"restored: {one.metric} is {value}, goal {bound(unit, one.goal)}; the episode is over"
         case _:
             was = "new" if body.before is None else body.before.value
-            text = f"{was} -> {one.state.value}: {one.metric} is {value}"
+            note = f"; {one.note}" if one.note and not isinstance(one.value, Unknown) else ""
+            text = f"{was} -> {one.state.value}: {one.metric} is {value}{note}"
     return [("rule", f"{one.rule} on {one.target.text} {text}")]
 
 
@@ -151,7 +152,8 @@ def _standing(one: Finding) -> str:
     sign = ">" if one.sense is Sense.MAX else "<"
     value = value_text(one.metric, one.value)
     limits = f"fires {sign} {bound(unit, one.limit)}, goal {bound(unit, one.goal)}"
-    return f"{one.rule} is {one.state.value}: {one.metric} {value} ({limits})"
+    note = f"; {one.note}" if one.note and not isinstance(one.value, Unknown) else ""
+    return f"{one.rule} is {one.state.value}: {one.metric} {value} ({limits}){note}"
 
 
 def _plan(episode: str, body: r.Decision) -> Rows:

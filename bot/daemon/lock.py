@@ -13,8 +13,24 @@ class InstanceLockError(ReefError):
     """Another daemon holds the journal, or the lock beside it cannot be had."""
 
 
+class LockHeldError(InstanceLockError):
+    """A process that lives holds the lock."""
+
+    def __init__(self, path: Path, holder: str, more: str = "") -> None:
+        super().__init__(
+            f"another Reef (process {holder}) already runs on this journal ({path}){more}. "
+            "Stop it first, or give this one a journal of its own."
+        )
+        self.path = path
+        self.holder = holder
+
+
 class InstanceLock:
-    """An advisory lock beside the journal; the kernel frees it with the process."""
+    """An advisory lock beside the journal; the kernel frees it with the process.
+
+    Whoever takes a journal over from a process that is stopped or hangs puts a new file in the place of the
+    one that is held, so a lock counts only on the file that is there now.
+    """
 
     def __init__(self, journal_path: Path) -> None:
         self.path = journal_path.with_name(journal_path.name + ".daemon.lock")
@@ -23,24 +39,46 @@ class InstanceLock:
     def acquire(self) -> None:
         """Take the lock.
 
-        Raises `InstanceLockError` with the holder's process id, or where the file cannot be opened.
+        Raises `LockHeldError` with the holder's process id, and `InstanceLockError` where the file cannot be
+        opened.
         """
+        while True:
+            handle = self._opened(self.path)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+                os.close(handle)
+                raise LockHeldError(self.path, holder) from None
+            if self._is_there(handle):
+                self._hold(handle)
+                return
+            os.close(handle)
+
+    def seize(self) -> None:
+        """Take the lock though another process holds it: only for who has taken its lease."""
+        path = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        handle = self._opened(path)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        self._hold(handle)
+        path.replace(self.path)
+
+    def _opened(self, path: Path) -> int:
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise InstanceLockError(
-                f"{self.path} cannot be opened ({error.strerror}): it keeps a second Reef off the journal. "
+                f"{path} cannot be opened ({error.strerror}): it keeps a second Reef off the journal. "
                 "Check the journal's folder and its rights, or give another path."
             ) from error
+
+    def _is_there(self, handle: int) -> bool:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
-            os.close(handle)
-            raise InstanceLockError(
-                f"another Reef (process {holder}) already runs on this journal ({self.path}). "
-                "Stop it first, or give this one a journal of its own."
-            ) from None
+            return os.path.samestat(os.fstat(handle), self.path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _hold(self, handle: int) -> None:
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         self._handle = handle

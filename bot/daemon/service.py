@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,8 +15,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from msgspec import Struct
 
 from bot.clock import Clock
+from bot.daemon.hints import Hints, Streams, poll_job
+from bot.execution import Lease
 from bot.guard import Guard
-from bot.journal import Draft, JournalError, JournalWorker
+from bot.journal import Draft, JournalError, JournalWorker, SupersededError
 from bot.journal.records import Started, Stopped
 
 log = structlog.get_logger(__name__)
@@ -36,30 +39,46 @@ class ServiceTerms(Struct, frozen=True):
     mode: str
     network: str
     rules: str
+    hint: timedelta = timedelta(milliseconds=250)
+    """Least time between two polls of an account where a stream asks for them."""
+    epoch: int = 0
+    """Of the daemon's lease."""
 
 
 class Service:
     """Runs the jobs of all guards on one event loop and one journal."""
 
     def __init__(
-        self, guards: Sequence[Guard], worker: JournalWorker, clock: Clock, terms: ServiceTerms
+        self,
+        guards: Sequence[Guard],
+        worker: JournalWorker,
+        clock: Clock,
+        terms: ServiceTerms,
+        *,
+        streams: Sequence[Streams] = (),
+        lease: Lease | None = None,
     ) -> None:
         self._guards = guards
         self._worker = worker
         self._clock = clock
         self._terms = terms
+        self._lease = lease
+        self._superseded: SupersededError | None = None
         # However late a job is, it runs: a busy machine must not skip the cycles of its accounts.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
         self._scheduler.add_listener(self._job_failed, EVENT_JOB_ERROR)
+        polls = {guard.account: guard.cycle for guard in guards}
+        self._hints = Hints(self._scheduler, streams, polls, clock, terms.hint)
         self._stop = asyncio.Event()
         self._reason = ""
 
     async def run(self) -> str:
         """Work until SIGTERM or SIGINT; then end the running cycles and close. Protective stops stay.
 
-        Returns why it ended. Raises `JournalError` where the start cannot be recorded. A second signal while
-        the cycles end is left to the system.
+        Returns why it ended. Raises `JournalError` where the start cannot be recorded, and `SupersededError`
+        after the end where a newer daemon took the journal over. A second signal while the cycles end is left
+        to the system.
         """
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
@@ -68,12 +87,15 @@ class Service:
             await self._write(self._started())
             self._schedule()
             self._scheduler.start()
+            self._hints.start()
             log.info("running", accounts=[guard.account for guard in self._guards], mode=self._terms.mode)
             await self._stop.wait()
         finally:
             for number in STOP_SIGNALS:
                 loop.remove_signal_handler(number)
             await self._end()
+        if self._superseded is not None:
+            raise self._superseded
         return self._reason
 
     def stop(self, reason: str) -> None:
@@ -84,7 +106,7 @@ class Service:
     def _schedule(self) -> None:
         now = self._clock.now()
         for guard in self._guards:
-            self._every(self._terms.poll, guard.cycle, f"poll {guard.account}", now)
+            self._every(self._terms.poll, guard.cycle, poll_job(guard.account), now)
             self._every(
                 self._terms.reconcile,
                 guard.reconcile,
@@ -93,6 +115,10 @@ class Service:
             )
             self._every(STATISTICS_EVERY, guard.refresh_stats, f"statistics {guard.account}", now)
         self._every(self._terms.housekeeping, self._keep_house, "housekeeping", now)
+        if self._lease is not None:
+            # Two renewals may fail before sending stops.
+            pause = timedelta(seconds=(self._lease.length - self._lease.reserve) / 3)
+            self._every(pause, partial(self._renew, self._lease), "lease", now + pause)
 
     def _every(
         self,
@@ -123,21 +149,40 @@ class Service:
                 "the disk is nearly full; without room for the journal nothing is sent", free_bytes=free
             )
 
+    async def _renew(self, lease: Lease) -> None:
+        """Make the lease last longer; whoever has lost it ends, and leaves what rests at the venue."""
+        end = lease.next_end()
+        try:
+            await self._worker.call(self._worker.journal.renew_lease, end)
+        except SupersededError as error:
+            self._superseded = error
+            self.stop(str(error))
+        except JournalError as error:
+            left = round(max(lease.seconds_to_send, 0.0), 1)
+            log.error("the lease could not be renewed", error=str(error), seconds_to_send=left)
+        else:
+            lease.lasts_until(end)
+
     async def _end(self) -> None:
         if self._scheduler.running:
             self._scheduler.pause()
+        await self._hints.end()
         closed = await asyncio.gather(*(guard.close() for guard in self._guards), return_exceptions=True)
         for guard, error in zip(self._guards, closed, strict=True):
             if error is not None:
                 log.error("an account did not end cleanly", account=guard.account, error=repr(error))
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        if self._superseded is None:
+            await self._write_end()
+        await self._worker.close()
+        log.info("ended", reason=self._reason)
+
+    async def _write_end(self) -> None:
         try:
             await self._write(Stopped(reason=self._reason or "ended"))
         except JournalError as error:
             log.error("the end could not be recorded", error=str(error))
-        await self._worker.close()
-        log.info("ended", reason=self._reason)
 
     def _started(self) -> Started:
         return Started(
@@ -147,6 +192,7 @@ class Service:
             network=self._terms.network,
             accounts=tuple(guard.account for guard in self._guards),
             rules=self._terms.rules,
+            epoch=self._terms.epoch,
         )
 
     async def _write(self, body: Started | Stopped) -> None:

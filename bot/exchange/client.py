@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -24,6 +24,8 @@ from bot.exchange.values import figure, to_milliseconds
 
 EnvelopeCheck = Callable[[int, object, str], None]
 """Status, decoded body and raw text in; raises VenueRefusalError or BrokenAnswerError."""
+
+Client = TypeVar("Client")
 
 THROTTLE_PAUSE_S: Final = 0.005
 _LONGEST_WAIT_S: Final = 3600.0
@@ -85,7 +87,7 @@ class BybitClient(bybit):  # type: ignore[misc]  # ccxt is not typed
         if self.session is None:
             self.asyncio_loop = asyncio.get_running_loop()
             self.throttler.loop = self.asyncio_loop
-            self.tcp_connector = aiohttp.TCPConnector(ssl=_tls(self.cafile))
+            self.tcp_connector = aiohttp.TCPConnector(ssl=shared_tls(self.cafile))
             self.session = aiohttp.ClientSession(
                 connector=self.tcp_connector, trust_env=self.aiohttp_trust_env
             )
@@ -180,14 +182,15 @@ class BybitClient(bybit):  # type: ignore[misc]  # ccxt is not typed
 
 
 @functools.cache
-def _tls(cafile: str) -> ssl.SSLContext:
+def shared_tls(cafile: str) -> ssl.SSLContext:
     """Make one TLS context for all accounts: each costs memory and tens of milliseconds."""
     return ssl.create_default_context(cafile=cafile)
 
 
-def quiet(client: BybitClient) -> BybitClient:
+def quiet(client: Client) -> Client:
     """Stop ccxt from logging requests and from keeping the last ones."""
-    client.logger = _SILENT
-    client.enableLastHttpResponse = False
-    client.enableLastResponseHeaders = False
+    untyped: Any = client
+    untyped.logger = _SILENT
+    untyped.enableLastHttpResponse = False
+    untyped.enableLastResponseHeaders = False
     return client

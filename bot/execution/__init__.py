@@ -3,6 +3,7 @@
 from bot.execution.executor import Executor, IntentNotRecordedError
 from bot.execution.halts import Halt, NothingOpenError, abandon, halt, halted, resume
 from bot.execution.intents import IllegalTransitionError, Intent, StoryError, fold
+from bot.execution.lease import Lease
 from bot.execution.recovery import OWN_PREFIX, recover
 from bot.execution.report import ExecutionReport, Held, StepResult
 from bot.execution.settlement import Settlement
@@ -20,6 +21,7 @@ __all__ = [
     "Intent",
     "IntentNotRecordedError",
     "IntentState",
+    "Lease",
     "NothingOpenError",
     "Settlement",
     "StepResult",

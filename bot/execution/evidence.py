@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from bot.execution.intents import Intent
+from bot.execution.intents import VERDICTS, Intent
 from bot.execution.protection import rests_at
 from bot.execution.terms import ExecutionTerms
 from bot.journal.records import TERMINAL, IntentState, Outcome, Progress
 from bot.model import (
+    Answer,
     CancelRequest,
     Fill,
     NotFound,
@@ -21,11 +22,14 @@ from bot.model import (
     Side,
     Snapshot,
     StopRequest,
+    Verdict,
     cover,
     position_key,
 )
 
 Evidence: TypeAlias = Progress | Outcome
+
+ARRIVED = frozenset({Verdict.ACCEPTED, Verdict.DUPLICATE})
 
 STATES = {
     OrderStatus.OPEN: IntentState.ACCEPTED,
@@ -33,6 +37,37 @@ STATES = {
     OrderStatus.CANCELLED: IntentState.CANCELLED,
     OrderStatus.REJECTED: IntentState.REJECTED,
 }
+
+
+def answered(answer: Answer) -> Evidence:
+    """Say what the answer to the first copy of a request proves."""
+    state = VERDICTS[answer.verdict]
+    kind = Outcome if state in TERMINAL else Progress
+    words = f": {answer.message}" if answer.message else ""
+    return kind(
+        state=state,
+        evidence=f"the venue answered {answer.verdict.value}{words}",
+        code=answer.code,
+        order_id=answer.order_id,
+    )
+
+
+def answered_again(answer: Answer, first_look: datetime | None) -> Progress:
+    """Say what the answer to a second copy of an order proves.
+
+    That it was refused proves nothing of the first one, which is looked for as before.
+    """
+    words = f": {answer.message}" if answer.message else ""
+    evidence = f"sent once more, the venue answered {answer.verdict.value}{words}"
+    if answer.verdict in ARRIVED or answer.verdict is Verdict.UNKNOWN:
+        state = VERDICTS[answer.verdict]
+        return Progress(state=state, evidence=evidence, code=answer.code, order_id=answer.order_id)
+    return Progress(
+        state=IntentState.UNKNOWN,
+        evidence=f"{evidence}; whether the first copy arrived is not known yet",
+        code=answer.code,
+        looked_at=first_look,
+    )
 
 
 def standing_of(intent: Intent, report: OrderReport) -> Evidence:

@@ -1,7 +1,9 @@
 """Carries out plans: the record first, then one submission, then the evidence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -9,12 +11,14 @@ from bot.clock import Clock
 from bot.errors import ReefError
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
-from bot.execution import gate, halts
+from bot.execution import evidence, gate, halts
+from bot.execution.admission import Admission
 from bot.execution.course import STOPPING, Course, age_seconds
 from bot.execution.gate import Barred
-from bot.execution.intents import VERDICTS, Intent, advance
+from bot.execution.intents import Intent, advance
+from bot.execution.lease import Lease
 from bot.execution.pause import Pause
-from bot.execution.recorder import Recorder
+from bot.execution.recorder import UNWRITABLE, Recorder
 from bot.execution.refusals import Refusals
 from bot.execution.report import ExecutionReport, Held, StepResult, held_back, result_of
 from bot.execution.resending import Resender
@@ -23,19 +27,15 @@ from bot.execution.shelters import Shelters
 from bot.execution.terms import ExecutionTerms
 from bot.execution.unseen import Unseen
 from bot.execution.verification import verifications
-from bot.journal import Draft, DuplicateIntentError, JournalError, JournalWorker
+from bot.journal import Draft, JournalError, JournalWorker
 from bot.journal.records import (
     GONE,
+    NO_LEASE,
     NOT_READ,
-    TERMINAL,
     Clipped,
     IntentState,
     Outcome,
-    PositionSeen,
-    Prepared,
-    Progress,
     Protection,
-    Record,
     Submitted,
     Verification,
 )
@@ -47,7 +47,6 @@ from bot.model import (
     Snapshot,
     Step,
     Verdict,
-    position_key,
 )
 
 DISARMED = Barred(Held.DISARMED, "disarmed: planned, not sent")
@@ -81,6 +80,8 @@ class Executor:
         *,
         armed: bool = False,
         terms: ExecutionTerms | None = None,
+        lease: Lease | None = None,
+        unrecorded_reduce: bool = False,
     ) -> None:
         self.armed = armed
         self._gateway = gateway
@@ -88,8 +89,11 @@ class Executor:
         self.clock = clock
         self.terms = terms or ExecutionTerms()
         self._recorder = Recorder(worker, clock, self.terms)
+        self._admission = Admission(
+            gateway.account, self._recorder, clock, lease=lease, unrecorded_reduce=unrecorded_reduce
+        )
         self.settler = Settler(gateway, self._recorder, clock, self.terms)
-        self._resender = Resender(gateway, self._recorder, self.settler, clock, self.terms)
+        self._resender = Resender(gateway, self._admission, self._recorder, self.settler, clock, self.terms)
         self.refusals = Refusals(gateway)
         self.shelters = Shelters(gateway.account, self._recorder, clock)
         self._none_open = False
@@ -108,6 +112,7 @@ class Executor:
         if not self.armed:
             return DISARMED
         halt = await self.worker.call(gate.halt_in_force, self.worker.journal, self.account)
+        halt = halt or await self._admission.no_lease()
         paused = self._pause.holds_orders(self.clock.now())
         return halt or (Barred(Held.VENUE_CLOSED, paused) if paused else None)
 
@@ -157,14 +162,14 @@ class Executor:
         return replace(report, halted=plan.halt) if halted else report
 
     async def protect(self, steps: Sequence[Step], snapshot: Snapshot) -> ExecutionReport:
-        """Carry out PROTECT steps. A halt does not hold them back. Raises `IntentNotRecordedError`."""
+        """Carry out PROTECT steps, which a halt does not hold back, or cancel the guard's own stops.
+
+        Raises `IntentNotRecordedError`.
+        """
         return await self._carry(steps, snapshot, Course(self._pause, snapshot, math.inf))
 
     async def settle(self, snapshot: Snapshot) -> Settlement:
-        """Look up every open intent and record the evidence.
-
-        Raises `JournalError` when earlier evidence still cannot be recorded, and nothing is looked up then.
-        """
+        """Look up every open intent and record the evidence. Raises `JournalError` as `settle_orders`."""
         orders = await self.settle_orders()
         rest = await self.compare(snapshot)
         return Settlement(orders.ended + rest.ended, rest.open, orders.failures)
@@ -172,9 +177,11 @@ class Executor:
     async def settle_orders(self) -> Settlement:
         """Look up every open order. Done before a snapshot is taken, the snapshot shows what they did.
 
-        Raises `JournalError` as `settle` does.
+        While the journal cannot be written, the evidence waits in memory. Raises `JournalError` where it
+        cannot be read, is damaged, or belongs to another daemon.
         """
-        await self._recorder.flush()
+        with suppress(*UNWRITABLE):
+            await self._recorder.flush()
         found = await self.settler.look_up_all(await self.open_intents())
         for intent in found.ended:
             self._unseen.note(intent)
@@ -199,7 +206,6 @@ class Executor:
 
     async def compare(self, snapshot: Snapshot) -> Settlement:
         """Look for what cancels, stops and fills have done in a snapshot. Raises `JournalError`."""
-        await self._recorder.flush()
         self._unseen.look(snapshot)
         self.refusals.look(snapshot)
         return await self.settler.compare(await self.open_intents(), snapshot)
@@ -212,7 +218,8 @@ class Executor:
         """
         if self._none_open:
             return ()
-        found = await self.worker.call(gate.open_intents, self.worker.journal, self.account)
+        waiting = self._recorder.waiting
+        found = await self.worker.call(gate.open_intents, self.worker.journal, self.account, waiting)
         self._none_open = not found
         return found
 
@@ -246,10 +253,41 @@ class Executor:
         """Note entries in the order of this account's others; what the journal refuses now is kept."""
         await self._recorder.note(drafts)
 
+    async def commit(
+        self,
+        drafts: Sequence[Draft],
+        memory: Mapping[tuple[str, str], str | None] | None = None,
+        blobs: Sequence[bytes] = (),
+        *,
+        at: datetime | None = None,
+    ) -> None:
+        """Record what must be durable, after everything that waits; raises `JournalError`."""
+        self._none_open = False
+        await self._recorder.commit(drafts, memory, blobs, at=at)
+
+    def keep_unrecorded(self, error: ReefError, drafts: Sequence[Draft], blobs: Sequence[bytes]) -> bool:
+        """Let what could not be committed wait in memory, where the owner lets the guard go on then."""
+        return self._admission.keep(error, drafts, blobs)
+
+    @property
+    def gateway(self) -> Gateway:
+        """The account's gateway."""
+        return self._gateway
+
+    @property
+    def may_send_unrecorded(self) -> bool:
+        """Whether the owner lets the guard go on while the journal cannot be written."""
+        return self._admission.unrecorded_reduce
+
+    @property
+    def waiting(self) -> tuple[Draft, ...]:
+        """Entries that only memory holds, oldest first."""
+        return self._recorder.waiting
+
     async def _carry(self, steps: Sequence[Step], snapshot: Snapshot, course: Course) -> ExecutionReport:
         results: list[StepResult] = []
         for step in steps:
-            bar = course.bars(step, self.clock.now()) if self.armed else DISARMED
+            bar = await self._bar(step, course)
             if bar is not None:
                 results.append(held_back(step, bar.held, bar.why))
                 continue
@@ -263,6 +301,11 @@ class Executor:
             course.took(result, answer, self.clock.now())
         return self._report(results, course.stopped)
 
+    async def _bar(self, step: Step, course: Course) -> Barred | None:
+        if not self.armed:
+            return DISARMED
+        return course.bars(step, self.clock.now()) or await self._admission.no_lease()
+
     def _report(self, results: Sequence[StepResult], stopped: Answer | None) -> ExecutionReport:
         return ExecutionReport(
             account=self.account,
@@ -274,39 +317,20 @@ class Executor:
         )
 
     async def _one(self, step: Step, snapshot: Snapshot) -> tuple[StepResult, Answer | None]:
-        await self._recorder.flush()
         self._none_open = False
-        prepared = await self.worker.call(self._prepare, step, snapshot)
+        prepared = await self._admission.prepare(step, snapshot)
         if isinstance(prepared, Barred):
             return held_back(step, prepared.held, prepared.why), None
         intent = await self._fitted(prepared, snapshot)
         if intent.ended:
             return result_of(step, intent, nothing_to_do=_code(intent) == GONE), None
+        bar = await self._admission.no_lease()
+        if bar is not None:  # the record, or the second look, took too long
+            intent = await self._unsent(intent, bar.why, NO_LEASE)
+            return replace(result_of(step, intent), held=bar.held), None
         intent, answer = await self._send(intent)
         self.refusals.took(step.request, answer, snapshot, self.clock.now())
         return result_of(step, intent, nothing_to_do=answer.verdict is Verdict.NOTHING_TO_DO), answer
-
-    def _prepare(self, step: Step, snapshot: Snapshot) -> Intent | Barred:
-        """Admit and commit in one go on the journal's thread: a hop between threads costs like a write."""
-        passed = gate.admit(self.worker.journal, self.account, step)
-        if isinstance(passed, Barred):
-            return passed
-        intent = Intent(
-            intent=passed.request.client_order_id,
-            account=self.account,
-            episode=passed.episode,
-            prepared=Prepared(passed, _seen(passed, snapshot)),
-            prepared_at=self.clock.now(),
-            state=IntentState.PREPARED,
-        )
-        try:
-            self.worker.journal.append((self._draft(intent, intent.prepared),))
-        except DuplicateIntentError as error:
-            return Barred(Held.ALREADY_PREPARED, str(error))
-        return intent
-
-    def _draft(self, intent: Intent, body: Record) -> Draft:
-        return Draft(self.clock.now(), self.account, body, intent.episode, intent.intent)
 
     async def _fitted(self, intent: Intent, snapshot: Snapshot) -> Intent:
         """Read the position again where the snapshot is old or does not show it.
@@ -328,12 +352,12 @@ class Executor:
         if room == request.contracts:
             return intent
         clipped = Clipped(planned=request.contracts, contracts=room, reason="the position holds no more")
-        await self._recorder.commit(self._draft(intent, clipped))
+        await self._admission.add(intent, clipped)
         return replace(intent, clipped=room)
 
     async def _unsent(self, intent: Intent, why: str, code: str) -> Intent:
         outcome = Outcome(state=IntentState.CANCELLED, evidence=f"not sent: {why}", code=code)
-        await self._recorder.note([self._draft(intent, outcome)])
+        await self._recorder.note([self._admission.draft(intent, outcome)])
         return advance(intent, outcome)
 
     async def _send(self, intent: Intent) -> tuple[Intent, Answer]:
@@ -342,9 +366,12 @@ class Executor:
             request = replace(request, contracts=intent.contracts)
         sent_at = self.clock.now()
         answer = await self._gateway.submit(request)
-        standing = _standing_after(answer)
+        standing = evidence.answered(answer)
         await self._recorder.note(
-            [self._draft(intent, Submitted(answer, sent_at)), self._draft(intent, standing)]
+            [
+                self._admission.draft(intent, Submitted(answer, sent_at)),
+                self._admission.draft(intent, standing),
+            ]
         )
         intent = advance(replace(intent, sent_at=sent_at), standing)
         if isinstance(request, OrderRequest) and not intent.ended:
@@ -355,31 +382,3 @@ class Executor:
 
 def _code(intent: Intent) -> str:
     return intent.standing.code if intent.standing else ""
-
-
-def _seen(step: Step, snapshot: Snapshot) -> PositionSeen | None:
-    request = step.request
-    if isinstance(request, CancelRequest):
-        return None
-    position = snapshot.position(position_key(request.symbol, request.position_side))
-    if position is None:
-        return None
-    return PositionSeen(
-        contracts=position.contracts,
-        contract_size=position.contract_size,
-        entry_price=position.entry_price,
-        mark_price=position.mark_price,
-        read_at=snapshot.times.positions,
-    )
-
-
-def _standing_after(answer: Answer) -> Progress | Outcome:
-    state = VERDICTS[answer.verdict]
-    kind = Outcome if state in TERMINAL else Progress
-    return kind(
-        state=state,
-        evidence=f"the venue answered {answer.verdict.value}"
-        + (f": {answer.message}" if answer.message else ""),
-        code=answer.code,
-        order_id=answer.order_id,
-    )

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from bot.execution.halts import halted
 from bot.execution.intents import Intent, fold
 from bot.execution.report import Held
-from bot.journal import Journal
+from bot.execution.waiting import attempts, with_waiting
+from bot.journal import Draft, Journal
 from bot.model import OrderRequest, Position, Step, StopRequest, position_key
 
 
@@ -20,29 +21,29 @@ class Barred(Struct, frozen=True):
     why: str
 
 
-def open_intents(journal: Journal, account: str) -> tuple[Intent, ...]:
-    """Work out the open intents of an account, oldest first."""
-    return tuple(fold(entries) for entries in journal.open_intents(account))
+def open_intents(journal: Journal, account: str, waiting: Sequence[Draft] = ()) -> tuple[Intent, ...]:
+    """Work out the open intents of an account, oldest first; `waiting` entries are not in the journal yet."""
+    return with_waiting([fold(entries) for entries in journal.open_intents(account)], waiting)
 
 
-def admit(journal: Journal, account: str, step: Step) -> Step | Barred:
-    """Let a step pass, or say why not.
+def admit(journal: Journal, account: str, step: Step, waiting: Sequence[Draft] = ()) -> Step | Barred:
+    """Let a step pass, or say why not; what waits for the journal counts like what is in it.
 
     Only orders are held back by an order that has not ended: a cancel or a stop that reaches the venue twice
     changes nothing, and protection must not wait. A stop may be asked for again at the same trigger, for
     example after somebody removed it: it gets a name of its own then.
     """
     name = step.request.client_order_id
+    earlier = journal.attempts(name) + attempts(waiting, name)
     if isinstance(step.request, StopRequest):
-        earlier = journal.attempts(name)
         return _renamed(step, f"{name}.{earlier + 1}") if earlier else step
     halt = halt_in_force(journal, account)
     if halt is not None:
         return halt
-    if journal.attempts(name):
+    if earlier:
         return Barred(Held.ALREADY_PREPARED, f"intent {name} is in the journal and is never sent twice")
     if isinstance(step.request, OrderRequest):
-        for intent in open_intents(journal, account):
+        for intent in open_intents(journal, account, waiting):
             if intent.is_order and intent.symbol == step.request.symbol:
                 return Barred(Held.UNKNOWN_OUTCOME, f"intent {intent.intent} there is {intent.state.value}")
     return step

@@ -94,10 +94,10 @@ def halted(journal: Journal, account: str) -> Halt | None:
 
 def abandon(journal: Journal, intent: str, *, who: str, why: str, at: datetime) -> None:
     """End an open intent by the operator's word, without the venue's evidence; raises `NothingOpenError`."""
-    prepared = journal.entries(kind=Kind.PREPARED, intent=intent, limit=1)
-    if not prepared or journal.ended(intent):
+    first = journal.entries(intent=intent, limit=1)
+    if not first or first[0].kind not in {Kind.PREPARED, Kind.ADOPTED} or journal.ended(intent):
         raise NothingOpenError(intent)
-    account, episode = prepared[0].account, prepared[0].episode
+    account, episode = first[0].account, first[0].episode
     word = Word(Command.ABANDON, who, why)
     outcome = Outcome(state=IntentState.ABANDONED, evidence=f"abandoned by {who}: {why}")
     journal.append([Draft(at, account, body, episode, intent) for body in (word, outcome)])

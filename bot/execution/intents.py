@@ -11,14 +11,17 @@ from bot.errors import ReefError
 from bot.journal import Entry
 from bot.journal.records import (
     TERMINAL,
+    Adopted,
     Clipped,
     IntentState,
     Prepared,
+    Progress,
+    Record,
     Resent,
     Standing,
     Submitted,
 )
-from bot.model import OrderRequest, Verdict
+from bot.model import Order, OrderRequest, OrderSide, Side, Step, StepKind, Style, Verdict
 
 ALLOWED: dict[IntentState, frozenset[IntentState]] = {
     IntentState.PREPARED: frozenset(
@@ -153,31 +156,66 @@ def advance(intent: Intent, standing: Standing) -> Intent:
 
 
 def fold(entries: Sequence[Entry]) -> Intent:
-    """Work out an intent from its journal entries, oldest first.
+    """Work out an intent from its journal entries, oldest first; the first prepares or adopts it.
 
     Raises `StoryError`, `IllegalTransitionError`.
     """
     if not entries:
         raise StoryError("", "there are no entries")
-    first = entries[0].record
-    if not isinstance(first, Prepared):
-        raise StoryError(entries[0].intent, f"the first entry is {entries[0].kind}, not its preparation")
-    intent = Intent(
-        intent=entries[0].intent,
-        account=entries[0].account,
-        episode=entries[0].episode,
-        prepared=first,
-        prepared_at=entries[0].time,
+    first, record = entries[0], entries[0].record
+    if isinstance(record, Adopted):
+        intent = adopted(first.account, record.order, first.time)
+    elif isinstance(record, Prepared):
+        intent = begun(first.intent, first.account, first.episode, record, first.time)
+    else:
+        raise StoryError(first.intent, f"the first entry is {first.kind}, not its preparation")
+    for entry in entries[1:]:
+        intent = told(intent, entry.record)
+    return intent
+
+
+def begun(name: str, account: str, episode: str, prepared: Prepared, at: datetime) -> Intent:
+    """Return an intent that is about to be sent."""
+    return Intent(
+        intent=name,
+        account=account,
+        episode=episode,
+        prepared=prepared,
+        prepared_at=at,
         state=IntentState.PREPARED,
     )
-    for entry in entries[1:]:
-        record = entry.record
-        if isinstance(record, Standing):
-            intent = advance(intent, record)
-        elif isinstance(record, Submitted):
-            intent = replace(intent, sent_at=record.sent_at)
-        elif isinstance(record, Resent):
-            intent = replace(intent, sends=record.sends, asked_at=None)
-        elif isinstance(record, Clipped):
-            intent = replace(intent, clipped=record.contracts)
+
+
+def adopted(account: str, order: Order, at: datetime) -> Intent:
+    """Return an order that the venue showed and the journal did not know, as an intent that was accepted."""
+    selling = order.side is OrderSide.SELL
+    request = OrderRequest(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        position_side=Side.LONG if selling else Side.SHORT,
+        position_index=order.position_index,
+        contracts=order.contracts,
+        style=Style.IOC if order.price is not None else Style.MARKET,
+        price=order.price,
+    )
+    step = Step(StepKind.TRIM, "", "", 0, request, 0.0, 0.0, "adopted: the journal did not know it")
+    standing = Progress(
+        state=IntentState.ACCEPTED,
+        evidence="the venue shows it, and the journal did not know it",
+        order_id=order.order_id,
+    )
+    return advance(begun(order.client_order_id, account, "", Prepared(step, None), at), standing)
+
+
+def told(intent: Intent, record: Record) -> Intent:
+    """Apply what one later entry says of an intent; raises `IllegalTransitionError`."""
+    if isinstance(record, Standing):
+        return advance(intent, record)
+    if isinstance(record, Submitted):
+        return replace(intent, sent_at=record.sent_at)
+    if isinstance(record, Resent):
+        return replace(intent, sends=record.sends, asked_at=None)
+    if isinstance(record, Clipped):
+        return replace(intent, clipped=record.contracts)
     return intent

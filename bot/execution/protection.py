@@ -40,9 +40,12 @@ def rests_at(trigger: Decimal, position: Position, snapshot: Snapshot) -> bool:
     return any(abs(found - trigger) <= step for found in cover(position, snapshot).triggers)
 
 
-def orphan_stops(snapshot: Snapshot) -> tuple[Order, ...]:
-    """Stops that were attached to a position which is gone."""
+def orphan_stops(snapshot: Snapshot, own_prefix: str) -> tuple[Order, ...]:
+    """Stops without their position: those that were attached to it, and the guard's own."""
     held = {(position.symbol, position.position_index) for position in snapshot.positions}
     return tuple(
-        stop for stop in snapshot.stops if stop.attached and (stop.symbol, stop.position_index) not in held
+        stop
+        for stop in snapshot.stops
+        if (stop.attached or stop.client_order_id.startswith(own_prefix))
+        and (stop.symbol, stop.position_index) not in held
     )

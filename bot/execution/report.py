@@ -25,6 +25,10 @@ class Held(StrEnum):
     next plans for a growing pause."""
     UNANSWERED = "unanswered"
     """An order before it was not answered: the rest waits for fresh data, stops do not."""
+    NO_LEASE = "no_lease"
+    """The daemon's lease is about to end, or was taken over: another one may act in its place."""
+    NOT_RECORDED = "not_recorded"
+    """The journal cannot be written, and the owner allows only reduce-only orders then."""
     STALE = "stale"
     """The data that the plan was made from has grown too old while it was carried out."""
 

@@ -14,24 +14,30 @@ from msgspec.structs import replace
 from bot.clock import Clock
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
-from bot.execution.intents import VERDICTS, Intent, advance
+from bot.execution.admission import Admission
+from bot.execution.evidence import answered_again
+from bot.execution.intents import Intent, advance
 from bot.execution.recorder import Recorder
 from bot.execution.settlement import Settler
 from bot.execution.terms import ExecutionTerms
-from bot.journal import Draft
-from bot.journal.records import IntentState, Progress, Record, Resent, Submitted
-from bot.model import Answer, OrderRequest, Verdict, position_key
-
-ARRIVED = frozenset({Verdict.ACCEPTED, Verdict.DUPLICATE})
+from bot.journal.records import IntentState, Resent, Submitted
+from bot.model import Answer, OrderRequest, position_key
 
 
 class Resender:
     """Sends lost orders of one account again."""
 
     def __init__(
-        self, gateway: Gateway, recorder: Recorder, settler: Settler, clock: Clock, terms: ExecutionTerms
+        self,
+        gateway: Gateway,
+        admission: Admission,
+        recorder: Recorder,
+        settler: Settler,
+        clock: Clock,
+        terms: ExecutionTerms,
     ) -> None:
         self._gateway = gateway
+        self._admission = admission
         self._recorder = recorder
         self._settler = settler
         self._clock = clock
@@ -74,34 +80,13 @@ class Resender:
         assert isinstance(request, OrderRequest)
         first_look = intent.asked_at
         again = Resent(contracts=intent.contracts, sends=intent.sends + 1)
-        await self._recorder.commit(self._draft(intent, again))
+        await self._admission.add(intent, again)
         intent = replace(intent, sends=again.sends, asked_at=None)
         self._settler.forget_look_ups(intent)
         sent_at = self._clock.now()
         answer = await self._gateway.submit(replace(request, contracts=intent.contracts))
-        standing = standing_after(answer, first_look)
-        drafts = [self._draft(intent, Submitted(answer, sent_at)), self._draft(intent, standing)]
-        await self._recorder.note(drafts)
+        standing = answered_again(answer, first_look)
+        answered = (Submitted(answer, sent_at), standing)
+        await self._recorder.note([self._admission.draft(intent, body) for body in answered])
         intent = advance(replace(intent, sent_at=sent_at), standing)
         return await self._settler.follow(intent), answer
-
-    def _draft(self, intent: Intent, body: Record) -> Draft:
-        return Draft(self._clock.now(), intent.account, body, intent.episode, intent.intent)
-
-
-def standing_after(answer: Answer, first_look: datetime | None) -> Progress:
-    """Say what the answer to a second copy proves.
-
-    That it was refused proves nothing of the first one, which is looked for as before.
-    """
-    words = f": {answer.message}" if answer.message else ""
-    evidence = f"sent once more, the venue answered {answer.verdict.value}{words}"
-    if answer.verdict in ARRIVED or answer.verdict is Verdict.UNKNOWN:
-        state = VERDICTS[answer.verdict]
-        return Progress(state=state, evidence=evidence, code=answer.code, order_id=answer.order_id)
-    return Progress(
-        state=IntentState.UNKNOWN,
-        evidence=f"{evidence}; whether the first copy arrived is not known yet",
-        code=answer.code,
-        looked_at=first_look,
-    )

@@ -10,9 +10,11 @@ from bot.journal.errors import (
     MissingJournalError,
     NewerJournalError,
     NotAJournalError,
+    SupersededError,
     UnwritableJournalError,
 )
 from bot.journal.journal import Journal, blob_digest
+from bot.journal.lease import LeaseRow
 from bot.journal.opening import open_journal
 from bot.journal.verify import Problem, VerifyReport, verify
 from bot.journal.worker import JournalWorker
@@ -28,11 +30,13 @@ __all__ = [
     "Journal",
     "JournalError",
     "JournalWorker",
+    "LeaseRow",
     "LockedJournalError",
     "MissingJournalError",
     "NewerJournalError",
     "NotAJournalError",
     "Problem",
+    "SupersededError",
     "UnwritableJournalError",
     "VerifyReport",
     "blob_digest",

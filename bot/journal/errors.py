@@ -43,5 +43,16 @@ class UnwritableJournalError(JournalError):
     """The file or its directory cannot be written, or the journal was opened for reading."""
 
 
+class SupersededError(JournalError):
+    """A newer daemon took the journal over; nothing of the older one is written any more."""
+
+    def __init__(self, path: Path, epoch: int, current: int) -> None:
+        super().__init__(
+            path,
+            f"a newer daemon took it over (epoch {current}, this one had {epoch})",
+            "This one writes and sends nothing more; protective stops stay where they are.",
+        )
+
+
 class DuplicateIntentError(JournalError):
     """An intent was to be prepared, or ended, a second time. Nothing was written."""

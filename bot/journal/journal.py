@@ -13,10 +13,11 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from bot.journal import queries, usage
+from bot.journal import lease, queries, usage
 from bot.journal.chain import GENESIS, Draft, Entry, Head, chained, stamp
 from bot.journal.connecting import disconnect, driver_of
 from bot.journal.errors import UnwritableJournalError
+from bot.journal.lease import LeaseRow
 from bot.journal.locking import WriteLock
 from bot.journal.records import Kind
 from bot.journal.tracking import OpenIntents
@@ -39,6 +40,8 @@ class Journal:
         self._lock = lock
         self._mutex = threading.RLock()
         self._open = OpenIntents()
+        self._epoch: int | None = None
+        """None for a writer that is no daemon, such as a command: it is not bound to a lease."""
 
     def __enter__(self) -> Self:
         return self
@@ -60,53 +63,82 @@ class Journal:
 
         `memory` maps (account, name) to a JSON text, or to None to forget it; `at` dates it, by default the
         last entry's time. Returns the new head. Raises `DuplicateIntentError` when an intent would be
-        prepared or would end twice, `FullDiskError`, `LockedJournalError`, `UnwritableJournalError`,
-        `CorruptJournalError`.
+        prepared or would end twice, `SupersededError` when another daemon took the lease since `take_lease`,
+        `FullDiskError`, `LockedJournalError`, `UnwritableJournalError`, `CorruptJournalError`.
         """
         packed = [(blob_digest(blob), zlib.compress(blob, 1)) for blob in blobs]
         when = at or (entries[-1].at if entries else None)
         if memory and when is None:
             raise ValueError("remembered state without an entry needs a time")
         dated = stamp(when) if when else ""
+        with self._writing() as cursor:
+            head = self._head(cursor)
+            if packed:
+                cursor.executemany(queries.INSERT_BLOB, packed)
+            if entries:
+                rows = chained(entries, head)
+                cursor.executemany(queries.INSERT_ENTRY, rows)
+                head = Head(rows[-1].seq, rows[-1].hash)
+            for (account, name), body in (memory or {}).items():
+                if body is None:
+                    cursor.execute(queries.DELETE_MEMORY, (account, name))
+                else:
+                    cursor.execute(queries.UPSERT_MEMORY, (account, name, body, dated))
+        return head
+
+    def take_lease(self, holder: str, expires: float, *, over: int) -> int:
+        """Take the lease from the daemon whose epoch is `over` (0: there was none); returns the new epoch.
+
+        From then on this journal appends only for as long as nobody else takes it. Raises `SupersededError`
+        where somebody was quicker, and as `append` does.
+        """
+        with self._writing() as cursor:
+            lease.check(cursor, self.path, over)
+            cursor.execute(lease.UPSERT, (over + 1, holder, expires))
+        self._epoch = over + 1
+        return self._epoch
+
+    def renew_lease(self, expires: float) -> None:
+        """Write until when the lease lasts now; raises as `append` does."""
+        with self._writing() as cursor:
+            cursor.execute(lease.RENEW, (expires,))
+
+    def lease(self) -> LeaseRow | None:
+        """Return the lease, None where no daemon ever took one."""
+        with self._reading():
+            return lease.read(self._cursor)
+
+    def holds_lease(self) -> bool:
+        """Return whether nobody else has taken the lease since this journal took it."""
+        row = self.lease()
+        return row is not None and row.epoch == self._epoch
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Cursor]:
+        """One durable transaction of the one writer over all processes, whose epoch must be current."""
         with self._mutex:
             lock = self._writable()
             lock.acquire()
             try:
-                return self._write(entries, memory or {}, packed, dated)
+                yield from self._transaction()
             except sqlite3.Error as error:
                 raise translate(self.path, error) from error
             finally:
                 lock.release()
 
-    def _write(
-        self,
-        drafts: Sequence[Draft],
-        memory: Mapping[tuple[str, str], str | None],
-        packed: list[tuple[str, bytes]],
-        dated: str,
-    ) -> Head:
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
         cursor = self._cursor
         cursor.execute("BEGIN IMMEDIATE")
         try:
-            head = self._head(cursor)
-            if packed:
-                cursor.executemany(queries.INSERT_BLOB, packed)
-            if drafts:
-                rows = chained(drafts, head)
-                cursor.executemany(queries.INSERT_ENTRY, rows)
-                head = Head(rows[-1].seq, rows[-1].hash)
-            for (account, name), body in memory.items():
-                if body is None:
-                    cursor.execute(queries.DELETE_MEMORY, (account, name))
-                else:
-                    cursor.execute(queries.UPSERT_MEMORY, (account, name, body, dated))
+            if self._epoch is not None:
+                lease.check(cursor, self.path, self._epoch)
+            yield cursor
             cursor.execute("COMMIT")
         except BaseException:
             # A full disk may have ended the transaction already.
             if self._db.in_transaction:
                 cursor.execute("ROLLBACK")
             raise
-        return head
 
     def load_memory(self, account: str, name: str) -> str | None:
         """Return the JSON text remembered under a name, None where there is none."""

@@ -7,7 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, literal_column, select, text
+from sqlalchemy import Connection, Select, delete, func, insert, literal_column, or_, select, text
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql.expression import ClauseElement
@@ -61,12 +61,15 @@ repeats the one of a partial index lets SQLite use it."""
 
 
 _prepared = select(_e.intent).where(text(tables.ENDS), _e.kind == literal_column("'prepared'"))
+_adopted = select(_e.intent).where(_e.kind == literal_column("'adopted'"))
 _ended = select(_e.intent).where(text(tables.ENDS), _e.kind == literal_column("'outcome'"))
 
 SELECT_FRESH = _text(all_entries().where(_e.seq > 0, _e.intent != literal_column("''")))
 SELECT_NEVER_ENDED = _text(
     all_entries().where(
-        _e.seq > 0, _e.intent != literal_column("''"), _e.intent.in_(_prepared.except_(_ended))
+        _e.seq > 0,
+        _e.intent != literal_column("''"),
+        or_(_e.intent.in_(_prepared.except_(_ended)), _e.intent.in_(_adopted.except_(_ended))),
     )
 )
 """Both take the seq behind which to begin."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from bot.model import (
     Answer,
+    BlindAction,
     Difference,
     Figure,
     Finding,
@@ -21,6 +22,7 @@ from bot.model import (
     Shelter,
     State,
     Step,
+    Target,
     Verdict,
 )
 
@@ -45,6 +47,8 @@ class Kind(StrEnum):
     WORD = "word"
     RECOVERY = "recovery"
     ERROR = "error"
+    BLINDNESS = "blindness"
+    IF_BLIND = "if_blind"
 
 
 class IntentState(StrEnum):
@@ -68,7 +72,9 @@ GONE = "position_gone"
 """Code of an order that was not sent because its position is gone or has flipped."""
 NOT_READ = "not_read"
 """Code of an order that was not sent because its position could not be read again."""
-UNSENT = frozenset({GONE, NOT_READ})
+NO_LEASE = "no_lease"
+"""Code of an order that was not sent because the daemon's lease was about to end."""
+UNSENT = frozenset({GONE, NOT_READ, NO_LEASE})
 
 
 class Started(Struct, frozen=True):
@@ -81,6 +87,8 @@ class Started(Struct, frozen=True):
     accounts: tuple[str, ...]
     rules: str
     """Digest of the rule text."""
+    epoch: int = 0
+    """Of its lease; 0 where it had none."""
 
 
 class Stopped(Struct, frozen=True):
@@ -213,6 +221,8 @@ class Adopted(Struct, frozen=True):
 
     order: Order
     note: str
+    followed: bool = False
+    """Whether it is looked up until it ends, as if this journal had prepared it."""
 
 
 class Command(StrEnum):
@@ -257,6 +267,35 @@ class Failure(Struct, frozen=True):
     message: str
 
 
+class Blindness(Struct, frozen=True):
+    """An account of which no complete fresh snapshot can be had: recorded when it begins and when it ends."""
+
+    since: datetime
+    """When the first cycle failed, of those that failed without a break."""
+    seen_at: datetime | None
+    """The last complete fresh snapshot; None where there was none since the guard began."""
+    reason: str
+    verdict: Verdict | None
+    """What the venue's refusal proves; None where it is not the venue that refused."""
+    ended: datetime | None = None
+    """When the account was seen again; None while it is not."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the venue refuses the key, its address or its permissions: only the owner can mend that."""
+        return self.verdict is Verdict.AUTH
+
+
+class BlindRule(Struct, frozen=True):
+    """`if_blind` of a rule came due on a target: once while its metric is unknown."""
+
+    rule: str
+    target: Target
+    since: datetime
+    reason: str
+    do: tuple[BlindAction, ...]
+
+
 Record: TypeAlias = (
     Started
     | Stopped
@@ -275,6 +314,8 @@ Record: TypeAlias = (
     | Word
     | Recovered
     | Failure
+    | Blindness
+    | BlindRule
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -295,6 +336,8 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.WORD: Word,
     Kind.RECOVERY: Recovered,
     Kind.ERROR: Failure,
+    Kind.BLINDNESS: Blindness,
+    Kind.IF_BLIND: BlindRule,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

@@ -4,11 +4,14 @@ import sqlite3
 
 from bot.journal.chain import Entry
 from bot.journal.queries import SELECT_FRESH, SELECT_NEVER_ENDED
-from bot.journal.records import Kind
+from bot.journal.records import Adopted, Kind
 
 
 class OpenIntents:
-    """Entries of intents that were prepared and have not ended; brought up to date by reading what is new."""
+    """Entries of intents that were prepared or adopted and have not ended.
+
+    Brought up to date by reading what is new.
+    """
 
     def __init__(self) -> None:
         self._seen = 0
@@ -25,9 +28,13 @@ class OpenIntents:
         return [tuple(rows) for rows in self._found.values() if rows[0].account == account]
 
     def _take(self, entry: Entry) -> None:
-        if entry.kind == Kind.PREPARED:
+        if entry.kind == Kind.PREPARED or _is_followed(entry):
             self._found[entry.intent] = [entry]
         elif entry.kind == Kind.OUTCOME:
             self._found.pop(entry.intent, None)
         elif entry.intent in self._found:
             self._found[entry.intent].append(entry)
+
+
+def _is_followed(entry: Entry) -> bool:
+    return entry.kind == Kind.ADOPTED and isinstance(body := entry.record, Adopted) and body.followed

@@ -58,7 +58,7 @@ def usage_of(
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     hour = moment - timedelta(hours=1)
     ended = [_outcome.decode(body) for _, body in _since(cursor, account, Kind.OUTCOME, midnight)]
-    pending = [_prepared.decode(rows[0].body).step for rows in open_intents]
+    pending = [_prepared.decode(rows[0].body).step for rows in open_intents if rows[0].kind == Kind.PREPARED]
     trading = [Decimal(str(step.notional)) for step in pending if step.kind in TRADES]
     return Usage(
         actions_last_hour=_actions(cursor, account, hour),

@@ -17,6 +17,7 @@ from bot.model.account import (
 )
 from bot.model.findings import (
     Action,
+    BlindAction,
     Demand,
     Difference,
     Finding,
@@ -64,6 +65,7 @@ from bot.model.plans import (
     StepKind,
     Usage,
 )
+from bot.model.prices import PriceTerms
 from bot.model.shelter import Cover, Shelter, attached_stop, cover, unprotected
 from bot.model.unknown import (
     Figure,
@@ -76,6 +78,7 @@ __all__ = [
     "Answer",
     "Balance",
     "Beta",
+    "BlindAction",
     "CancelRequest",
     "Candle",
     "Caps",
@@ -105,6 +108,7 @@ __all__ = [
     "Plan",
     "Position",
     "PositionMode",
+    "PriceTerms",
     "ProtectionTerms",
     "Refusal",
     "RefusedBefore",

@@ -20,6 +20,14 @@ class Action(StrEnum):
     HALT = "halt"
 
 
+class BlindAction(StrEnum):
+    """What a rule may do while its metric cannot be known. Nothing here is sized from what cannot be seen."""
+
+    NOTIFY = "notify"
+    PROTECT = "protect"
+    HALT = "halt"
+
+
 class Severity(StrEnum):
     """How loudly a finding is told."""
 

@@ -33,8 +33,8 @@ from bot.planning.check import (
 )
 from bot.planning.crowding import own_in_the_way
 from bot.planning.drafting import Drawing, Outcome, Prices, acting, drafts_of, draw, refuse
-from bot.planning.identity import client_order_id
 from bot.planning.nature import SURVIVAL
+from bot.planning.numbering import Numbering
 from bot.planning.recomputation import Removal, State, state_before
 from bot.planning.request import PlanRequest, stale_reason, watch_of
 
@@ -59,24 +59,6 @@ class Fault(Struct, frozen=True):
     reason: str
     retry: bool
     """Whether a tighter goal may mend it."""
-
-
-class Numbering:
-    """Hands out step numbers inside episodes, after those already taken."""
-
-    def __init__(self, request: PlanRequest) -> None:
-        self._request = request
-        self._used: dict[str, int] = {}
-
-    def next(self, episode: str) -> int:
-        """Return the next free number of an episode."""
-        number = self._used.get(episode, self._request.steps_taken.get(episode, 0))
-        self._used[episode] = number + 1
-        return number
-
-    def identity(self, rule: str, target: str, episode: str, number: int) -> str:
-        """Return the client order id of a step."""
-        return client_order_id(self._request.account, rule, target, episode, number)
 
 
 def plan(request: PlanRequest) -> Plan:

@@ -16,8 +16,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from msgspec import Struct
 
 from bot.model import Caps, Figure, Mark, Market, OrderPolicy, Side, Style, TrimTerms, Unknown
-from bot.planning.ages import age_trouble
 from bot.planning.nature import Nature
+from bot.risk.ages import age_trouble
 
 PRICE_BAND = Decimal("0.05")
 """Largest difference of mark and index, as a fraction of index, at which orders on exposure are priced."""

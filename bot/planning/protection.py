@@ -20,8 +20,9 @@ by one further from mark, whatever price triggers it: one by last or index price
 `owners_stop` says so. Only one that rests further from mark than the guard's place is moved, nearer.
 
 Places are held, so that only stops that are missing are placed, where they would be moved again at once: in a
-cycle that trims the block, and while a position of the account cannot be read. Then the cross block is
-measured against `Portfolio.margin_floor`. A stop at or past liquidation is as good as missing.
+cycle that trims the block, while a price of it is not believed, and while a position of the account cannot be
+read. Then the cross block is measured against `Portfolio.margin_floor`. A stop at or past liquidation is as
+good as missing.
 """
 
 import hashlib
@@ -90,6 +91,7 @@ class _Desk(Struct, frozen=True):
     steps_taken: Mapping[str, int]
     own_stops: Mapping[str, Decimal]
     trimmed: frozenset[str]
+    unsettled: frozenset[str]
     waiting: Mapping[str, RefusedBefore]
 
 
@@ -108,6 +110,7 @@ def protective_stops(
     steps_taken: Mapping[str, int] | None = None,
     own_stops: Mapping[str, Decimal] | None = None,
     trimmed: frozenset[str] = frozenset(),
+    unsettled: frozenset[str] = frozenset(),
     refused: Sequence[RefusedBefore] = (),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Return the stops to place or move, and what stays unprotected and why.
@@ -115,15 +118,24 @@ def protective_stops(
     `own_stops` maps position keys to the trigger that the guard placed last; without it a nearer stop is
     never moved away. `steps_taken` counts settled steps by `episode_of` a key: it tells a stop that must be
     placed once more from a repetition. Repeating a decision repeats its client order ids. `trimmed` are the
-    positions that the same cycle trims; `refused` is what the venue is not asked for yet.
+    positions that the same cycle trims, `unsettled` the symbols of which no price is believed now, and
+    `refused` what the venue is not asked for yet.
 
     An order whose outcome is unknown holds no stop back: a stop opens nothing, and one more does no harm.
     """
     if not terms.enabled:
         return (), ()
-    waiting = {one.item: one for one in refused if at < one.until}
     desk = _Desk(
-        portfolio, snapshot, terms, at, max_age_seconds, steps_taken or {}, own_stops or {}, trimmed, waiting
+        portfolio,
+        snapshot,
+        terms,
+        at,
+        max_age_seconds,
+        steps_taken or {},
+        own_stops or {},
+        trimmed,
+        unsettled,
+        {one.item: one for one in refused if at < one.until},
     )
     refusals = _unreadable(portfolio)
     steps: list[Step] = []
@@ -183,8 +195,8 @@ def _places(desk: _Desk, refusals: list[Refusal]) -> list[Place]:
 
 
 def _block(desk: _Desk, holdings: Sequence[Holding], margin: float, *, held: bool) -> Block:
-    trims = any(holding.key in desk.trimmed for holding in holdings)
-    return Block([_anchored(desk, holding) for holding in holdings], margin, held or trims)
+    waits = any(holding.key in desk.trimmed or holding.symbol in desk.unsettled for holding in holdings)
+    return Block([_anchored(desk, holding) for holding in holdings], margin, held or waits)
 
 
 def _anchored(desk: _Desk, holding: Holding) -> Anchored:

@@ -6,8 +6,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from bot.model import Caps, Demand, RefusedBefore, Scenario, Sense, Snapshot, Target, Usage
-from bot.planning.ages import age_trouble
 from bot.planning.identity import PREFIX
+from bot.risk.ages import age_trouble, parts_trouble
 from bot.risk.context import MetricContext
 from bot.risk.portfolio import Portfolio
 from bot.risk.terms import VenueTerms
@@ -76,21 +76,8 @@ def watch_of(demand: Demand) -> Watch:
 
 
 def stale_reason(request: PlanRequest) -> str | None:
-    """Say which part of the snapshot is too old to act on, None where all are fresh.
-
-    The parts carry the venue's time; how far its clock is from the guard's is taken out.
-    """
-    times, venue_now = request.snapshot.times, request.snapshot.venue_time(request.at)
-    parts = {
-        "snapshot": (request.snapshot.taken_at, request.at),
-        "positions": (times.positions, venue_now),
-        "balance": (times.balance, venue_now),
-        "orders": (times.orders, venue_now),
-        "stops": (times.stops, venue_now),
-        "marks": (times.marks, venue_now),
-    }
-    for part, (true_at, now) in parts.items():
-        trouble = age_trouble(part, true_at, now, request.max_age_seconds)
-        if trouble:
-            return f"{trouble}; observe again"
-    return None
+    """Say which part of the snapshot is too old to act on, None where all are fresh."""
+    snapshot, limit = request.snapshot, request.max_age_seconds
+    trouble = age_trouble("snapshot", snapshot.taken_at, request.at, limit)
+    trouble = trouble or parts_trouble(snapshot, request.at, limit)
+    return f"{trouble}; observe again" if trouble else None

@@ -1,16 +1,21 @@
 """Rules: their schema, loading with places, and their states. Pure but for loading."""
 
+from bot.rules.blindness import BlindCall, BlindLook, evaluate_blind
 from bot.rules.evaluation import Evaluation, evaluate
 from bot.rules.loading import load_choices, load_rules, load_rules_text
 from bot.rules.memory import EndedEpisode, EndReason, MemoryUnreadableError, RulesMemory, Standing
 from bot.rules.names import Names, UnknownSymbol, unknown_symbols
 from bot.rules.profiles import profile_names, profile_path, rules_path
-from bot.rules.ruleset import Match, Rule, RuleSet
+from bot.rules.ruleset import Gates, IfBlind, Match, Rule, RuleSet
 
 __all__ = [
+    "BlindCall",
+    "BlindLook",
     "EndReason",
     "EndedEpisode",
     "Evaluation",
+    "Gates",
+    "IfBlind",
     "Match",
     "MemoryUnreadableError",
     "Names",
@@ -20,6 +25,7 @@ __all__ = [
     "Standing",
     "UnknownSymbol",
     "evaluate",
+    "evaluate_blind",
     "load_choices",
     "load_rules",
     "load_rules_text",

@@ -1,10 +1,10 @@
 """What goes across the keys of one rule, and the rule as a value."""
 
 from bot.documents import Checked, Document, KeyPath, Mistake, WordingError, show_percent
-from bot.model import Action, Scenario, Sense, TrimTerms
+from bot.model import Action, BlindAction, Scenario, Sense, TrimTerms
 from bot.risk.metrics import METRICS, MetricDefinition, Scope
 from bot.rules.limits import TRADING_CANNOT_MOVE, check_limit, read_limit, show_limit
-from bot.rules.ruleset import DEFAULT_TRIM, Match, Rule
+from bot.rules.ruleset import DEFAULT_TRIM, IfBlind, Match, Rule
 from bot.rules.schema import EXPECTED_SCENARIOS, DefaultsShape, MatchShape, RuleShape
 
 OF_POSITION = ("symbol", "side", "margin_mode")
@@ -35,6 +35,7 @@ class RuleCheck:
         self._actions(definition)
         self._match(definition)
         self._scenarios(definition)
+        self._if_blind(definition)
         if self.mistakes or self._broken or limit is None or goal is None:
             return None
         return Rule(
@@ -53,6 +54,8 @@ class RuleCheck:
             scenarios=tuple(_scenario_of(moves) for moves in shape.scenarios),
             drawdown_budget=goal if shape.metric == "account.cushion" else 0.0,
             line=self._document.place(self._path).line,
+            gates=shape.gates or defaults.gates,
+            if_blind=None if shape.if_blind is None else IfBlind(shape.if_blind.after, shape.if_blind.do),
         )
 
     def _limits(self, definition: MetricDefinition) -> tuple[Sense, float | None, float | None]:
@@ -157,6 +160,18 @@ class RuleCheck:
             users = [name for name, known in METRICS.items() if "scenarios" in known.parameters]
             hint = f"{' and '.join(users)} use it"
             self._add(("scenarios",), f"scenarios: {definition.name} does not use it", "", hint, key=True)
+
+    def _if_blind(self, definition: MetricDefinition) -> None:
+        shape = self._shape.if_blind
+        if shape is None:
+            return
+        if not shape.do:
+            what = "'if_blind.do' is missing: what may be done while nothing can be seen"
+            self._add(("if_blind",), what, "a list such as [notify, protect]", key=True)
+        for number, action in enumerate(shape.do):
+            if definition.alert_only and action is not BlindAction.NOTIFY:
+                what = f"if_blind.do: {definition.name} is for alerts only, it cannot {action.value}"
+                self._add(("if_blind", "do", number), what, "[notify]")
 
     def _add(
         self, path: KeyPath, what: str, expected: str = "", hint: str = "", *, key: bool = False

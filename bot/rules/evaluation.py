@@ -1,7 +1,6 @@
 """Rules met with a snapshot: findings, what firing rules demand, and what to remember. Pure."""
 
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,15 +16,17 @@ from bot.model import (
     Target,
     Unknown,
 )
+from bot.risk.gates import Gate, PriceGates
 from bot.risk.metrics import MetricContext, measure
 from bot.risk.portfolio import Portfolio
+from bot.rules.blindness import BlindCall, look_blind, matches_account, matches_any, unknown_note
 from bot.rules.memory import EndedEpisode, EndReason, MemoryUnreadableError, RulesMemory, Standing
-from bot.rules.ruleset import Match, Rule, RuleSet
+from bot.rules.ruleset import Gates, Match, Rule, RuleSet
 from bot.rules.states import advance, begin
 
 _ACTING = (State.FIRING, State.RESTORING)
 _ACCOUNT = ""
-_EPISODE_GOES_ON = "the episode goes on and does nothing until the data are back"
+_NOT_BELIEVED = "until it is believed, nothing begins or ends by it"
 _COOLDOWN_FIRST = "past the limit again, waits for the end of the cooldown"
 
 
@@ -42,6 +43,8 @@ class Evaluation(Struct, frozen=True):
     """Episodes that ended here: restored, or their position, match or rule is gone."""
     notes: tuple[str, ...]
     """What else must be told, for example remembered states of rules that no longer exist."""
+    blind: tuple[BlindCall, ...] = ()
+    """What `if_blind` of rules asks for now: those whose metric has been unknown for long enough."""
 
 
 def evaluate(
@@ -51,17 +54,19 @@ def evaluate(
     context: MetricContext,
     memory: RulesMemory,
     now: datetime,
+    gates: PriceGates | None = None,
 ) -> Evaluation:
     """Evaluate all rules on one account.
 
     `snapshot` says which positions exist (a position that the portfolio cannot measure is *unknown*,
     never gone) and the venue; `portfolio` is the same snapshot as numbers. `context.scenarios` is
     replaced by each rule's own. The same arguments always give equal results. A position that is gone
-    ends its episodes, because a snapshot is complete or does not exist.
+    ends its episodes, because a snapshot is complete or does not exist. `gates` say which prices are too old
+    or not believed yet; without them every price is good.
 
     Raises `MemoryUnreadableError` where the memory is of another account.
     """
-    return _Cycle(snapshot, portfolio, context, memory, now).run(ruleset)
+    return _Cycle(snapshot, portfolio, context, memory, now, gates or PriceGates()).run(ruleset)
 
 
 class _Cycle:
@@ -74,8 +79,10 @@ class _Cycle:
         context: MetricContext,
         memory: RulesMemory,
         now: datetime,
+        gates: PriceGates,
     ) -> None:
         self._snapshot = snapshot
+        self._gates = gates
         self._gauge = _Gauge(portfolio, context)
         self._memory = memory
         self._now = now
@@ -90,6 +97,7 @@ class _Cycle:
         self._demands: list[Demand] = []
         self._standings: list[Standing] = []
         self._ended: list[EndedEpisode] = []
+        self._blind: list[BlindCall] = []
 
     def run(self, ruleset: RuleSet) -> Evaluation:
         for rule in ruleset.rules:
@@ -98,14 +106,17 @@ class _Cycle:
                 self._look(rule, target, self._gauge.value(rule.metric, series, key))
         notes = self._forget(ruleset)
         return Evaluation(
-            tuple(self._findings), self._remember(), tuple(self._demands), tuple(self._ended), notes
+            tuple(self._findings),
+            self._remember(),
+            tuple(self._demands),
+            tuple(self._ended),
+            notes,
+            tuple(self._blind),
         )
 
     def _targets(self, rule: Rule) -> list[tuple[str, Target]]:
         match = rule.match
-        if not _any_matches(match.account, self._snapshot.account):
-            return []
-        if not _any_matches(match.venue, self._snapshot.venue.lower()):
+        if not matches_account(match, self._snapshot.account, self._snapshot.venue):
             return []
         if not rule.of_position:
             return [(_ACCOUNT, self._account)]
@@ -120,7 +131,14 @@ class _Cycle:
         if previous is not None and previous.metric != rule.metric:
             self._end(previous, EndReason.RULE_GONE)
             previous = None
-        standing = advance(rule, previous or begin(rule, target, self._now), value, self._now)
+        gate = self._gates.gate(rule.metric, self._position(target))
+        if gate.old:
+            value = Unknown(gate.old)
+        held = gate.held and not gate.waived and rule.gates is Gates.ON
+        standing = advance(rule, previous or begin(rule, target, self._now), value, self._now, held=held)
+        standing, call = look_blind(rule, standing, value, self._now)
+        if call is not None:
+            self._blind.append(call)
         if previous is not None and previous.episode and not standing.episode:
             self._end(previous, EndReason.RESTORED)
         self._standings.append(standing)
@@ -138,11 +156,14 @@ class _Cycle:
                 rule.severity,
                 standing.since,
                 standing.episode,
-                "" if state is State.INACTIVE else _note(standing, value),
+                _note(standing, value, gate, rule),
             )
         )
         if state in _ACTING and not isinstance(value, Unknown) and standing.acting_since is not None:
             self._demands.append(_demand(rule, standing, value, standing.acting_since))
+
+    def _position(self, target: Target) -> Position | None:
+        return self._snapshot.position(target.position) if target.position else None
 
     def _forget(self, ruleset: RuleSet) -> tuple[str, ...]:
         """End what is remembered of targets and rules that are not there any more."""
@@ -215,22 +236,28 @@ def _by_rule_and_target(memory: RulesMemory, account: str) -> dict[tuple[str, st
     return found
 
 
-def _any_matches(patterns: tuple[str, ...], word: str) -> bool:
-    return not patterns or any(fnmatchcase(word, pattern) for pattern in patterns)
-
-
 def _position_matches(match: Match, position: Position) -> bool:
     return (
-        _any_matches(match.symbol, position.symbol.upper())
-        and _any_matches(match.side, position.side.value)
-        and _any_matches(match.margin_mode, position.margin_mode.value)
+        matches_any(match.symbol, position.symbol.upper())
+        and matches_any(match.side, position.side.value)
+        and matches_any(match.margin_mode, position.margin_mode.value)
     )
 
 
-def _note(standing: Standing, value: Number) -> str:
+def _note(standing: Standing, value: Number, gate: Gate, rule: Rule) -> str:
     if isinstance(value, Unknown):
-        return f"{value.reason}; {_EPISODE_GOES_ON}" if standing.episode else value.reason
-    return _COOLDOWN_FIRST if standing.state is State.COOLING and standing.breach_since else ""
+        return unknown_note(standing, value)
+    waits = standing.state is State.COOLING and standing.breach_since is not None
+    return "; ".join(part for part in (_COOLDOWN_FIRST if waits else "", _gate_note(gate, rule)) if part)
+
+
+def _gate_note(gate: Gate, rule: Rule) -> str:
+    """Say what the gates found, and what follows for this rule."""
+    if not gate.held:
+        return gate.text
+    if rule.gates is Gates.OFF:
+        return f"{gate.text}; gates: off, so the rule does not wait"
+    return f"{gate.text}; {gate.waived or _NOT_BELIEVED}"
 
 
 def _demand(rule: Rule, standing: Standing, value: float, acting_since: datetime) -> Demand:

@@ -14,12 +14,17 @@ from bot.rules.schema import (
     LATER_MATCHES,
     DefaultsShape,
     FileShape,
+    IfBlindShape,
     MatchShape,
     RuleShape,
     TrimShape,
 )
 
-RULE_WORDS: Words = {("match",): MatchShape.known_keys(), ("trim",): TrimShape.known_keys()}
+RULE_WORDS: Words = {
+    ("match",): MatchShape.known_keys(),
+    ("trim",): TrimShape.known_keys(),
+    ("if_blind",): IfBlindShape.known_keys(),
+}
 FILE_WORDS: Words = {("defaults",): DefaultsShape.known_keys()}
 
 

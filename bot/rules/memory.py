@@ -35,6 +35,8 @@ class Standing(Struct, frozen=True):
     """When the running episode fired."""
     cooling_since: Moment | None = None
     """When the last episode was restored; None once its cooldown is over."""
+    blind_told: bool = False
+    """Whether `if_blind` has come due since the state became unknown."""
 
 
 class RulesMemory(Struct, frozen=True):

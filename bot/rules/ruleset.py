@@ -1,10 +1,11 @@
 """Rules as values: what a loaded file means, with every default and unit worked out."""
 
 from datetime import timedelta
+from enum import StrEnum
 
 from msgspec import Struct
 
-from bot.model import Action, OrderPolicy, Scenario, Sense, Severity, TrimTerms
+from bot.model import Action, BlindAction, OrderPolicy, Scenario, Sense, Severity, TrimTerms
 
 
 class Match(Struct, frozen=True):
@@ -18,6 +19,21 @@ class Match(Struct, frozen=True):
     symbol: tuple[str, ...] = ()
     side: tuple[str, ...] = ()
     margin_mode: tuple[str, ...] = ()
+
+
+class Gates(StrEnum):
+    """Whether a rule waits for prices that are apart from the others of their symbol."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class IfBlind(Struct, frozen=True):
+    """What a rule does while its metric cannot be known."""
+
+    after: timedelta
+    """How long it must have been unknown."""
+    do: tuple[BlindAction, ...]
 
 
 class Rule(Struct, frozen=True):
@@ -46,6 +62,9 @@ class Rule(Struct, frozen=True):
     """The goal for account.cushion, 0 elsewhere."""
     line: int
     """Line of the file where the rule begins."""
+    gates: Gates = Gates.ON
+    if_blind: IfBlind | None = None
+    """None waits, and says so."""
 
 
 class RuleSet(Struct, frozen=True):

@@ -15,12 +15,15 @@ from bot.documents import (
     span,
     word_of,
 )
-from bot.model import Action, MarginMode, OrderPolicy, Severity, Side
+from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Severity, Side
 from bot.risk.metrics import METRICS
+from bot.rules.ruleset import Gates
 
 LATER_ACTIONS = ("hedge", "add_margin", "lower_leverage", "protect", "secure")
-LATER_KEYS = ("when", "active", "inhibited_by", "if_blind", "approve", "hedge")
+LATER_KEYS = ("when", "active", "inhibited_by", "approve", "hedge")
 LATER_MATCHES = ("tags",)
+SIZED = (frozenset(Action) | frozenset(LATER_ACTIONS)) - frozenset(BlindAction)
+"""Actions that are made from what is seen."""
 MAX_RULES = 200
 MAX_SCENARIOS = 50
 MAX_NAME = 80
@@ -82,10 +85,39 @@ def _actions(value: object) -> tuple[object, ...]:
         raise WordingError(f"{shown(value)} is not a list", "a list such as [cancel_orders, trim]", hint)
     if not value:
         raise WordingError("the list is empty", hint="a rule that only tells has [notify]")
+    return _once(value)
+
+
+def _blind_action(value: object) -> BlindAction:
+    """Read one action of `if_blind`; what would trade is refused with the reason."""
+    word = value if isinstance(value, str) else ""
+    if word in SIZED:
+        what = f"{word} is made from what is seen, and nothing is: it could be wrong in size or side"
+        raise WordingError(what, f"some of {', '.join(BlindAction)}")
+    return word_of(BlindAction)(value)
+
+
+def _blind_actions(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list):
+        hint = f"write [{value}]" if isinstance(value, str) else ""
+        raise WordingError(f"{shown(value)} is not a list", "a list such as [notify, protect]", hint)
+    if not value:
+        raise WordingError("the list is empty", hint="leave if_blind out to wait")
+    return _once(value)
+
+
+def _once(value: list[object]) -> tuple[object, ...]:
     for entry in value:
         if value.count(entry) > 1:
             raise WordingError(f"{shown(entry)} is given twice")
     return tuple(value)
+
+
+def _gates(value: object) -> Gates:
+    if isinstance(value, bool):
+        word = "on" if value else "off"
+        raise WordingError(f"{shown(value)} is not known", "one of on, off", f"write {word}")
+    return word_of(Gates)(value)
 
 
 def _scenarios(value: object) -> tuple[object, ...]:
@@ -131,6 +163,7 @@ Hold = Annotated[timedelta, span(_NOTHING, timedelta(days=1))]
 Cooldown = Annotated[timedelta, span(_NOTHING, timedelta(days=7))]
 SeverityWord = Annotated[Severity, BeforeValidator(word_of(Severity))]
 ActionWord = Annotated[Action, BeforeValidator(word_of(Action, LATER_ACTIONS))]
+GatesWord = Annotated[Gates, BeforeValidator(_gates)]
 SideWord = Annotated[Side, BeforeValidator(word_of(Side))]
 ModeWord = Annotated[MarginMode, BeforeValidator(word_of(MarginMode))]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
@@ -162,12 +195,22 @@ class MatchShape(Shape):
     margin_mode: Annotated[tuple[ModeWord, ...], BeforeValidator(_listed)] = ()
 
 
+class IfBlindShape(Shape):
+    """`if_blind`: what a rule does while its metric cannot be known."""
+
+    after: Annotated[timedelta, span(_NOTHING, timedelta(days=1))] = timedelta(seconds=60)
+    do: Annotated[
+        tuple[Annotated[BlindAction, BeforeValidator(_blind_action)], ...], BeforeValidator(_blind_actions)
+    ] = ()
+
+
 class DefaultsShape(Shape):
     """`defaults`: what holds for every rule that does not say otherwise."""
 
     hold: Hold = Field(default=timedelta(0), alias="for")
     cooldown: Cooldown = timedelta(seconds=30)
     severity: SeverityWord = Severity.CRITICAL
+    gates: GatesWord = Gates.ON
 
 
 class RuleShape(Shape):
@@ -185,6 +228,8 @@ class RuleShape(Shape):
     do: Annotated[tuple[ActionWord, ...], BeforeValidator(_actions)] = ()
     trim: TrimShape | None = None
     scenarios: Annotated[tuple[Moves, ...], BeforeValidator(_scenarios)] = ()
+    gates: GatesWord | None = None
+    if_blind: IfBlindShape | None = None
 
 
 class FileShape(Shape):

@@ -10,6 +10,8 @@
   two looks at least `for` apart were past the limit and none between them was known to be inside it. That
   holds over a restart too.
 - Unknown ends nothing and starts nothing: the episode, its age and the clocks are kept, nothing is demanded.
+- A price that is not believed yet (`bot.risk.gates`) is no evidence either: the state stays, except that an
+  inactive rule that would be past its limit is pending. The count of `for` begins with a believed price.
 - During the cooldown the count of `for` runs, so that a lasting breach fires as soon as the cooldown ends.
 - A clock that was set back moves every remembered time back to now: nothing waits longer than it was told to.
 """
@@ -42,15 +44,19 @@ def begin(rule: Rule, target: Target, now: datetime) -> Standing:
     return Standing(rule.name, rule.metric, target, State.INACTIVE, now)
 
 
-def advance(rule: Rule, previous: Standing, value: Number, now: datetime) -> Standing:
+def advance(rule: Rule, previous: Standing, value: Number, now: datetime, *, held: bool = False) -> Standing:
     """Return the standing after a look at `value`; `previous` itself where nothing changed.
 
-    The episode was restored in this look where `previous` has one and the returned standing has none.
+    `held` says that the value rests on a price that is not believed yet. The episode was restored in this
+    look where `previous` has one and the returned standing has none.
     """
     if previous.since > now:
         previous = _not_after(previous, now)
     if isinstance(value, Unknown):
         return _moved(previous, State.UNKNOWN, now)
+    if held:
+        begins = previous.state is State.INACTIVE and past_limit(rule, value)
+        return _moved(previous, State.PENDING, now) if begins else previous
     if previous.episode:
         return _in_episode(rule, previous, value, now)
     if previous.state is State.INACTIVE and not past_limit(rule, value):
@@ -90,7 +96,9 @@ def _between_episodes(rule: Rule, previous: Standing, value: float, now: datetim
 
 
 def _moved(previous: Standing, state: State, now: datetime) -> Standing:
-    return previous if previous.state is state else replace(previous, state=state, since=now)
+    if previous.state is state:
+        return previous
+    return replace(previous, state=state, since=now, blind_told=False)
 
 
 def _not_after(previous: Standing, now: datetime) -> Standing:

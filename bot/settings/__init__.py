@@ -2,10 +2,21 @@
 
 from bot.settings.loading import SettingsError, load_settings
 from bot.settings.secrets import secret_names
-from bot.settings.values import AccountSettings, LogFormat, LogLevel, LogSettings, Mode, Network, Settings
+from bot.settings.values import (
+    AccountSettings,
+    IfJournalFails,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    Mode,
+    Network,
+    Settings,
+    StreamSettings,
+)
 
 __all__ = [
     "AccountSettings",
+    "IfJournalFails",
     "LogFormat",
     "LogLevel",
     "LogSettings",
@@ -13,6 +24,7 @@ __all__ = [
     "Network",
     "Settings",
     "SettingsError",
+    "StreamSettings",
     "load_settings",
     "secret_names",
 ]

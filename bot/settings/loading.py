@@ -15,21 +15,23 @@ from bot.documents import (
     check_shape,
     read_document,
 )
-from bot.model import Caps, ProtectionTerms
+from bot.model import Caps, PriceTerms, ProtectionTerms
 from bot.settings.secrets import INLINE, read_credential, read_secrets_file, secret_names
 from bot.settings.shapes import (
     LATER_KEYS,
     AccountShape,
     CapsShape,
     LogShape,
+    PricesShape,
     ProtectionShape,
     SettingsShape,
 )
-from bot.settings.values import AccountSettings, LogSettings, Network, Settings
+from bot.settings.values import AccountSettings, LogSettings, Network, Settings, StreamSettings
 
 WORDS: Words = {
     ("caps",): CapsShape.known_keys(),
     ("protection",): ProtectionShape.known_keys(),
+    ("prices",): PricesShape.known_keys(),
     ("log",): LogShape.known_keys(),
 }
 
@@ -93,8 +95,18 @@ class _Loader:
             reconcile_interval=shape.reconcile_interval,
             housekeeping_interval=shape.housekeeping_interval,
             max_age=shape.max_age,
+            lease=shape.lease,
+            if_journal_fails=shape.if_journal_fails,
             caps=Caps(**dict(shape.caps)),
             protection=ProtectionTerms(**dict(shape.protection)),
+            streams=StreamSettings(
+                shape.streams,
+                shape.stream_interval,
+                shape.stream_move,
+                shape.stream_silence,
+                shape.stream_renewal,
+            ),
+            prices=PriceTerms(**dict(shape.prices)),
             log=LogSettings(shape.log.format, shape.log.level),
         )
 

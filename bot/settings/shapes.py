@@ -21,7 +21,7 @@ from bot.documents import (
     within,
     word_of,
 )
-from bot.settings.values import LogFormat, LogLevel, Mode, Network, Venue
+from bot.settings.values import IfJournalFails, LogFormat, LogLevel, Mode, Network, Venue
 
 LATER_MODES = ("approve",)
 LATER_VENUES = ("binance", "binanceusdm", "okx", "hyperliquid", "deribit")
@@ -119,6 +119,15 @@ class ProtectionShape(Shape):
     tolerance: Annotated[float, percent(0.001, 0.2)] = 0.01
 
 
+class PricesShape(Shape):
+    """`prices`: when a mark price is believed."""
+
+    band: Annotated[float, percent(0.001, 0.5)] = 0.05
+    jump: Annotated[float, percent(0.01, 1.0)] = 0.1
+    confirmations: Annotated[int, BeforeValidator(within(_count, 1, 20))] = 3
+    waive_at: Annotated[float, percent(0.1, 1.0)] = 0.6
+
+
 class LogShape(Shape):
     """`log`: what is logged, and how it looks."""
 
@@ -157,7 +166,23 @@ class SettingsShape(Shape):
         hours=1
     )
     max_age: Annotated[timedelta, span(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
+    streams: bool = True
+    stream_interval: Annotated[timedelta, span(timedelta(milliseconds=100), timedelta(minutes=1))] = (
+        timedelta(milliseconds=250)
+    )
+    stream_move: Annotated[Decimal, _share("0.0001", "0.5")] = Decimal("0.0025")
+    stream_silence: Annotated[timedelta, span(timedelta(seconds=2), timedelta(minutes=10))] = timedelta(
+        seconds=10
+    )
+    stream_renewal: Annotated[timedelta, span(timedelta(minutes=1), timedelta(days=1))] = timedelta(
+        minutes=30
+    )
+    lease: Annotated[timedelta, span(timedelta(seconds=20), timedelta(minutes=10))] = timedelta(seconds=30)
+    if_journal_fails: Annotated[IfJournalFails, BeforeValidator(word_of(IfJournalFails))] = (
+        IfJournalFails.STOP
+    )
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()
+    prices: PricesShape = PricesShape()
     log: LogShape = LogShape()
     accounts: Annotated[tuple[Any, ...], BeforeValidator(_accounts)] = ()

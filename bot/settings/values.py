@@ -1,13 +1,14 @@
 """Settings as values."""
 
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
 from pydantic import SecretStr
 
-from bot.model import Caps, ProtectionTerms
+from bot.model import Caps, PriceTerms, ProtectionTerms
 
 
 class Mode(StrEnum):
@@ -49,6 +50,15 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class IfJournalFails(StrEnum):
+    """What may be sent while the journal cannot be written."""
+
+    STOP = "stop"
+    """Nothing."""
+    REDUCE_ONLY = "reduce_only"
+    """Trims, closes and protective stops, which are written down once the journal takes writes again."""
+
+
 class AccountSettings(Struct, frozen=True):
     """One account to guard."""
 
@@ -70,6 +80,20 @@ class LogSettings(Struct, frozen=True):
     level: LogLevel
 
 
+class StreamSettings(Struct, frozen=True):
+    """Streams, which ask for polls between those of the schedule."""
+
+    enabled: bool
+    interval: timedelta
+    """Least time between two polls where a stream asks for them."""
+    move: Decimal
+    """Share by which a mark must move between two polls to ask for one."""
+    silence: timedelta
+    """A ticker that does not advance for so long is dead."""
+    renewal: timedelta
+    """How old a private session may grow."""
+
+
 class Settings(Struct, frozen=True):
     """Everything that one daemon is told."""
 
@@ -86,7 +110,12 @@ class Settings(Struct, frozen=True):
     """A snapshot with an older part gives no orders."""
     caps: Caps
     protection: ProtectionTerms
+    streams: StreamSettings
+    prices: PriceTerms
     log: LogSettings
+    lease: timedelta = timedelta(seconds=30)
+    """How long a daemon that says nothing keeps its place."""
+    if_journal_fails: IfJournalFails = IfJournalFails.STOP
 
     @property
     def armed(self) -> bool:

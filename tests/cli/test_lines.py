@@ -20,6 +20,7 @@ from bot.model import (
     Refusal,
     Sense,
     Severity,
+    Shelter,
     State,
     Target,
     Unknown,
@@ -63,7 +64,7 @@ FINDING = Finding(
             "main BTC/USDT:USDT long liquidation_price: ours 1.00, venue 2.00",
         ),
         (
-            r.Protection("BTC/USDT:USDT", "long", r.Shelter.UNPROTECTED, None, None, "gone"),
+            r.Protection("BTC/USDT:USDT", "long", Shelter.UNPROTECTED, None, None, "gone"),
             "BTC/USDT:USDT long: unprotected, stop at - gone",
         ),
         (r.Recovered((), ("x",), (), (), ()), "reconciled: 0 settled, 1 open"),

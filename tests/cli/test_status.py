@@ -125,10 +125,10 @@ def test_halt_and_resume_all_accounts(quiet: Path) -> None:
     assert reef("halt", "--why", "news", "--journal", quiet, "--json").value == {"halted": "*", "why": "news"}
     status = reef("status", "--journal", quiet)
     assert status.code == 1
-    assert "All accounts are halted" in status.out
+    assert "All accounts are HALTED" in status.out
     told = reef("resume", "--why", "over", "--journal", quiet, "--json")
     assert told.code == 0
-    assert told.value == {"resumed": True, "account": "*"}
+    assert told.value == {"resumed": True, "account": "*", "still_halted": []}
 
 
 def test_names_are_checked_with_and_without_a_config(quiet: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from bot.clock import VirtualClock
 from bot.execution import Executor, Intent, IntentState, halt, recover
-from bot.execution.resending import standing_after
+from bot.execution.evidence import answered_again
 from bot.journal import FullDiskError, Journal, JournalWorker
 from bot.journal.records import Kind, Resent, Submitted
 from bot.model import Answer, Side, Verdict
@@ -219,7 +219,7 @@ async def test_a_gone_position_is_never_traded_again(
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_what_the_answer_to_a_second_copy_proves(verdict: Verdict) -> None:
-    found = standing_after(Answer(verdict, "", "7", "words", START), START)
+    found = answered_again(Answer(verdict, "", "7", "words", START), START)
     arrived = verdict in {Verdict.ACCEPTED, Verdict.DUPLICATE}
     assert found.state is (IntentState.ACCEPTED if arrived else IntentState.UNKNOWN)
     assert (found.looked_at is None) is (arrived or verdict is Verdict.UNKNOWN)

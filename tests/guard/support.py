@@ -13,7 +13,7 @@ from bot.exchange.gateway import CcxtGateway
 from bot.execution import Executor
 from bot.facts import GuardTerms
 from bot.guard import Guard
-from bot.journal import Entry, Journal, JournalWorker, open_journal
+from bot.journal import Entry, FullDiskError, Journal, JournalWorker, open_journal
 from bot.journal.records import Kind
 from bot.market_stats import StatsKeeper
 from bot.model import Caps, ProtectionTerms
@@ -69,6 +69,11 @@ class Bench(msgspec.Struct):
     def again(self, rules: str = LEVERAGE_CAP, *, armed: bool = True) -> Guard:
         """A guard that begins anew on the same account and journal, as after a restart."""
         return wire(self.gateway, self.guard.executor.worker, SystemClock(), rules, armed, TERMS)
+
+
+def refusal(path: Path) -> FullDiskError:
+    """What a journal without room raises."""
+    return FullDiskError(path, "the disk is full", "Make room.")
 
 
 def wire(

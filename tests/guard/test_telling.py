@@ -5,10 +5,10 @@ from pathlib import Path
 import structlog
 from msgspec import structs
 
-from bot.decision import Decision
 from bot.exchange.gateway import CcxtGateway
 from bot.model import Difference, Target
-from bot.sandbox.engine.types import Side
+from bot.rules import load_rules_text
+from bot.telling import Teller
 from tests.guard.support import bench
 
 RULES = """
@@ -35,16 +35,13 @@ async def test_a_symbol_without_a_market_is_told_at_the_first_look_only(tmp_path
         assert told["nearest"] in it.gateway.market_symbols()
 
 
-async def test_figures_that_differ_are_told_when_new(tmp_path: Path) -> None:
-    async with bench(tmp_path, RULES) as it:
-        it.open("BTCUSDT", Side.BUY, "1")
-        made = (await it.guard.cycle()).decision
-        assert isinstance(made, Decision)
-        apart = Difference(Target("main", "BTC/USDT:USDT", "long"), "liquidation_price", 1.0, 2.0, 0.5)
-        other = structs.replace(apart, figure="maintenance_margin")
-        seen = []
-        for differences in ((apart,), (apart, other), (), (apart,)):
-            with structlog.testing.capture_logs() as logs:
-                it.guard._tell_differences(differences)
-            seen.append([line["figure"] for line in logs])
-        assert seen == [[apart.figure], [other.figure], [], [apart.figure]]
+def test_figures_that_differ_are_told_when_new() -> None:
+    teller = Teller("main", load_rules_text(RULES, "rules.yaml"), armed=True)
+    apart = Difference(Target("main", "BTC/USDT:USDT", "long"), "liquidation_price", 1.0, 2.0, 0.5)
+    other = structs.replace(apart, figure="maintenance_margin")
+    seen = []
+    for differences in ((apart,), (apart, other), (), (apart,)):
+        with structlog.testing.capture_logs() as logs:
+            teller.differences(differences)
+        seen.append([line["figure"] for line in logs])
+    assert seen == [[apart.figure], [other.figure], [], [apart.figure]]

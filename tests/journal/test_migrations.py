@@ -17,7 +17,7 @@ from tests.journal.support import stopped
 NEXT = '''
 """A later version."""
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
 def upgrade() -> None:
     op.execute("CREATE TABLE more (x INTEGER)")
 '''
@@ -63,10 +63,10 @@ def test_an_older_journal_is_brought_forward_and_a_newer_one_refused(
         journal.append([stopped()])
     later = tmp_path / "later"
     shutil.copytree(migrating.migrations_path(), later)
-    (later / "versions" / "r0002_later.py").write_text(NEXT)
+    (later / "versions" / "r0003_later.py").write_text(NEXT)
     with monkeypatch.context() as patched:
         patched.setattr(migrating, "migrations_path", lambda: later)
-        patched.setattr(opening, "HEAD_REVISION", "0002")
+        patched.setattr(opening, "HEAD_REVISION", "0003")
         with pytest.raises(UnwritableJournalError, match="older version"):
             open_journal(path, read_only=True)
         with open_journal(path) as journal:
@@ -74,7 +74,7 @@ def test_an_older_journal_is_brought_forward_and_a_newer_one_refused(
         with open_journal(path) as journal:
             assert journal.append([stopped()]).seq == 2
     before = path.read_bytes()
-    with pytest.raises(NewerJournalError, match=r"schema 0002, this one knows 0001.*Upgrade"):
+    with pytest.raises(NewerJournalError, match=r"schema 0003, this one knows 0002.*Upgrade"):
         open_journal(path)
     assert path.read_bytes() == before
     with sqlite3.connect(path) as other:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import Action, Severity, State
+from bot.model import Action, BlindAction, Severity, State
 from bot.risk.metrics import METRICS, Scope
 from bot.rules import load_rules_text, profile_names
 from bot.rules.limits import TRADING_CANNOT_MOVE
-from bot.rules.schema import DefaultsShape, FileShape, MatchShape, RuleShape, TrimShape
+from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
 
 TEXT = (Path(__file__).resolve().parent.parent.parent / "docs" / "rules.md").read_text()
 
@@ -33,12 +33,15 @@ def test_every_field_is_documented_and_no_other() -> None:
         *RuleShape.known_keys(),
         *(f"match.{key}" for key in MatchShape.known_keys()),
         *(f"trim.{key}" for key in TrimShape.known_keys()),
+        *(f"if_blind.{key}" for key in IfBlindShape.known_keys()),
     }
 
 
 def test_every_word_is_documented() -> None:
     assert set(rows("Actions")) == {action.value for action in Action}
     assert set(rows("Profiles")) == set(profile_names())
+    for word in BlindAction:
+        assert f"\n| {word.value} |" in TEXT.split("## What cannot be seen", 1)[1].split("\n## ", 1)[0]
     states = TEXT.split("## What a rule does over time", 1)[1]
     for state in State:
         assert f"\n| {state.value} |" in states

@@ -262,7 +262,7 @@ def test_each_metric_is_measured_once_for_a_target(monkeypatch: pytest.MonkeyPat
 
 MOMENTS = st.lists(
     st.tuples(
-        st.floats(0, 20),
+        st.floats(0.001, 20),
         st.dictionaries(st.sampled_from([BTC, ETH, SOL]), st.floats(1.0, 4000.0), max_size=3),
         st.sets(st.sampled_from([BTC, ETH, SOL]), max_size=1),
         st.booleans(),

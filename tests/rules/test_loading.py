@@ -4,11 +4,12 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from bot.model import Action, OrderPolicy, Sense, Severity, TrimTerms
+from bot.model import Action, BlindAction, OrderPolicy, Sense, Severity, TrimTerms
 from bot.risk.metrics import METRICS, Scope, Unit
-from bot.rules import Match, Rule, load_rules, load_rules_text
+from bot.rules import Gates, IfBlind, Match, Rule, load_rules, load_rules_text
 
 WHOLE = """\
 version: 1
@@ -116,3 +117,20 @@ def test_every_metric_can_be_written(name: str) -> None:
     )
     assert rule.limit == {Unit.PERCENT: 0.3, Unit.USD: 10_000.0}.get(definition.unit, 3.0)
     assert rule.of_position is (definition.scope is Scope.POSITION)
+
+
+def test_gates_and_blindness_of_a_rule() -> None:
+    text = (
+        "version: 1\ndefaults: {gates: off}\nrules:\n"
+        "  - {name: a, metric: account.leverage, max: 5, do: [notify]}\n"
+        "  - {name: b, metric: account.leverage, max: 5, do: [notify], gates: on, if_blind: {do: [halt]}}\n"
+        "  - name: c\n    metric: account.leverage\n    max: 5\n    do: [notify]\n"
+        "    if_blind: {after: 5s, do: [protect]}\n"
+    )
+    first, second, third = load_rules_text(text, "r").rules
+    assert [one.gates for one in (first, second, third)] == [Gates.OFF, Gates.ON, Gates.OFF]
+    assert first.if_blind is None
+    assert second.if_blind == IfBlind(timedelta(seconds=60), (BlindAction.HALT,))
+    assert third.if_blind == IfBlind(timedelta(seconds=5), (BlindAction.PROTECT,))
+    told = msgspec.json.decode(msgspec.json.encode(second))
+    assert (told["gates"], told["if_blind"]) == ("on", {"after": "PT60S", "do": ["halt"]})

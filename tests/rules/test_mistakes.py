@@ -72,6 +72,14 @@ def of_rule(**fields: str) -> list[str]:
         ),
         (f"version: 1\nrules: [{'x, ' * 201}]", ["r:2:8: rules: more than 200 rules"]),
         (
+            f"version: 1\ndefaults: {{gates: off, if_blind: x}}\nrules: [{RIGHT}]",
+            ["r:2:24: unknown key 'if_blind' (known: cooldown, for, gates, severity)"],
+        ),
+        (
+            f"version: 1\ndefaults: {{gates: maybe}}\nrules: [{RIGHT}]",
+            ["r:2:19: defaults.gates: 'maybe' is not known; expected one of on, off"],
+        ),
+        (
             f"version: 1\ndefaults: {{for: 5, cooldwn: 1s, severity: loud}}\nrules: [{RIGHT}]",
             [
                 f"r:2:17: defaults.for: 5 has no unit; {DURATION} (write 5s for seconds)",

@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.sandbox.bybit import words
 from bot.sandbox.bybit.codes import translate
+from bot.sandbox.bybit.contracts import in_contracts
 from bot.sandbox.bybit.envelope import BybitError
 from bot.sandbox.bybit.formats import number
 from bot.sandbox.bybit.pages import page
@@ -75,7 +76,7 @@ def transaction_log(engine: Engine, account: AccountInfo, params: Params) -> dic
         and start <= entry.time_ms <= end
     ]
     shown, cursor = page(rows, _log_key, params.text("cursor"), params.limit(20, 50), descending=True)
-    return {"list": [_log_row(entry) for entry in shown], "nextPageCursor": cursor}
+    return {"list": [_log_row(engine, entry) for entry in shown], "nextPageCursor": cursor}
 
 
 def set_margin_mode(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def _log_key(entry: LogEntry) -> str:
     return f"{entry.time_ms:013d},{entry.entry_id:>16}"
 
 
-def _log_row(entry: LogEntry) -> dict[str, Any]:
+def _log_row(engine: Engine, entry: LogEntry) -> dict[str, Any]:
     return {
         "id": entry.entry_id,
         "symbol": entry.symbol,
@@ -169,7 +170,7 @@ def _log_row(entry: LogEntry) -> dict[str, Any]:
         "transactionTime": str(entry.time_ms),
         "type": words.LOG_WORDS[entry.kind],
         "transSubType": "",
-        "qty": number(entry.qty),
+        "qty": in_contracts(engine, entry.symbol, entry.qty) if entry.symbol else number(entry.qty),
         "size": "",
         "currency": entry.coin,
         "tradePrice": number(entry.price),

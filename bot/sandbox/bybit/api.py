@@ -17,6 +17,7 @@ from bot.sandbox.faults import FaultRegistry
 from bot.sandbox.faults.kinds import Call, Fields, Refusal, Row
 from bot.sandbox.http import Request, Response
 from bot.sandbox.requests_log import OrderRequestLog, OrderRequestRecord
+from bot.sandbox.stream_rules import StreamRules
 
 Public = Callable[[Engine, Params], dict[str, Any]]
 Private = Callable[[Engine, AccountInfo, Params], dict[str, Any]]
@@ -80,6 +81,7 @@ class BybitApi:
         self.engine = engine
         self.faults = faults or FaultRegistry()
         self.log = log or OrderRequestLog()
+        self.streams = StreamRules()
         self._limiter = limiter
         self.faults.bind(self)
 
@@ -113,11 +115,19 @@ class BybitApi:
 
     def error(self, code: int, message: str) -> Response:
         """A refusal in the venue's envelope."""
-        return wording.error(code, message, self.engine.clock.server_ms())
+        return wording.error(code, message, self.engine.venue_ms())
 
     def refuse(self, refusal: Refusal, code: int | None = None, message: str = "") -> Response:
         """A refusal with the venue's own code and words, unless others are given."""
-        return wording.refuse(refusal, self.engine.clock.server_ms(), code, message)
+        return wording.refuse(refusal, self.engine.venue_ms(), code, message)
+
+    def limited(self, wait_ms: int) -> Response:
+        """HTTP 429."""
+        return wording.limited(wait_ms, self.engine.venue_ms())
+
+    def banned(self, status: int, wait_ms: int) -> Response:
+        """HTTP 403, or another status."""
+        return wording.banned(status, wait_ms)
 
     def rows(self, response: Response) -> list[Row]:
         """The rows of a list."""
@@ -153,7 +163,7 @@ class BybitApi:
             if record is not None:
                 record.code, record.message = error.code, error.message
             return self._refuse(error, headers or error.headers)
-        now = self.engine.clock.server_ms()
+        now = self.engine.venue_ms()
         return answer(envelope(result, now), now, headers=headers)
 
     def _perform(
@@ -174,7 +184,7 @@ class BybitApi:
         return result
 
     def _refuse(self, error: BybitError, headers: Mapping[str, str]) -> Response:
-        now = self.engine.clock.server_ms()
+        now = self.engine.venue_ms()
         body = envelope(error.result, now, code=error.code, message=error.message)
         return answer(body, now, status=404 if error.code == NO_SUCH_PATH else 200, headers=headers)
 
@@ -204,7 +214,7 @@ class BybitApi:
     def _count(self, api_key: str, path: str) -> Mapping[str, str]:
         if self._limiter is None:
             return _UNLIMITED
-        allowed, headers = self._limiter.count(api_key, path, self.engine.clock.server_ms())
+        allowed, headers = self._limiter.count(api_key, path, self.engine.venue_ms())
         if not allowed:
             raise BybitError(10006, "Too many visits. Exceeded the API Rate Limit.", headers=headers)
         return headers
@@ -215,7 +225,7 @@ class BybitApi:
         who = self.engine.account_by_key(signed.api_key)
         if who is None:
             raise BybitError(10003, "API key is invalid.")
-        auth.check_time(signed, self.engine.clock.server_ms())
+        auth.check_time(signed, self.engine.venue_ms())
         auth.check_signature(signed, who.secret)
         return who
 

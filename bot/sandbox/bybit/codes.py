@@ -5,6 +5,7 @@ from bot.sandbox.engine.types import EngineRefusal, Reason
 
 _ANYWHERE: dict[Reason, tuple[int, str]] = {
     Reason.UNKNOWN_SYMBOL: (10001, "params error: symbol invalid"),
+    Reason.DELISTED: (110074, "This contract is not live"),
     Reason.UNKNOWN_ACCOUNT: (10003, "API key is invalid."),
     Reason.UNKNOWN_COIN: (110050, "Coin is not in the range of selected"),
     Reason.ACCOUNT_EXISTS: (10001, "account exists"),
@@ -19,6 +20,7 @@ _ANYWHERE: dict[Reason, tuple[int, str]] = {
     Reason.INSUFFICIENT_BALANCE: (110012, "Insufficient available balance."),
     Reason.RISK_LIMIT_EXCEEDED: (110016, "The requested quantity of contracts exceeds the risk limit"),
     Reason.REDUCE_ONLY_REJECTED: (110017, "Reduce-only rule not satisfied"),
+    Reason.REDUCE_ONLY_COVERED: (110017, "orderQty will be truncated to zero"),
     Reason.POSITION_FLAT: (110017, "current position is zero, cannot fix reduce-only order qty"),
     Reason.POSITION_MODE_MISMATCH: (10001, "position idx not match position mode"),
     Reason.HAS_POSITION_OR_ORDERS: (

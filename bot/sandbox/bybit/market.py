@@ -3,6 +3,7 @@
 from typing import Any
 
 from bot.sandbox.bybit import words
+from bot.sandbox.bybit.contracts import in_contracts
 from bot.sandbox.bybit.envelope import BybitError, bad_params
 from bot.sandbox.bybit.formats import number, places, ratio
 from bot.sandbox.bybit.pages import page
@@ -16,7 +17,7 @@ SYMBOLS_A_PAGE_OF_TIERS = 15
 
 def server_time(engine: Engine, _params: Params) -> dict[str, Any]:
     """/v5/market/time."""
-    now = engine.clock.server_ms()
+    now = engine.venue_ms()
     return {"timeSecond": str(now // 1000), "timeNano": str(now * 1_000_000)}
 
 
@@ -51,7 +52,7 @@ def orderbook(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/orderbook."""
     symbol = _linear_symbol(engine, params)
     depth = engine.depth(symbol, params.limit(25, 500))
-    return {**book_data(depth), "ts": engine.clock.server_ms(), "cts": engine.clock.server_ms()}
+    return {**book_data(engine, depth), "ts": engine.venue_ms(), "cts": engine.venue_ms()}
 
 
 def kline(engine: Engine, params: Params, kind: CandleKind) -> dict[str, Any]:
@@ -65,7 +66,10 @@ def kline(engine: Engine, params: Params, kind: CandleKind) -> dict[str, Any]:
     if start is not None and end is None:
         end = start + limit * interval_ms - 1
     candles = engine.candles(symbol, interval_ms, kind, start_ms=start, end_ms=end, limit=limit)
-    rows = [_candle_row(candle, with_volume=kind is CandleKind.LAST) for candle in reversed(candles)]
+    rows = [_candle_row(candle) for candle in reversed(candles)]
+    if kind is CandleKind.LAST:
+        for row, candle in zip(rows, reversed(candles), strict=True):
+            row += [in_contracts(engine, symbol, candle.volume), number(candle.turnover)]
     return {"symbol": symbol, "category": "linear", "list": rows}
 
 
@@ -116,10 +120,11 @@ def interval(text: str) -> int:
 
 def ticker_row(engine: Engine, ticker: Ticker) -> dict[str, Any]:
     """A row of /v5/market/tickers, and the data of the ticker stream."""
+    symbol = ticker.symbol
     change = ratio(ticker.last_price - ticker.previous_price_24h, ticker.previous_price_24h)
-    hours = engine.instrument(ticker.symbol).funding_interval_min // 60
+    hours = engine.instrument(symbol).funding_interval_min // 60
     return {
-        "symbol": ticker.symbol,
+        "symbol": symbol,
         "lastPrice": number(ticker.last_price),
         "indexPrice": number(ticker.index_price),
         "markPrice": number(ticker.mark_price),
@@ -128,10 +133,10 @@ def ticker_row(engine: Engine, ticker: Ticker) -> dict[str, Any]:
         "highPrice24h": number(ticker.high_24h),
         "lowPrice24h": number(ticker.low_24h),
         "prevPrice1h": number(ticker.previous_price_1h),
-        "openInterest": number(ticker.open_interest),
+        "openInterest": in_contracts(engine, symbol, ticker.open_interest),
         "openInterestValue": number(ticker.open_interest * ticker.mark_price),
         "turnover24h": number(ticker.turnover_24h),
-        "volume24h": number(ticker.volume_24h),
+        "volume24h": in_contracts(engine, symbol, ticker.volume_24h),
         "fundingRate": number(ticker.funding_rate),
         "nextFundingTime": str(ticker.next_funding_ms),
         "fundingIntervalHour": str(hours),
@@ -140,9 +145,9 @@ def ticker_row(engine: Engine, ticker: Ticker) -> dict[str, Any]:
         "deliveryFeeRate": "",
         "deliveryTime": "0",
         "bid1Price": number(ticker.bid_price),
-        "bid1Size": number(ticker.bid_qty),
+        "bid1Size": in_contracts(engine, symbol, ticker.bid_qty),
         "ask1Price": number(ticker.ask_price),
-        "ask1Size": number(ticker.ask_qty),
+        "ask1Size": in_contracts(engine, symbol, ticker.ask_qty),
         "basis": "",
         "preOpenPrice": "",
         "preQty": "",
@@ -150,19 +155,19 @@ def ticker_row(engine: Engine, ticker: Ticker) -> dict[str, Any]:
     }
 
 
-def book_data(depth: BookDepth) -> dict[str, Any]:
+def book_data(engine: Engine, depth: BookDepth) -> dict[str, Any]:
     """A book as REST and the stream's snapshots show it."""
     return {
         "s": depth.symbol,
-        "b": [_level(level) for level in depth.bids],
-        "a": [_level(level) for level in depth.asks],
+        "b": [_level(engine, depth.symbol, level) for level in depth.bids],
+        "a": [_level(engine, depth.symbol, level) for level in depth.asks],
         "u": depth.update_id,
         "seq": depth.update_id,
     }
 
 
-def _level(level: BookLevel) -> list[str]:
-    return [number(level.price), number(level.qty)]
+def _level(engine: Engine, symbol: str, level: BookLevel) -> list[str]:
+    return [number(level.price), in_contracts(engine, symbol, level.qty)]
 
 
 def _symbol_of(instrument: Instrument) -> str:
@@ -173,8 +178,16 @@ def _chosen(engine: Engine, params: Params) -> list[Instrument]:
     """The instruments that `symbol` or `baseCoin` ask for (all without either)."""
     symbol, base = params.text("symbol"), params.text("baseCoin")
     if symbol:
-        return [engine.instrument(symbol)]
-    return [one for one in engine.instruments.values() if base in ("", one.base)]
+        return [_listed(engine, symbol)]
+    return [one for one in engine.listed.values() if base in ("", one.base)]
+
+
+def _listed(engine: Engine, symbol: str) -> Instrument:
+    """An instrument that can be traded; a delisted one is as unknown as one that never was."""
+    found = engine.listed.get(symbol)
+    if found is None:
+        raise BybitError(10001, f"params error: symbol invalid {symbol}")
+    return found
 
 
 def _linear_symbol(engine: Engine, params: Params) -> str:
@@ -182,22 +195,23 @@ def _linear_symbol(engine: Engine, params: Params) -> str:
     symbol = params.required("symbol")
     if category != "linear":
         raise BybitError(10001, f"params error: symbol invalid {symbol}")
-    return engine.instrument(symbol).symbol
+    return _listed(engine, symbol).symbol
 
 
-def _candle_row(candle: Candle, *, with_volume: bool) -> list[str]:
-    row = [
+def _candle_row(candle: Candle) -> list[str]:
+    return [
         str(candle.start_ms),
         number(candle.open),
         number(candle.high),
         number(candle.low),
         number(candle.close),
     ]
-    return [*row, number(candle.volume), number(candle.turnover)] if with_volume else row
 
 
 def _instrument_row(instrument: Instrument) -> dict[str, Any]:
-    return {
+    """`contractSize` is there only where a contract is not one coin, as it always is at the venue."""
+    contract = instrument.contract_size
+    row = {
         "symbol": instrument.symbol,
         "contractType": "LinearPerpetual",
         "status": "Trading",
@@ -220,11 +234,11 @@ def _instrument_row(instrument: Instrument) -> dict[str, Any]:
             "tickSize": number(instrument.tick),
         },
         "lotSizeFilter": {
-            "maxOrderQty": number(instrument.max_qty),
-            "minOrderQty": number(instrument.min_qty),
-            "qtyStep": number(instrument.qty_step),
-            "postOnlyMaxOrderQty": number(instrument.max_qty),
-            "maxMktOrderQty": number(instrument.max_market_qty),
+            "maxOrderQty": number(instrument.max_qty / contract),
+            "minOrderQty": number(instrument.min_qty / contract),
+            "qtyStep": number(instrument.qty_step / contract),
+            "postOnlyMaxOrderQty": number(instrument.max_qty / contract),
+            "maxMktOrderQty": number(instrument.max_market_qty / contract),
             "minNotionalValue": number(instrument.min_notional),
         },
         "unifiedMarginTrade": True,
@@ -236,6 +250,7 @@ def _instrument_row(instrument: Instrument) -> dict[str, Any]:
         "preListingInfo": None,
         "displayName": "",
     }
+    return row if contract == 1 else {**row, "contractSize": number(contract)}
 
 
 def _tier_rows(instrument: Instrument) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.sandbox.bybit import words
+from bot.sandbox.bybit.contracts import in_coins
 from bot.sandbox.bybit.envelope import BybitError, bad_params
 from bot.sandbox.bybit.pages import page
 from bot.sandbox.bybit.params import Params
@@ -52,8 +53,9 @@ def amend(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any
         raise bad_params("params error: triggerBy of an order cannot be amended here.")
     if any(params.has(name) for name in ("stopLoss", "takeProfit")):
         raise bad_params("params error: stopLoss and takeProfit are set with trading-stop here.")
+    qty = params.decimal("qty")
     changes = {
-        "qty": params.decimal("qty"),
+        "qty": None if qty is None else in_coins(engine, symbol, qty),
         "price": params.decimal("price"),
         "trigger_price": params.decimal("triggerPrice"),
     }
@@ -96,7 +98,8 @@ def realtime(engine: Engine, account: AccountInfo, params: Params) -> dict[str, 
             found = found + engine.order_history(account.account_id)[-RECENTLY_CLOSED:]
         found = _filtered(found, params, symbols)
     shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
-    return {"category": category, "list": [order_row(order) for order in shown], "nextPageCursor": cursor}
+    rows = [order_row(engine, order) for order in shown]
+    return {"category": category, "list": rows, "nextPageCursor": cursor}
 
 
 def history(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
@@ -111,7 +114,8 @@ def history(engine: Engine, account: AccountInfo, params: Params) -> dict[str, A
         start, end = params.window()
         found = [order for order in found if start <= order.created_ms <= end]
     shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
-    return {"category": category, "list": [order_row(order) for order in shown], "nextPageCursor": cursor}
+    rows = [order_row(engine, order) for order in shown]
+    return {"category": category, "list": rows, "nextPageCursor": cursor}
 
 
 def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
@@ -132,7 +136,7 @@ def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str
             and start <= execution.time_ms <= end
         ]
     shown, cursor = page(found, _execution_key, params.text("cursor"), limit, descending=True)
-    rows = [execution_row(execution) for execution in shown]
+    rows = [execution_row(engine, execution) for execution in shown]
     return {"category": category, "list": rows, "nextPageCursor": cursor}
 
 
@@ -169,8 +173,8 @@ def read_order(engine: Engine, account: AccountInfo, params: Params) -> OrderReq
 
 
 def _quantity(engine: Engine, account: AccountInfo, params: Params, symbol: str) -> Decimal:
-    """`qty`; 0 with reduceOnly and closeOnTrigger stands for the whole position."""
-    qty = params.required_decimal("qty")
+    """`qty` in coins; 0 with reduceOnly and closeOnTrigger stands for the whole position."""
+    qty = in_coins(engine, symbol, params.required_decimal("qty"))
     if qty == 0 and params.flag("reduceOnly") and params.flag("closeOnTrigger"):
         qty = engine.position(account.account_id, symbol, leg(params)).size
         if qty == 0:

@@ -21,7 +21,7 @@ def positions(engine: Engine, account: AccountInfo, params: Params) -> dict[str,
     shown, cursor = page(found, _key, params.text("cursor"), limit)
     return {
         "category": category,
-        "list": [position_row(position) for position in shown],
+        "list": [position_row(engine, position) for position in shown],
         "nextPageCursor": cursor,
     }
 
@@ -72,7 +72,7 @@ def add_margin(engine: Engine, account: AccountInfo, params: Params) -> dict[str
     symbol = linear_symbol(engine, params)
     margin = params.required_decimal("margin")
     position = engine.add_isolated_margin(account.account_id, symbol, margin, leg(params))
-    return {"category": "linear", **position_row(position)}
+    return {"category": "linear", **position_row(engine, position)}
 
 
 def linear_symbol(engine: Engine, params: Params) -> str:

@@ -6,6 +6,7 @@ from bot.sandbox.bybit.api import BybitApi
 from bot.sandbox.bybit.session import Session
 from bot.sandbox.bybit.views import execution_row, order_row, position_row, wallet_row
 from bot.sandbox.engine.events import Event, ExecutionEvent, OrderEvent, PositionEvent, WalletEvent
+from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import Position, Wallet
 from bot.sandbox.http import Send
 
@@ -25,7 +26,7 @@ class PrivateSession(Session):
 
     def pong(self, message: dict[str, Any]) -> None:
         """Answer a ping in this stream's own form."""
-        reply = {"op": "pong", "args": [str(self.engine.clock.server_ms())], "conn_id": self.conn_id}
+        reply = {"op": "pong", "args": [str(self.engine.venue_ms())], "conn_id": self.conn_id}
         if message.get("req_id") is not None:
             reply["req_id"] = str(message["req_id"])
         self.send(reply)
@@ -60,19 +61,19 @@ class PrivateSession(Session):
             return
         match event:
             case OrderEvent(order=order) if order.account_id == self.account_id:
-                self._publish("order", {"category": "linear", **order_row(order)})
+                self._publish("order", {"category": "linear", **order_row(self.engine, order)})
             case ExecutionEvent(execution=execution) if execution.account_id == self.account_id:
-                self._publish("execution", {"category": "linear", **execution_row(execution)})
+                self._publish("execution", {"category": "linear", **execution_row(self.engine, execution)})
             case PositionEvent(position=position) if position.account_id == self.account_id:
-                self._publish("position", _position(position))
+                self._publish("position", _position(self.engine, position))
             case WalletEvent(wallet=wallet) if wallet.account_id == self.account_id:
                 self._publish("wallet", _wallet(wallet))
 
     def _publish(self, kind: str, row: dict[str, Any]) -> None:
-        now = self.engine.clock.server_ms()
+        now = self.engine.venue_ms()
         for name in self._topics[kind]:
             if name in (kind, f"{kind}.linear"):
-                self.send(
+                self.publish(
                     {
                         "id": f"{self.account_id}_{name}_{now}",
                         "topic": name,
@@ -82,8 +83,8 @@ class PrivateSession(Session):
                 )
 
 
-def _position(position: Position) -> dict[str, Any]:
-    row = position_row(position)
+def _position(engine: Engine, position: Position) -> dict[str, Any]:
+    row = position_row(engine, position)
     return {"category": "linear", "entryPrice": row["avgPrice"], **row}
 
 

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from bot.sandbox.bybit import words
 from bot.sandbox.bybit.api import BybitApi
+from bot.sandbox.bybit.contracts import in_contracts
 from bot.sandbox.bybit.formats import number
 from bot.sandbox.bybit.market import book_data, ticker_row
 from bot.sandbox.bybit.session import Session
 from bot.sandbox.engine.events import Event, MarketEvent, PublicTrade
+from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import Candle, Execution
 from bot.sandbox.http import Send
 
@@ -158,7 +162,7 @@ class PublicSession(Session):
         for name in topics:
             snapshot = self._topics[name].snapshot()
             if snapshot is not None:
-                self._publish(snapshot)
+                self._publish(snapshot, is_first=True)
 
     def close(self) -> None:
         """Stop listening."""
@@ -168,7 +172,7 @@ class PublicSession(Session):
     def _topic(self, name: str) -> Topic | None:
         *kind, symbol = name.split(".")
         engine = self.engine
-        if symbol not in engine.instruments:
+        if symbol not in engine.listed:
             return None
         match kind:
             case ["tickers"]:
@@ -176,10 +180,10 @@ class PublicSession(Session):
             case ["publicTrade"]:
                 return Topic(name, symbol)
             case ["orderbook", depth] if depth in DEPTHS:
-                return BookTopic(name, symbol, lambda: book_data(engine.depth(symbol, DEPTHS[depth])))
+                return BookTopic(name, symbol, lambda: book_data(engine, engine.depth(symbol, DEPTHS[depth])))
             case ["kline", interval] if interval in words.INTERVALS_MS:
                 length = words.INTERVALS_MS[interval]
-                return CandleTopic(name, symbol, interval, lambda: engine.candles(symbol, length, limit=2))
+                return CandleTopic(name, symbol, interval, lambda: _in_contracts(engine, symbol, length))
             case _:
                 return None
 
@@ -187,7 +191,7 @@ class PublicSession(Session):
         if not self._topics:
             return
         if isinstance(event, MarketEvent):
-            moved = frozenset(event.symbols)
+            moved = frozenset(event.symbols) & self.engine.listed.keys()
             for topic in self._topics.values():
                 if topic.symbol in moved:
                     for message in topic.changes():
@@ -195,9 +199,9 @@ class PublicSession(Session):
         elif isinstance(event, PublicTrade) and f"publicTrade.{event.symbol}" in self._topics:
             self._publish(self._trade(event.execution))
 
-    def _publish(self, message: dict[str, Any]) -> None:
-        now = self.engine.clock.server_ms()
-        self.send({**message, "ts": now, "cts": now})
+    def _publish(self, message: dict[str, Any], *, is_first: bool = False) -> None:
+        now = self.engine.venue_ms()
+        self.publish({**message, "ts": now, "cts": now}, is_first=is_first)
 
     def _trade(self, execution: Execution) -> dict[str, Any]:
         before = self._last_trade.get(execution.symbol, execution.price)
@@ -206,7 +210,7 @@ class PublicSession(Session):
             "T": execution.time_ms,
             "s": execution.symbol,
             "S": words.SIDE_WORDS[execution.side],
-            "v": number(execution.qty),
+            "v": in_contracts(self.engine, execution.symbol, execution.qty),
             "p": number(execution.price),
             "L": "MinusTick" if execution.price < before else "PlusTick",
             "i": execution.execution_id,
@@ -215,6 +219,12 @@ class PublicSession(Session):
             "seq": execution.sequence,
         }
         return {"topic": f"publicTrade.{execution.symbol}", "type": "snapshot", "data": [row]}
+
+
+def _in_contracts(engine: Engine, symbol: str, length_ms: int) -> list[Candle]:
+    """The last and the running candle, their volume in contracts."""
+    size = engine.instrument(symbol).contract_size
+    return [replace(one, volume=one.volume / size) for one in engine.candles(symbol, length_ms, limit=2)]
 
 
 def _level_changes(before: list[list[str]], after: list[list[str]]) -> list[list[str]]:

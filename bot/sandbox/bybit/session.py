@@ -8,6 +8,7 @@ import msgspec
 from bot.sandbox.bybit import auth
 from bot.sandbox.bybit.api import BybitApi
 from bot.sandbox.http import Send
+from bot.sandbox.stream_rules import Listener
 
 
 class Session:
@@ -21,6 +22,7 @@ class Session:
         self.send = send
         self.conn_id = secrets.token_hex(10)
         self.account_id: str | None = None
+        self._listener = Listener()
 
     def receive(self, text: str) -> None:
         """Handle one message; what cannot be read is answered with an error, never with silence."""
@@ -67,11 +69,12 @@ class Session:
         account = self.engine.account_by_key(api_key)
         if account is None:
             return "API key is invalid."
-        if not expires.isdecimal() or int(expires) <= self.api.engine.clock.server_ms():
+        if not expires.isdecimal() or int(expires) <= self.engine.venue_ms():
             return f"expired: expires[{expires}] lies in the past"
         if not auth.stream_signature_is_good(account.secret, expires, signature):
             return "error sign"
         self.account_id = account.account_id
+        self.api.streams.login(self._listener, api_key)
         return ""
 
     def add_topics(self, topics: list[str]) -> str:
@@ -91,6 +94,11 @@ class Session:
 
     def close(self) -> None:
         """The connection is gone."""
+
+    def publish(self, message: dict[str, Any], *, is_first: bool = False) -> None:
+        """Send data of a topic, unless a rule keeps it back; `is_first`: a new subscriber gets it at once."""
+        if self.api.streams.lets(self._listener, message["topic"], is_first=is_first):
+            self.send(message)
 
     def acknowledge(self, message: dict[str, Any], words: str = "") -> None:
         """A good answer to an operation."""

@@ -33,7 +33,7 @@ class TradeSession(Session):
 
     def pong(self, message: dict[str, Any]) -> None:
         """Answer a ping."""
-        now = str(self.engine.clock.server_ms())
+        now = str(self.engine.venue_ms())
         self.send({"retCode": 0, "op": "pong", "data": [now], "connId": self.conn_id})
 
     def authenticate(self, message: dict[str, Any]) -> None:
@@ -50,9 +50,10 @@ class TradeSession(Session):
             return
         path, api_key = OPERATIONS[op], account.api_key
         client_id = str(body.get("orderLinkId") or "")
-        now = self.engine.clock.server_ms()
+        now = self.engine.venue_ms()
+        received = self.engine.clock.server_ms()
         record = self.api.log.add(
-            OrderRequestRecord(now, api_key, path, client_id, body, carrier="websocket")
+            OrderRequestRecord(received, api_key, path, client_id, body, carrier="websocket")
         )
 
         def execute(*, page: int | None = None) -> Response:
@@ -104,7 +105,7 @@ class TradeSession(Session):
                 "op": op,
                 "data": data,
                 "retExtInfo": {},
-                "header": {"Timenow": str(self.engine.clock.server_ms())},
+                "header": {"Timenow": str(self.engine.venue_ms())},
                 "connId": self.conn_id,
             }
         )

@@ -1,13 +1,15 @@
 """Orders, positions, executions and wallets as the venue's rows (REST and streams use the same)."""
 
+from decimal import Decimal
 from typing import Any
 
 from bot.sandbox.bybit import words
+from bot.sandbox.bybit.contracts import in_contracts
 from bot.sandbox.bybit.formats import number, number_or_blank
+from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import (
     CoinBalance,
     Execution,
-    ExecutionKind,
     MarginMode,
     Order,
     Position,
@@ -18,11 +20,11 @@ from bot.sandbox.engine.types import (
 ZERO_TEXT = "0"
 
 
-def order_row(order: Order) -> dict[str, Any]:
+def order_row(engine: Engine, order: Order) -> dict[str, Any]:
     """A row of /v5/order/realtime, /v5/order/history and the order stream."""
     return {
-        **_order_identity(order),
-        **_order_progress(order),
+        **_order_identity(engine, order),
+        **_order_progress(engine, order),
         **_order_stops(order),
         "blockTradeId": "",
         "isLeverage": "",
@@ -38,7 +40,7 @@ def order_row(order: Order) -> dict[str, Any]:
     }
 
 
-def _order_identity(order: Order) -> dict[str, Any]:
+def _order_identity(engine: Engine, order: Order) -> dict[str, Any]:
     created_by = words.CREATE_WORDS[order.stop_kind]
     return {
         "orderId": order.order_id,
@@ -47,7 +49,7 @@ def _order_identity(order: Order) -> dict[str, Any]:
         "side": words.SIDE_WORDS[order.side],
         "orderType": words.ORDER_KIND_WORDS[order.kind],
         "price": number(order.price) or ZERO_TEXT,
-        "qty": number(order.qty),
+        "qty": in_contracts(engine, order.symbol, order.qty),
         "timeInForce": words.TIME_IN_FORCE_WORDS[order.time_in_force],
         "positionIdx": int(order.leg),
         "reduceOnly": order.reduce_only,
@@ -59,7 +61,7 @@ def _order_identity(order: Order) -> dict[str, Any]:
     }
 
 
-def _order_progress(order: Order) -> dict[str, Any]:
+def _order_progress(engine: Engine, order: Order) -> dict[str, Any]:
     leaves = order.leaves_qty
     fee = number(order.fee)
     return {
@@ -67,9 +69,9 @@ def _order_progress(order: Order) -> dict[str, Any]:
         "cancelType": words.CANCEL_WORDS[order.cause],
         "rejectReason": words.REJECT_WORDS[order.cause],
         "avgPrice": number(order.average_price),
-        "leavesQty": number(leaves),
+        "leavesQty": in_contracts(engine, order.symbol, leaves),
         "leavesValue": number(leaves * (order.price or order.last_price_on_created)),
-        "cumExecQty": number(order.filled_qty),
+        "cumExecQty": in_contracts(engine, order.symbol, order.filled_qty),
         "cumExecValue": number(order.filled_value),
         "cumExecFee": fee,
         "cumFeeDetail": {"USDT": fee} if order.filled_qty else {},
@@ -96,7 +98,7 @@ def _order_stops(order: Order) -> dict[str, Any]:
     }
 
 
-def position_row(position: Position) -> dict[str, Any]:
+def position_row(engine: Engine, position: Position) -> dict[str, Any]:
     """A row of /v5/position/list; a flat position has no side and size 0.
 
     `positionValue` is at entry, as at the venue. The liquidation price is exact, not rounded to the
@@ -110,7 +112,7 @@ def position_row(position: Position) -> dict[str, Any]:
         "riskLimitValue": number(position.tier_cap),
         "symbol": position.symbol,
         "side": words.SIDE_WORDS[position.side] if position.side is not None else "",
-        "size": number(position.size),
+        "size": in_contracts(engine, position.symbol, position.size),
         "avgPrice": number(position.entry_price),
         "positionValue": "" if flat else number(position.entry_value),
         "tradeMode": int(isolated),
@@ -147,24 +149,24 @@ def position_row(position: Position) -> dict[str, Any]:
     }
 
 
-def execution_row(execution: Execution) -> dict[str, Any]:
+def execution_row(engine: Engine, execution: Execution) -> dict[str, Any]:
     """A row of /v5/execution/list and the execution stream."""
-    liquidated = execution.kind is ExecutionKind.LIQUIDATION
+    symbol, created_by = execution.symbol, words.CREATE_WORDS[execution.stop_kind]
     return {
-        "symbol": execution.symbol,
+        "symbol": symbol,
         "orderId": execution.order_id,
         "orderLinkId": execution.client_id,
         "side": words.SIDE_WORDS[execution.side],
         "orderPrice": number(execution.order_price) or ZERO_TEXT,
-        "orderQty": number(execution.order_qty),
-        "leavesQty": number(execution.leaves_qty),
-        "createType": "CreateByLiq" if liquidated else words.CREATE_WORDS[execution.stop_kind],
+        "orderQty": in_contracts(engine, symbol, execution.order_qty),
+        "leavesQty": in_contracts(engine, symbol, execution.leaves_qty),
+        "createType": words.EXECUTION_ORIGINS.get(execution.kind, created_by),
         "orderType": words.ORDER_KIND_WORDS[execution.order_kind],
         "stopOrderType": words.STOP_WORDS[execution.stop_kind] or "UNKNOWN",
         "execId": execution.execution_id,
         "execType": words.EXECUTION_WORDS[execution.kind],
         "execPrice": number(execution.price),
-        "execQty": number(execution.qty),
+        "execQty": in_contracts(engine, symbol, execution.qty),
         "execValue": number(execution.value),
         "execFee": number(execution.fee),
         "execPnl": number(execution.realised_pnl),
@@ -172,7 +174,7 @@ def execution_row(execution: Execution) -> dict[str, Any]:
         "feeCurrency": "USDT",
         "feeRate": number(execution.fee_rate),
         "isMaker": execution.is_maker,
-        "closedSize": number(execution.closed_qty),
+        "closedSize": in_contracts(engine, symbol, execution.closed_qty),
         "markPrice": number(execution.mark_price),
         "indexPrice": number(execution.index_price),
         "underlyingPrice": "",
@@ -186,7 +188,7 @@ def execution_row(execution: Execution) -> dict[str, Any]:
 
 
 def wallet_row(wallet: Wallet, coins: frozenset[str] | None = None) -> dict[str, Any]:
-    """The one row of /v5/account/wallet-balance; one settle coin is worth one USD here.
+    """The one row of /v5/account/wallet-balance; one settle coin is worth one USD here, less any haircut.
 
     In isolated margin mode the account-wide margin figures are '', as at the venue.
     """
@@ -202,8 +204,8 @@ def wallet_row(wallet: Wallet, coins: frozenset[str] | None = None) -> dict[str,
         "accountMMRate": rate if shared else "",
         "accountIMRateByMp": initial_rate if shared else "",
         "accountMMRateByMp": rate if shared else "",
-        "totalEquity": number(wallet.equity),
-        "totalWalletBalance": number(wallet.wallet_balance),
+        "totalEquity": number(wallet.equity - wallet.haircut),
+        "totalWalletBalance": number(wallet.wallet_balance - wallet.haircut),
         "totalMarginBalance": number(wallet.margin_balance) if shared else "",
         "totalAvailableBalance": number(wallet.available) if shared else "",
         "totalPerpUPL": number(wallet.unrealised_pnl),
@@ -211,15 +213,17 @@ def wallet_row(wallet: Wallet, coins: frozenset[str] | None = None) -> dict[str,
         "totalMaintenanceMargin": number(wallet.maintenance_margin) if shared else "",
         "totalInitialMarginByMp": number(wallet.initial_margin) if shared else "",
         "totalMaintenanceMarginByMp": number(wallet.maintenance_margin) if shared else "",
-        "coin": [_coin_row(coin) for coin in wallet.coins if coins is None or coin.coin in coins],
+        "coin": [
+            _coin_row(coin, wallet.haircut) for coin in wallet.coins if coins is None or coin.coin in coins
+        ],
     }
 
 
-def _coin_row(coin: CoinBalance) -> dict[str, Any]:
+def _coin_row(coin: CoinBalance, haircut: Decimal) -> dict[str, Any]:
     return {
         "coin": coin.coin,
         "equity": number(coin.equity),
-        "usdValue": number(coin.equity) if coin.is_collateral else "0",
+        "usdValue": number(coin.equity - haircut) if coin.is_collateral else "0",
         "walletBalance": number(coin.wallet_balance),
         "locked": "0",
         "spotHedgingQty": "0",

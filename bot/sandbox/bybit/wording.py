@@ -9,7 +9,9 @@ from bot.sandbox.bybit.envelope import answer, envelope
 from bot.sandbox.faults.kinds import Fields, Refusal, Row
 from bot.sandbox.http import Response
 
-FIELDS = Fields(symbol="symbol", order_id="orderId", liquidation_price="liqPrice")
+FORBIDDEN = 403
+
+FIELDS = Fields(symbol="symbol", order_id="orderId", liquidation_price="liqPrice", mark_price="markPrice")
 
 REFUSALS: dict[Refusal, tuple[int, str]] = {
     Refusal.OVERLOADED: (10429, "System level frequency protection"),
@@ -30,6 +32,25 @@ def refuse(refusal: Refusal, now_ms: int, code: int | None, message: str) -> Res
     """A refusal in the venue's envelope."""
     usual, words = REFUSALS[refusal]
     return error(usual if code is None else code, message or words, now_ms)
+
+
+def limited(wait_ms: int, now_ms: int) -> Response:
+    """HTTP 429 with the time to wait, in whole seconds and as the moment at which it is over."""
+    body = envelope({}, now_ms, code=10006, message="Too many visits. Exceeded the IP rate limit.")
+    headers = {"Retry-After": _whole_seconds(wait_ms), "X-Bapi-Limit-Reset-Timestamp": str(now_ms + wait_ms)}
+    return answer(body, now_ms, status=429, headers=headers)
+
+
+def banned(status: int, wait_ms: int) -> Response:
+    """The page for a banned address; as at the venue, 403 does not say for how long."""
+    headers = {"Content-Type": "text/html"}
+    if status != FORBIDDEN:
+        headers["Retry-After"] = _whole_seconds(wait_ms)
+    return Response(status=status, headers=headers, body=b"<html><body>access too frequent</body></html>")
+
+
+def _whole_seconds(wait_ms: int) -> str:
+    return str(-(-wait_ms // 1000))
 
 
 def error(code: int, message: str, now_ms: int) -> Response:

@@ -66,13 +66,22 @@ CREATE_WORDS = {
     StopKind.TAKE_PROFIT: "CreateByTakeProfit",
 }
 
-ORIGIN_WORDS = {Origin.LIQUIDATION: "CreateByLiq", Origin.ADMIN: "CreateByAdmin"}
+ORIGIN_WORDS = {
+    Origin.LIQUIDATION: "CreateByLiq",
+    Origin.ADL: "CreateByAdl_PassThrough",
+    Origin.ADMIN: "CreateByAdmin",
+}
 """For orders that neither the user nor a stop of theirs made."""
 
 EXECUTION_WORDS = {
     ExecutionKind.TRADE: "Trade",
     ExecutionKind.FUNDING: "Funding",
     ExecutionKind.LIQUIDATION: "BustTrade",
+    ExecutionKind.ADL: "AdlTrade",
+}
+EXECUTION_ORIGINS = {
+    ExecutionKind.LIQUIDATION: ORIGIN_WORDS[Origin.LIQUIDATION],
+    ExecutionKind.ADL: ORIGIN_WORDS[Origin.ADL],
 }
 EXECUTIONS = {word: kind for kind, word in EXECUTION_WORDS.items()}
 
@@ -81,6 +90,7 @@ LOG_WORDS = {
     LogKind.FUNDING: "SETTLEMENT",
     LogKind.LIQUIDATION: "LIQUIDATION",
     LogKind.LIQUIDATION_FEE: "LIQUIDATION",
+    LogKind.ADL: "ADL",
     LogKind.INSURANCE: "BONUS",
     LogKind.TRANSFER_IN: "TRANSFER_IN",
     LogKind.TRANSFER_OUT: "TRANSFER_OUT",
@@ -97,6 +107,7 @@ CANCEL_WORDS = {
     CancelCause.POSITION_CLOSED: "CancelByTpSlTsClear",
     CancelCause.INSUFFICIENT_MARGIN: "UNKNOWN",
     CancelCause.LIQUIDATION: "CancelAllBeforeLiq",
+    CancelCause.DELISTED: "CancelBySettle",
 }
 
 REJECT_WORDS = {
@@ -110,6 +121,7 @@ REJECT_WORDS = {
     CancelCause.POSITION_CLOSED: "EC_PerCancelRequest",
     CancelCause.INSUFFICIENT_MARGIN: "EC_NotEnoughBalance",
     CancelCause.LIQUIDATION: "EC_PerCancelRequest",
+    CancelCause.DELISTED: "EC_PerCancelRequest",
 }
 
 INTERVALS_MS = {

@@ -83,11 +83,23 @@ class Account:
     order_margin: Decimal | None = ZERO
     """Initial margin of resting orders; None where it must be computed again."""
     liquidated_ms: int | None = None
+    counts_reduce_only: bool = False
+    """Whether resting reduce-only orders count against the position that a further one may reduce."""
+    opens_opposite: bool = False
+    """Whether orders that should reduce open the opposite leg instead."""
+    modes_before: dict[str | None, PositionMode] = field(default_factory=dict)
+    """The position modes of symbols (None: the account) that were put into the other one for a time."""
+    haircut: Decimal = ZERO
+    """Share that the collateral is worth less than its coins (a valuation; the coins stay)."""
 
     @property
     def balance(self) -> Decimal:
         """Wallet balance in the settle coin."""
         return self.wallets[self.settle_coin]
+
+    def cut(self, coins: Decimal) -> Decimal:
+        """What the haircut takes off a positive amount of collateral."""
+        return self.haircut * max(ZERO, coins)
 
     def info(self) -> AccountInfo:
         """Identity and settings as a value."""

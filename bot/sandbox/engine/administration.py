@@ -3,22 +3,17 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.sandbox.engine import margin
+from bot.sandbox.engine import margin, offbook
 from bot.sandbox.engine.accounts import Account
 from bot.sandbox.engine.checks import check_price, check_qty
 from bot.sandbox.engine.controls import check_leverage
 from bot.sandbox.engine.core import Core
-from bot.sandbox.engine.drafts import draft
-from bot.sandbox.engine.matching import booked
-from bot.sandbox.engine.positions import Fill, apply_fill
 from bot.sandbox.engine.state import AccountState, EngineState, MoneyTotals
-from bot.sandbox.engine.stops import settle
 from bot.sandbox.engine.types import (
     ZERO,
     AccountInfo,
     AccountSpec,
     EngineRefusal,
-    ExecutionKind,
     Leg,
     LogEntry,
     LogKind,
@@ -119,27 +114,10 @@ def open_position(
             Reason.INSUFFICIENT_MARGIN,
             f"{qty} {symbol} needs {needed:.8f} {account.settle_coin} of initial margin",
         )
-    order = draft(
-        core,
-        account_id,
-        OrderRequest(symbol=symbol, side=side, qty=qty, leg=leg),
-        reduce_only=False,
-        origin=Origin.ADMIN,
-    )
-    fill = Fill(
-        order=order,
-        qty=qty,
-        price=price,
-        fee_rate=ZERO,
-        is_maker=False,
-        kind=ExecutionKind.TRADE,
-        leaves_qty=ZERO,
-    )
-    core.save(booked(order, apply_fill(core, account, fill)))
-    state = account.state(instrument, leg)
-    settle(core, account, state)
+    request = OrderRequest(symbol=symbol, side=side, qty=qty, leg=leg)
+    offbook.trade(core, account, request, price, fee_rate=ZERO, origin=Origin.ADMIN)
     core.flush_market_events()
-    return position_view(core, account, state)
+    return position_view(core, account, account.state(instrument, leg))
 
 
 def totals(core: Core) -> MoneyTotals:

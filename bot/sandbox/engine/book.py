@@ -21,13 +21,15 @@ class SyntheticBook:
     """A ladder on each side of `mid`: level k stands at half spread + k x 2 bp and holds depth_usd / 50.
 
     What takers eat is remembered as a quantity a side and decays with a time constant of 20 s of market time,
-    so a second order soon after a first starts deeper in the ladder: that is the impact.
+    so a second order soon after a first starts deeper in the ladder: that is the impact. `share` thins every
+    level (to one step at least); 0 empties the book.
     """
 
     def __init__(self, instrument: Instrument) -> None:
         self.mid = float(instrument.reference_price)
         self.half_spread = instrument.half_spread
         self.depth_usd = instrument.depth_usd
+        self.share = 1.0
         self._instrument = instrument
         self._tick = float(instrument.tick)
         self._step = float(instrument.qty_step)
@@ -38,6 +40,11 @@ class SyntheticBook:
         own = self._instrument
         self.half_spread = max(_SMALLEST_SPREAD, own.half_spread if half_spread is None else half_spread)
         self.depth_usd = own.depth_usd if depth_usd is None else depth_usd
+
+    def relist(self, instrument: Instrument) -> None:
+        """Take an instrument with other steps in place of the present one."""
+        self._instrument = instrument
+        self._step = float(instrument.qty_step)
 
     def refill(self, seconds: float) -> None:
         """Let what was eaten come back over `seconds` of market time."""
@@ -57,8 +64,10 @@ class SyntheticBook:
 
     def levels(self, taker: Side) -> Iterator[BookLevel]:
         """What a taker of side `taker` finds, best first: asks for a buyer, bids for a seller."""
+        if not self.share:
+            return
         eaten = self._eaten[taker]
-        size = max(self._step, self.depth_usd / LEVELS_PER_PERCENT / self.mid)
+        size = max(self._step, self.depth_usd * self.share / LEVELS_PER_PERCENT / self.mid)
         skipped = int(eaten / size)
         left = size - (eaten - skipped * size)
         price, steps = self._level_price(taker, skipped), int(left / self._step + 1e-9)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bot.sandbox.engine import margin
-from bot.sandbox.engine.accounts import Account
+from bot.sandbox.engine.accounts import Account, PositionState
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.instruments import Instrument
 from bot.sandbox.engine.markets import Market
@@ -16,6 +16,7 @@ from bot.sandbox.engine.types import (
     OrderRequest,
     Reason,
     Side,
+    StopKind,
     TriggerBy,
     TriggerDirection,
 )
@@ -32,16 +33,19 @@ def check_price(instrument: Instrument, price: Decimal, name: str = "price") -> 
         )
 
 
-def check_qty(instrument: Instrument, qty: Decimal, kind: OrderKind) -> None:
-    """A quantity is finite, on the step and within the limits of its kind of order."""
+def check_qty(instrument: Instrument, qty: Decimal, kind: OrderKind, *, whole_close: bool = False) -> None:
+    """A quantity is finite, on the step and within the limits of its kind of order.
+
+    A `whole_close` is held to the largest quantity only.
+    """
     if not qty.is_finite() or qty <= 0:
         raise EngineRefusal(Reason.INVALID_VALUE, f"quantity {qty} must be a positive number")
-    if qty % instrument.qty_step:
+    if qty % instrument.qty_step and not whole_close:
         raise EngineRefusal(
             Reason.QTY_NOT_A_STEP,
             f"quantity {qty} of {instrument.symbol} is no multiple of {instrument.qty_step}",
         )
-    if qty < instrument.min_qty:
+    if qty < instrument.min_qty and not whole_close:
         raise EngineRefusal(
             Reason.QTY_BELOW_MINIMUM, f"quantity {qty} of {instrument.symbol} is below {instrument.min_qty}"
         )
@@ -53,9 +57,9 @@ def check_qty(instrument: Instrument, qty: Decimal, kind: OrderKind) -> None:
 
 
 def check_limit_price(core: Core, market: Market, side: Side, price: Decimal) -> None:
-    """A limit price is valid and inside the venue's band, where it has one."""
+    """A limit price is valid and inside the band of the market or the venue, where there is one."""
     check_price(market.instrument, price)
-    band = core.terms.limit_price_band
+    band = core.terms.limit_price_band if market.limit_band is None else market.limit_band
     if band is None:
         return
     limit = market.mark * (1 + side.sign * band)
@@ -73,6 +77,32 @@ def check_notional(market: Market, qty: Decimal, price: Decimal | None) -> None:
             Reason.NOTIONAL_BELOW_MINIMUM,
             f"{qty} {market.symbol} is worth {value}, below {market.instrument.min_notional}",
         )
+
+
+def check_reduction(
+    core: Core, account: Account, market: Market, request: OrderRequest, qty: Decimal
+) -> None:
+    """An order that can only reduce is worth the minimum notional, where the venue does not exempt it."""
+    state = account.state(market.instrument, request.leg)
+    if not core.terms.reduce_only_notional_exempt and not _is_whole_close(core, state, request.side, qty):
+        check_notional(market, qty, request.price if request.kind is OrderKind.LIMIT else None)
+
+
+def check_order_qty(core: Core, account: Account, market: Market, request: OrderRequest) -> None:
+    """As `check_qty`; the close of a whole position may be off the step, where the venue's terms say so."""
+    state = account.state(market.instrument, request.leg)
+    whole = can_only_reduce(request) and _is_whole_close(core, state, request.side, request.qty)
+    check_qty(market.instrument, request.qty, request.kind, whole_close=whole)
+
+
+def _is_whole_close(core: Core, state: PositionState, side: Side, qty: Decimal) -> bool:
+    return core.terms.whole_close_exempt and qty == closing_qty(state, side, abs(state.qty))
+
+
+def check_listed(market: Market) -> None:
+    """The market can be traded."""
+    if market.delisted:
+        raise EngineRefusal(Reason.DELISTED, f"{market.symbol} is delisted: nobody can trade it any more")
 
 
 def check_client_id(account: Account, client_id: str) -> None:
@@ -112,6 +142,11 @@ def closes_leg(leg: Leg, side: Side) -> bool:
     return (leg is Leg.LONG and side is Side.SELL) or (leg is Leg.SHORT and side is Side.BUY)
 
 
+def can_only_reduce(request: OrderRequest) -> bool:
+    """Whether a request can never open or enlarge a position."""
+    return request.reduce_only or request.close_on_trigger or closes_leg(request.leg, request.side)
+
+
 def reducible_qty(account: Account, market: Market, leg: Leg, side: Side, qty: Decimal) -> Decimal:
     """The part of a reduce-only quantity that the position allows; refused where that is nothing."""
     state = account.state(market.instrument, leg)
@@ -124,6 +159,35 @@ def reducible_qty(account: Account, market: Market, leg: Leg, side: Side, qty: D
             f"a reduce-only {side.value} would increase the {market.symbol} position of {state.qty}",
         )
     return clipped
+
+
+def check_covered(account: Account, order: Order, qty: Decimal) -> None:
+    """Resting reduce-only orders leave room for one more of `qty`, on an account whose orders are counted.
+
+    Orders attached to the position do not count, nor does `order` itself (when amending); one that waits for
+    a trigger is not refused, but counts for the next.
+    """
+    if not account.counts_reduce_only:
+        return
+    resting = sum(
+        (
+            one.leaves_qty
+            for one in account.orders.values()
+            if one.reduce_only
+            and (one.symbol, one.leg, one.side) == (order.symbol, order.leg, order.side)
+            and one.stop_kind in {StopKind.NONE, StopKind.CONDITIONAL}
+            and one.order_id != order.order_id
+        ),
+        Decimal(0),
+    )
+    state = account.held.get((order.symbol, order.leg))
+    size = abs(state.qty) if state else Decimal(0)
+    if resting and resting + qty > size:
+        raise EngineRefusal(
+            Reason.REDUCE_ONLY_COVERED,
+            f"open reduce-only orders over {resting} and this one over {qty} exceed the {order.symbol} "
+            f"position of {size}; cancel or shrink them first",
+        )
 
 
 def check_margin(

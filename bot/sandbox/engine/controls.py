@@ -78,7 +78,7 @@ def _margin_moves(
         if state is not None and state.isolated:
             value = abs(state.qty) * state.entry_price
             change = money(value / leverage - value / account.leverage(instrument, leg))
-            left = margin.isolated_equity(core, state) + change
+            left = margin.isolated_equity(core, account, state) + change
             if change < 0 and left <= margin.maintenance(core, account, state):
                 raise EngineRefusal(
                     Reason.MARGIN_TOO_LOW,
@@ -150,7 +150,7 @@ def add_isolated_margin(core: Core, account_id: str, symbol: str, amount: Decima
         )
     if amount < 0:
         needed = margin.initial(core, account, state)
-        left = margin.isolated_equity(core, state) + amount
+        left = margin.isolated_equity(core, account, state) + amount
         if left < needed:
             raise EngineRefusal(
                 Reason.MARGIN_TOO_LOW, f"{left:.8f} would be left of the initial margin {needed:.8f}"

@@ -1,6 +1,7 @@
 """The engine's shared state: accounts, markets, money pools, ids and subscribers. No rules live here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 
 from bot.sandbox.engine.accounts import Account, PositionState
@@ -63,6 +64,8 @@ class Core:
         self.insurance_gain = ZERO
         self.counterparty_cash = ZERO
         self.in_step = False
+        self.clock_skew_ms = 0
+        self._showing = False
         self.markets: dict[str, Market] = {}
         self._subscribers: list[Subscriber] = []
         self._touched: dict[str, None] = {}
@@ -131,8 +134,27 @@ class Core:
         return found
 
     def mark(self, state: PositionState) -> Decimal:
-        """The mark price of a position's symbol."""
-        return self.markets[state.instrument.symbol].mark
+        """The mark price of a position's symbol: the true one, but within `showing` the one that is shown."""
+        market = self.markets[state.instrument.symbol]
+        return market.shown_mark if self._showing else market.mark
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """While inside, figures are made of the marks that queries show, which a wick may have bent."""
+        before, self._showing = self._showing, True
+        try:
+            yield
+        finally:
+            self._showing = before
+
+    def relist(self, symbol: str, instrument: Instrument) -> None:
+        """Give a market, and the positions in it, an instrument with other filters."""
+        self.market(symbol).relist(instrument)
+        for account in self.accounts.values():
+            for state in account.positions.values():
+                if state.symbol == symbol:
+                    state.instrument = instrument
+        self.touch(symbol)
 
     # Orders
 

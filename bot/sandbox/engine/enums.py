@@ -91,6 +91,7 @@ class Origin(Enum):
     USER = "user"
     POSITION_STOP = "position_stop"
     LIQUIDATION = "liquidation"
+    ADL = "adl"
     ADMIN = "admin"
 
 
@@ -107,6 +108,7 @@ class CancelCause(Enum):
     POSITION_CLOSED = "position_closed"
     INSUFFICIENT_MARGIN = "insufficient_margin"
     LIQUIDATION = "liquidation"
+    DELISTED = "delisted"
 
 
 class MarginMode(Enum):
@@ -129,6 +131,8 @@ class ExecutionKind(Enum):
     TRADE = "trade"
     FUNDING = "funding"
     LIQUIDATION = "liquidation"
+    ADL = "adl"
+    """Auto-deleveraging: the venue closed a part of the position against its owner's will."""
 
 
 class LogKind(Enum):
@@ -138,6 +142,7 @@ class LogKind(Enum):
     FUNDING = "funding"
     LIQUIDATION = "liquidation"
     LIQUIDATION_FEE = "liquidation_fee"
+    ADL = "adl"
     INSURANCE = "insurance"
     TRANSFER_IN = "transfer_in"
     TRANSFER_OUT = "transfer_out"
@@ -155,6 +160,8 @@ class Reason(Enum):
     """Why the engine refused a request; a protocol maps each onto its venue's code."""
 
     UNKNOWN_SYMBOL = "unknown_symbol"
+    DELISTED = "delisted"
+    """The symbol is known, but nobody can trade it any more."""
     UNKNOWN_ACCOUNT = "unknown_account"
     UNKNOWN_COIN = "unknown_coin"
     ACCOUNT_EXISTS = "account_exists"
@@ -170,6 +177,8 @@ class Reason(Enum):
     RISK_LIMIT_EXCEEDED = "risk_limit_exceeded"
     REDUCE_ONLY_REJECTED = "reduce_only_rejected"
     """A reduce-only order on the side that would increase the position."""
+    REDUCE_ONLY_COVERED = "reduce_only_covered"
+    """Resting reduce-only orders cover the position already (where the venue counts them)."""
     POSITION_FLAT = "position_flat"
     """A reduce-only order or a position stop where there is no position."""
     POSITION_MODE_MISMATCH = "position_mode_mismatch"

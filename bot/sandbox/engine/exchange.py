@@ -11,6 +11,7 @@ from decimal import Decimal
 from bot.sandbox.engine import administration, controls, timeline
 from bot.sandbox.engine.clocks import Clock
 from bot.sandbox.engine.core import Core
+from bot.sandbox.engine.disturbances import Disturbances
 from bot.sandbox.engine.events import Subscriber
 from bot.sandbox.engine.feeds import Feed
 from bot.sandbox.engine.hooks import Hooks
@@ -63,11 +64,17 @@ class Engine(Queries):
         )
         super().__init__(core)
         self._desk = OrderDesk(core)
+        self._disturbances = Disturbances(core)
 
     @property
     def clock(self) -> Clock:
         """The clock that the engine reads."""
         return self._core.clock
+
+    @property
+    def disturbances(self) -> Disturbances:
+        """What a venue, its market or an account's owner may do to everybody's surprise."""
+        return self._disturbances
 
     @property
     def hooks(self) -> Hooks:

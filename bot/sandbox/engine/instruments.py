@@ -25,7 +25,11 @@ class RiskTier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """A linear perpetual: one contract is one coin of `base`, margin and PnL are in `settle`."""
+    """A linear perpetual; margin and PnL are in `settle`.
+
+    Every quantity inside the engine is in coins of `base`, whatever the contract is; `contract_size` (coins a
+    contract) is for the protocol, which speaks in contracts.
+    """
 
     symbol: str
     base: str
@@ -49,6 +53,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     depth_usd: float = 10_000_000.0
     """Notional on each side of the synthetic book within 1 % of the mid, unless the feed says otherwise."""
     launched_ms: int = 1_585_526_400_000
+    contract_size: Decimal = Decimal(1)
 
     def tier(self, value: Decimal) -> RiskTier:
         """The tier of a position value (the last one beyond every cap)."""

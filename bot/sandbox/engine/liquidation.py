@@ -57,7 +57,7 @@ def check(core: Core) -> None:
         if upkeep and upkeep >= balance:
             _Unit(core, account, None).liquidate()
         for state in [one for one in account.held.values() if one.isolated]:
-            if margin.maintenance(core, account, state) >= margin.isolated_equity(core, state):
+            if margin.maintenance(core, account, state) >= margin.isolated_equity(core, account, state):
                 _Unit(core, account, state).liquidate()
         if margin.cross_state(core, account)[0] < 0:
             _settle_bankrupt(core, account)
@@ -68,7 +68,7 @@ def _settle_bankrupt(core: Core, account: Account) -> None:
     if not account.executions or any(not one.isolated for one in account.held.values()):
         return
     last = account.executions[-1]
-    owed = money(-margin.cross_state(core, account)[0])
+    owed = money(margin.debt(core, account))
     if not owed:
         return
     before = _equity(core, account)
@@ -145,7 +145,7 @@ class _Unit:
         if self._state is None:
             return margin.cross_state(self._core, self._account)
         upkeep = margin.maintenance(self._core, self._account, self._state)
-        return margin.isolated_equity(self._core, self._state), upkeep
+        return margin.isolated_equity(self._core, self._account, self._state), upkeep
 
     def _is_safe(self) -> bool:
         balance, upkeep = self._sums()

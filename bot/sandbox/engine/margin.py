@@ -29,6 +29,7 @@ class Figures(msgspec.Struct, frozen=True):
     isolated_maintenance: Decimal
     maintenance: Decimal
     free: Decimal
+    haircut: Decimal
 
     @property
     def ratio(self) -> Decimal | None:
@@ -61,26 +62,28 @@ def initial(core: Core, account: Account, state: PositionState) -> Decimal:
     return value * initial_rate(core, account, state.instrument, state.leg, value)
 
 
-def isolated_equity(core: Core, state: PositionState) -> Decimal:
-    """What stands behind an isolated position: its own margin and its own PnL."""
-    return state.isolated_margin + state.pnl(core.mark(state))
+def isolated_equity(core: Core, account: Account, state: PositionState) -> Decimal:
+    """What stands behind an isolated position: its own margin (less the haircut) and its own PnL."""
+    return state.isolated_margin - account.cut(state.isolated_margin) + state.pnl(core.mark(state))
 
 
 def figures(core: Core, account: Account) -> Figures:
     """All sums of an account at the present marks."""
-    cross_pnl = isolated_pnl = position_margin = upkeep = set_apart = isolated_upkeep = ZERO
+    cross_pnl = isolated_pnl = position_margin = upkeep = set_apart = isolated_upkeep = haircut = ZERO
     for state in account.held.values():
         pnl = state.pnl(core.mark(state))
         if state.isolated:
             isolated_pnl += pnl
             set_apart += state.isolated_margin
+            haircut += account.cut(state.isolated_margin)
             isolated_upkeep += maintenance(core, account, state)
         else:
             cross_pnl += pnl
             upkeep += maintenance(core, account, state)
             position_margin += initial(core, account, state)
     balance = account.balance
-    margin_balance = balance - set_apart + cross_pnl
+    cross_cut = account.cut(balance - set_apart)
+    margin_balance = balance - set_apart + cross_pnl - cross_cut
     orders = order_margin(core, account)
     return Figures(
         balance=balance,
@@ -92,20 +95,28 @@ def figures(core: Core, account: Account) -> Figures:
         isolated_maintenance=isolated_upkeep,
         maintenance=upkeep,
         free=margin_balance - position_margin - orders,
+        haircut=haircut + cross_cut,
     )
 
 
 def cross_state(core: Core, account: Account) -> tuple[Decimal, Decimal]:
     """(margin balance, maintenance margin) of the cross positions: the quick form that every step needs."""
-    balance, upkeep = account.balance, ZERO
+    balance, upkeep, cash = account.balance, ZERO, account.balance
     for state in account.held.values():
         if state.isolated:
             balance -= state.isolated_margin
+            cash -= state.isolated_margin
         else:
             mark = core.mark(state)
             balance += state.pnl(mark)
             upkeep += maintenance(core, account, state, mark)
-    return balance, upkeep
+    return balance - account.cut(cash), upkeep
+
+
+def debt(core: Core, account: Account) -> Decimal:
+    """What the cross positions have lost beyond the account's own coins; a haircut owes nobody anything."""
+    cash = account.balance - sum((one.isolated_margin for one in account.held.values() if one.isolated), ZERO)
+    return max(ZERO, -cross_state(core, account)[0] - account.cut(cash))
 
 
 # Orders
@@ -201,7 +212,7 @@ def bankruptcy_price(
     """The price of this symbol at which nothing is left behind the position; None where there is none."""
     mark = core.mark(state)
     if state.isolated:
-        price = mark - isolated_equity(core, state) / state.qty
+        price = mark - isolated_equity(core, account, state) / state.qty
     else:
         net = sum((leg.qty for leg in _cross_legs(account, state.symbol)), ZERO)
         balance = (cross or cross_state(core, account))[0]
@@ -218,7 +229,7 @@ def _moving(
 ) -> tuple[list[PositionState], Decimal]:
     # the legs that move with the price, and M less the maintenance margin of everything that does not
     if state.isolated:
-        return [state], isolated_equity(core, state)
+        return [state], isolated_equity(core, account, state)
     legs = _cross_legs(account, state.symbol)
     balance, upkeep = cross or cross_state(core, account)
     return legs, balance - upkeep + sum((maintenance(core, account, leg) for leg in legs), ZERO)

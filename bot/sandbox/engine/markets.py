@@ -30,6 +30,9 @@ class Market:
         self.symbol = instrument.symbol
         self.fed = first is not None
         self.held = False
+        self.delisted = False
+        self.limit_band: Decimal | None = None
+        self.wick = ZERO
         self.last = self.mark = self.index = instrument.reference_price
         self.funding_rate = Decimal("0.0001")
         self.book = SyntheticBook(instrument)
@@ -41,6 +44,7 @@ class Market:
         self.next_funding_ms = (start_ms // self.interval_ms + 1) * self.interval_ms
         self.update_id = 1
         self.candles = CandleStore(history)
+        self.as_listed = instrument
         self._terms = terms
         self._basis = first.last / first.index - 1 if first else 0.0
         self._time_ms = start_ms
@@ -51,6 +55,16 @@ class Market:
             self.take(first, start_ms)
         else:
             self._tape(0.0, 0.0)
+
+    def relist(self, instrument: Instrument) -> None:
+        """Take an instrument with other filters; `as_listed` keeps what it was at first."""
+        self.instrument = instrument
+        self.book.relist(instrument)
+
+    @property
+    def shown_mark(self) -> Decimal:
+        """The mark as queries show it: the true one, but for a wick."""
+        return self.mark * (1 + self.wick) if self.wick else self.mark
 
     def round_price(self, price: float) -> Decimal:
         """A float price on the nearest tick, one tick at least."""

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from bot.sandbox.engine import checks, matching, stops
+from bot.sandbox.engine import checks, matching, modes, stops
 from bot.sandbox.engine.accounts import Account
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.drafts import draft
@@ -20,6 +20,7 @@ from bot.sandbox.engine.types import (
     OrderStatus,
     Origin,
     Position,
+    PositionMode,
     Reason,
     StopKind,
     TimeInForce,
@@ -39,6 +40,24 @@ class OrderDesk:
         account = core.account(account_id)
         request = core.hooks.request(account_id, request)
         market = core.market(request.symbol)
+        checks.check_listed(market)
+        if account.opens_opposite and checks.can_only_reduce(request):
+            account.require_leg(market.symbol, request.leg)
+            return self._place_opposite(account, request, origin)
+        return self._place(account, market, request, origin)
+
+    def _place_opposite(self, account: Account, request: OrderRequest, origin: Origin) -> Order:
+        # a one-way symbol is turned to hedge mode by the same mistake; a refusal leaves all as it was
+        symbol, mode = request.symbol, account.position_mode(request.symbol)
+        modes.force(self._core, account, PositionMode.HEDGE, symbol)
+        try:
+            return self._place(account, self._core.market(symbol), modes.opposite(request), origin)
+        except EngineRefusal:
+            modes.force(self._core, account, mode, symbol)
+            raise
+
+    def _place(self, account: Account, market: Market, request: OrderRequest, origin: Origin) -> Order:
+        core = self._core
         order = self._draft(account, market, request, origin)
         if order.status is OrderStatus.NEW:
             self._admit(account, market, order)
@@ -53,21 +72,21 @@ class OrderDesk:
         core, limit = self._core, request.kind is OrderKind.LIMIT
         checks.check_client_id(account, request.client_id)
         account.require_leg(market.symbol, request.leg)
-        checks.check_qty(market.instrument, request.qty, request.kind)
+        checks.check_order_qty(core, account, market, request)
         if limit:
             if request.price is None:
                 raise EngineRefusal(Reason.INVALID_VALUE, "a limit order needs a price")
             checks.check_limit_price(core, market, request.side, request.price)
         conditional = request.trigger_price is not None
         direction = checks.trigger_direction(market, request) if conditional else None
-        reduces = (
-            request.reduce_only or request.close_on_trigger or checks.closes_leg(request.leg, request.side)
-        )
+        reduces = checks.can_only_reduce(request)
         qty = request.qty
         if not reduces:
             checks.check_notional(market, qty, request.price if limit else None)
-        elif not conditional:
-            qty = checks.reducible_qty(account, market, request.leg, request.side, qty)
+        else:
+            checks.check_reduction(core, account, market, request, qty)
+            if not conditional:
+                qty = checks.reducible_qty(account, market, request.leg, request.side, qty)
         return draft(
             core,
             account.account_id,
@@ -80,7 +99,9 @@ class OrderDesk:
         )
 
     def _admit(self, account: Account, market: Market, order: Order) -> None:
-        if not order.reduce_only:
+        if order.reduce_only:
+            checks.check_covered(account, order, order.qty)
+        else:
             checks.check_margin(self._core, account, order, order.qty, order.price)
         if (
             self._core.terms.refuse_post_only
@@ -128,6 +149,7 @@ class OrderDesk:
         core = self._core
         account, order = self._open_order(account_id, order_id, client_id, symbol)
         market = core.markets[order.symbol]
+        checks.check_listed(market)
         changed = replace(
             order,
             qty=order.qty if qty is None else qty,
@@ -172,6 +194,7 @@ class OrderDesk:
         if order.reduce_only:
             if not waiting:
                 leaves = checks.reducible_qty(account, market, order.leg, order.side, leaves)
+                checks.check_covered(account, order, leaves)
             return replace(changed, qty=changed.filled_qty + leaves)
         checks.check_notional(market, changed.qty, changed.price)
         if not waiting:
@@ -248,6 +271,7 @@ class OrderDesk:
     ) -> Position:
         """Set the stops of a position (see `Engine.set_trading_stop`)."""
         account, market = self._core.account(account_id), self._core.market(symbol)
+        checks.check_listed(market)
         account.require_leg(symbol, leg)
         state = account.state(market.instrument, leg)
         stops.set_stops(self._core, account, state, loss, profit)

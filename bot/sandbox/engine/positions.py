@@ -11,6 +11,8 @@ from bot.sandbox.engine.events import ExecutionEvent, PositionEvent, PublicTrade
 from bot.sandbox.engine.margin import close_rate
 from bot.sandbox.engine.types import ZERO, Execution, ExecutionKind, LogKind, Order, Side
 
+_LOG_KINDS = {ExecutionKind.LIQUIDATION: LogKind.LIQUIDATION, ExecutionKind.ADL: LogKind.ADL}
+
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """One fill that an order is about to get. `leaves_qty` is what the order has left afterwards."""
@@ -95,7 +97,7 @@ def tell_position(core: Core, account: Account, state: PositionState) -> None:
 def _log(core: Core, account: Account, execution: Execution) -> None:
     core.credit(
         account,
-        LogKind.LIQUIDATION if execution.kind is ExecutionKind.LIQUIDATION else LogKind.TRADE,
+        _LOG_KINDS.get(execution.kind, LogKind.TRADE),
         cash_flow=execution.realised_pnl,
         fee=execution.fee,
         fee_rate=execution.fee_rate,

@@ -35,8 +35,19 @@ class Queries:
 
     @property
     def instruments(self) -> dict[str, Instrument]:
-        """Listed instruments by symbol."""
+        """Every instrument that ever was listed, by symbol."""
         return {symbol: market.instrument for symbol, market in self._core.markets.items()}
+
+    @property
+    def listed(self) -> dict[str, Instrument]:
+        """The instruments that can be traded: all but the delisted ones."""
+        return {
+            symbol: market.instrument for symbol, market in self._core.markets.items() if not market.delisted
+        }
+
+    def venue_ms(self) -> int:
+        """The time that the venue's own clock shows: the server time, but for a skew."""
+        return self._core.clock.server_ms() + self._core.clock_skew_ms
 
     @property
     def market_ms(self) -> int:

@@ -28,6 +28,11 @@ class VenueTerms(msgspec.Struct, frozen=True, kw_only=True):
     """True: a post-only order that would take is refused; False: it is accepted and cancelled at once."""
     limit_price_band: Decimal | None = None
     """Farthest a limit price may cross the mark, as a share of it; None: no band."""
+    reduce_only_notional_exempt: bool = True
+    """Whether an order that can only reduce may be worth less than the minimum notional."""
+    whole_close_exempt: bool = True
+    """Whether a reduce-only order of exactly the whole position may be off the quantity step or below the
+    minimum quantity and notional: without it, what a coarser step leaves over can never be closed."""
     mark_basis_seconds: float = 150.0
     """Time constant of the smoothed basis (last / index - 1) that lies on the index to give the mark."""
     mark_band: float = 0.01

@@ -264,7 +264,8 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     positions: wallet less isolated margins plus cross PnL; `maintenance_margin` and `margin_ratio` are of the
     cross positions alone. `margin_ratio` reaches 1 at liquidation; None where there is no margin balance to
     divide by. `position_initial_margin` is of cross positions; `isolated_margin` is the money set apart for
-    isolated ones. `available` is what new orders may use (never below 0).
+    isolated ones. `available` is what new orders may use (never below 0). `haircut` is what the collateral is
+    worth less than its coins: balance and equity are before it, the margin balance is after it.
     """
 
     account_id: str
@@ -280,6 +281,7 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     maintenance_margin: Decimal
     available: Decimal
     margin_ratio: Decimal | None
+    haircut: Decimal
     coins: tuple[CoinBalance, ...]
     time_ms: int
 

@@ -37,11 +37,12 @@ def positions(core: Core, account: Account, symbol: str | None, flat: bool) -> l
     if flat:
         symbols = {symbol} if symbol is not None else {key[0] for key in account.positions}
         keys |= {(one, leg) for one in symbols for leg in account.legs(one)}
-    cross = margin.cross_state(core, account)
-    return [
-        position_view(core, account, account.state(core.markets[one].instrument, leg), cross)
-        for one, leg in sorted(keys)
-    ]
+    with core.showing():
+        cross = margin.cross_state(core, account)
+        return [
+            position_view(core, account, account.state(core.markets[one].instrument, leg), cross)
+            for one, leg in sorted(keys)
+        ]
 
 
 def position(core: Core, account: Account, market: Market, leg: Leg) -> Position:
@@ -52,7 +53,12 @@ def position(core: Core, account: Account, market: Market, leg: Leg) -> Position
 def position_view(
     core: Core, account: Account, state: PositionState, cross: margin.Cross | None = None
 ) -> Position:
-    """A position with its figures at the present mark."""
+    """A position with its figures at the present mark, as it is shown."""
+    with core.showing():
+        return _position(core, account, state, cross)
+
+
+def _position(core: Core, account: Account, state: PositionState, cross: margin.Cross | None) -> Position:
     mark, size = core.mark(state), abs(state.qty)
     value = size * mark
     tier = state.instrument.tier(value)
@@ -93,8 +99,9 @@ def position_view(
 
 
 def wallet(core: Core, account: Account) -> Wallet:
-    """The account's figures at the present marks."""
-    sums = margin.figures(core, account)
+    """The account's figures at the present marks, as they are shown."""
+    with core.showing():
+        sums = margin.figures(core, account)
     return Wallet(
         account_id=account.account_id,
         margin_mode=account.margin_default,
@@ -109,6 +116,7 @@ def wallet(core: Core, account: Account) -> Wallet:
         maintenance_margin=sums.maintenance,
         available=max(ZERO, sums.free),
         margin_ratio=sums.ratio,
+        haircut=sums.haircut,
         coins=tuple(_coin(account, coin, sums) for coin in sorted(account.wallets)),
         time_ms=core.now_ms(),
     )
@@ -137,7 +145,7 @@ def ticker(core: Core, market: Market) -> Ticker:
     return Ticker(
         symbol=market.symbol,
         last_price=market.last,
-        mark_price=market.mark,
+        mark_price=market.shown_mark,
         index_price=market.index,
         bid_price=bid.price if bid else None,
         bid_qty=bid.qty if bid else ZERO,

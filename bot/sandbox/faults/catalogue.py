@@ -3,13 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.sandbox.faults.accounts import ACCOUNTS
 from bot.sandbox.faults.connection import CONNECTION
 from bot.sandbox.faults.elsewhere import ELSEWHERE
 from bot.sandbox.faults.kinds import Kind
+from bot.sandbox.faults.market import MARKET
 from bot.sandbox.faults.refusals import REFUSALS
+from bot.sandbox.faults.streams import STREAMS
+from bot.sandbox.faults.traffic import TRAFFIC
 from bot.sandbox.faults.views import VIEWS
 
-KINDS: Mapping[str, Kind] = {**CONNECTION, **REFUSALS, **VIEWS, **ELSEWHERE}
+KINDS: Mapping[str, Kind] = {
+    **CONNECTION,
+    **REFUSALS,
+    **TRAFFIC,
+    **VIEWS,
+    **MARKET,
+    **ACCOUNTS,
+    **STREAMS,
+    **ELSEWHERE,
+}
 """Each kind by its name."""
 
 

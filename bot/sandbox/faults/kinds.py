@@ -11,6 +11,7 @@ from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.faults.fault import Fault
 from bot.sandbox.faults.history import History
 from bot.sandbox.http import Request, Response
+from bot.sandbox.stream_rules import StreamRules
 
 REQUEST_FIELDS = ("path", "api_key", "symbol", "count", "probability")
 """What every kind takes that strikes at requests."""
@@ -77,6 +78,7 @@ class Fields(msgspec.Struct, frozen=True):
     symbol: str
     order_id: str
     liquidation_price: str
+    mark_price: str
 
 
 class Venue(Protocol):
@@ -85,6 +87,10 @@ class Venue(Protocol):
     @property
     def engine(self) -> Engine:
         """The engine behind it."""
+
+    @property
+    def streams(self) -> StreamRules:
+        """What its streams keep back."""
 
     @property
     def fields(self) -> Fields:
@@ -98,6 +104,12 @@ class Venue(Protocol):
 
     def refuse(self, refusal: Refusal, code: int | None = None, message: str = "") -> Response:
         """A refusal with the venue's own code and words, unless others are given."""
+
+    def limited(self, wait_ms: int) -> Response:
+        """The answer to an address that sends too much, with the time to wait."""
+
+    def banned(self, status: int, wait_ms: int) -> Response:
+        """The answer to an address that is banned."""
 
     def rows(self, response: Response) -> list[Row]:
         """The rows of a list; none where the answer holds no list."""
@@ -144,6 +156,10 @@ def _always(_strike: Strike) -> bool:
     return True
 
 
+def _nothing(_memory: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
 def _fine(_fault: Fault) -> str:
     return ""
 
@@ -161,8 +177,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere, or by the one who tests, says how in `by_hand`.
 
     `concerns` tells which requests it may strike at (path, key, symbol and count are looked at before).
-    `picks_rows`: `symbol` chooses rows of an answer, not requests. `lasts`: `seconds` is how long it
-    stays armed. `veil` bends every true answer after the first strike, without being a strike.
+    `picks_rows`: `symbol` chooses rows of an answer, not requests. `lasts`: `seconds` is how long it stays
+    armed. `shows` is what else the list of armed faults tells of its memory. `veil` bends every true answer
+    after the first strike, without being a strike.
     """
 
     name: str
@@ -177,6 +194,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     concerns: Callable[[Strike], bool] = _always
     picks_rows: bool = False
     lasts: bool = False
+    shows: Callable[[Mapping[str, Any]], dict[str, Any]] = _nothing
     answer: Callable[[Strike], Response] | None = None
     veil: Callable[[Strike, Response], Response] | None = None
     before: Callable[[Strike], bool] | None = None

@@ -85,7 +85,14 @@ class FaultRegistry:
 
     def listing(self) -> list[dict[str, Any]]:
         """What is armed, with how often each one struck."""
-        return [{**msgspec.to_builtins(armed.fault), "strikes": armed.strikes} for armed in self._armed]
+        return [
+            {
+                **msgspec.to_builtins(armed.fault),
+                "strikes": armed.strikes,
+                **armed.kind.shows(armed.memory),
+            }
+            for armed in self._armed
+        ]
 
     def answer(self, request: Request, api_key: str, execute: Execute) -> Response:
         """The answer to a request: the true one, or what the first fault that strikes makes of it."""

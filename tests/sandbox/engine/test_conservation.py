@@ -35,6 +35,7 @@ class Exchange(RuleBasedStateMachine):
     def begin(self, margin: MarginMode, modes: list[PositionMode]) -> None:
         self.desk: Desk = open_desk(50_000, margin_mode=margin, position_mode=modes[0], market_step_ms=60_000)
         self.users = [self.desk.account, self.desk.add("second", 20_000, position_mode=modes[1])]
+        self.opposite = [False, False]
         self.base = {BTC: Decimal(100_000), ETH: Decimal(3500)}
 
     def sizes(self, user: str) -> dict[tuple[str, Leg], Decimal]:
@@ -89,6 +90,8 @@ class Exchange(RuleBasedStateMachine):
         except EngineRefusal:
             return
         after = self.sizes(name).get((symbol, leg), Decimal(0))
+        if self.opposite[user]:
+            return
         if reduce_only or (leg is Leg.LONG and side is Side.SELL) or (leg is Leg.SHORT and side is Side.BUY):
             assert abs(after) <= abs(before)
             assert before * after >= 0
@@ -125,6 +128,69 @@ class Exchange(RuleBasedStateMachine):
             self.desk.engine.set_leverage(self.users[user], symbol, dec(leverage))
         except EngineRefusal:
             return
+
+    @rule(symbol=SYMBOLS, share=st.sampled_from(["0", "0.000001", "0.01", "1"]))
+    def thin_book(self, symbol: str, share: str) -> None:
+        self.desk.engine.disturbances.thin_book(symbol, dec(share))
+
+    @rule(symbol=SYMBOLS, step=st.sampled_from([None, "0.07", "0.5"]))
+    def set_qty_step(self, symbol: str, step: str | None) -> None:
+        self.desk.engine.disturbances.set_qty_step(symbol, None if step is None else dec(step))
+
+    @rule(user=USERS, share=st.integers(0, 100))
+    def haircut(self, user: int, share: int) -> None:
+        self.desk.engine.disturbances.haircut(self.users[user], dec(share) / 100)
+
+    @rule(user=USERS, symbol=SYMBOLS, steps=st.integers(-400, 400).filter(bool))
+    def trade_by_hand(self, user: int, symbol: str, steps: int) -> None:
+        engine = self.desk.engine
+        qty = engine.instrument(symbol).qty_step * steps
+        try:
+            engine.disturbances.trade_by_hand(self.users[user], symbol, qty)
+        except EngineRefusal:
+            return
+
+    @rule(user=USERS, symbol=SYMBOLS, percent=st.integers(0, 100))
+    def lose_position(self, user: int, symbol: str, percent: int) -> None:
+        disturbances, name = self.desk.engine.disturbances, self.users[user]
+        before = self.sizes(name)
+        if percent:
+            disturbances.deleverage(name, symbol, dec(percent) / 100)
+        else:
+            disturbances.close_by_hand(name, symbol)
+        after = self.sizes(name)
+        assert all(abs(after.get(key, Decimal(0))) <= abs(size) for key, size in before.items())
+
+    @rule(user=USERS, mode=st.sampled_from(list(PositionMode)))
+    def force_mode(self, user: int, mode: PositionMode) -> None:
+        disturbances, name = self.desk.engine.disturbances, self.users[user]
+        before = self.sizes(name)
+        disturbances.force_mode(name, mode)
+        assert sorted(before.values()) == sorted(self.sizes(name).values())
+
+    @rule(user=USERS, on=st.booleans())
+    def open_opposite(self, user: int, on: bool) -> None:
+        self.opposite[user] = on
+        self.desk.engine.disturbances.open_opposite(self.users[user], on)
+
+    @rule(user=USERS, on=st.booleans())
+    def count_reduce_only(self, user: int, on: bool) -> None:
+        self.desk.engine.disturbances.count_reduce_only(self.users[user], on)
+
+    @rule(symbol=SYMBOLS, share=st.integers(-50, 50))
+    def wick(self, symbol: str, share: int) -> None:
+        disturbances, user = self.desk.engine.disturbances, self.users[0]
+        before = self.desk.engine.wallet(user)
+        disturbances.wick(symbol, dec(share) / 100)
+        self.desk.engine.positions(user)
+        disturbances.wick(symbol, Decimal(0))
+        assert self.desk.engine.wallet(user) == before
+
+    @rule(symbol=SYMBOLS)
+    def delist_and_list(self, symbol: str) -> None:
+        self.desk.engine.disturbances.delist(symbol)
+        self.desk.run(1)
+        self.desk.engine.disturbances.list_again(symbol)
 
     @rule(symbol=SYMBOLS, move=st.integers(-40, 40))
     def move(self, symbol: str, move: int) -> None:
