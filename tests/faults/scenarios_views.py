@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from bot.guard import CycleReport
-from bot.journal.records import Blindness, Kind, Protection, Shelter, Verification
-from bot.model import State
+from bot.journal.records import Blindness, Kind, Protection, Verification
+from bot.model import Shelter, State
 from bot.sandbox.engine.types import Side
 from tests.faults.stage import ACCOUNT, Stage
 from tests.faults.story import Story

@@ -10,6 +10,7 @@ from msgspec import Struct
 from bot.exchange.budget import Budget
 from bot.exchange.errors import GatewayError
 from bot.exchange.freshness import Freshness
+from bot.exchange.gateway import CcxtGateway
 from bot.exchange.reading import Call, Reads, Rows
 from bot.exchange.venues import (
     bybit_calls,
@@ -22,6 +23,8 @@ from bot.exchange.venues import (
 from bot.exchange.venues.bybit import Bybit
 from bot.execution import evidence, intents
 from bot.execution.pause import Pause
+from bot.execution.refusals import Refusals
+from bot.execution.resending import Resender
 from bot.journal.records import IntentState
 from bot.model import Fill, Unknown, Verdict
 from bot.planning import pricing
@@ -30,6 +33,7 @@ from bot.risk.margin import Margins
 from tests.faults import scenarios_around as around
 from tests.faults import scenarios_markets as markets
 from tests.faults import scenarios_orders as orders
+from tests.faults import scenarios_refusals as refusals
 from tests.faults import scenarios_traffic as traffic
 from tests.faults import scenarios_views as views
 from tests.faults.stage import START
@@ -37,7 +41,14 @@ from tests.faults.story import Course, Story
 
 Patch = pytest.MonkeyPatch
 TakeOut = Callable[[Patch], None]
-ALL = (*orders.STORIES, *markets.STORIES, *traffic.STORIES, *views.STORIES, *around.STORIES)
+ALL = (
+    *orders.STORIES,
+    *refusals.STORIES,
+    *markets.STORIES,
+    *traffic.STORIES,
+    *views.STORIES,
+    *around.STORIES,
+)
 STORIES = {story.course: story for story in ALL}
 
 
@@ -52,6 +63,26 @@ def the_position_is_not_asked(patch: Patch) -> None:
 def a_duplicate_counts_as_refused(patch: Patch) -> None:
     for code in ("110030", "110072"):
         read_as(patch, code, Verdict.REJECTED)
+
+
+def lost_orders_are_given_up(patch: Patch) -> None:
+    patch.setattr(Resender, "is_due", lambda *_: False)
+
+
+def overload_counts_as_throttled(patch: Patch) -> None:
+    read_as(patch, "10429", Verdict.THROTTLED)
+
+
+def nobody_asks_what_holds_the_position(patch: Patch) -> None:
+    patch.setattr(Refusals, "crowded", lambda *_: ())
+
+
+def filters_are_read_once(patch: Patch) -> None:
+    patch.setattr(CcxtGateway, "forget_market", lambda *_: None)
+
+
+def every_refusal_is_tried_again(patch: Patch) -> None:
+    patch.setattr(Refusals, "in_force", lambda *_: ())
 
 
 def each_row_is_a_fill(patch: Patch) -> None:
@@ -147,6 +178,31 @@ class Without(Struct, frozen=True):
 
 
 TABLE = (
+    Without(
+        refusals.the_request_never_arrives,
+        lost_orders_are_given_up,
+        "what was asked for waits until the order is given up",
+    ),
+    Without(
+        refusals.the_venue_is_overloaded,
+        overload_counts_as_throttled,
+        "a stop that is turned away holds trims back",
+    ),
+    Without(
+        refusals.the_owners_orders_hold_the_position,
+        nobody_asks_what_holds_the_position,
+        "the same order is refused for ever, and what is free stays",
+    ),
+    Without(
+        refusals.the_step_is_no_longer_what_it_was,
+        filters_are_read_once,
+        "no size fits any more",
+    ),
+    Without(
+        refusals.the_venue_takes_no_stops_any_more,
+        every_refusal_is_tried_again,
+        "the venue is asked at each look for what it will not give",
+    ),
     Without(
         orders.the_answer_is_lost_and_the_venue_has_sold_once,
         unknown_counts_as_failed,
