@@ -16,6 +16,7 @@ from bot.model import (
     Plan,
     PriceTerms,
     ProtectionTerms,
+    RefusedBefore,
     Snapshot,
     Unknown,
     Usage,
@@ -62,6 +63,10 @@ class DecisionInput(Struct, frozen=True):
     """Trigger of the stop that the guard placed last, by position key."""
     blocked: tuple[str, ...] = ()
     """Symbols on which an earlier order has not ended."""
+    crowded: tuple[str, ...] = ()
+    """Symbols on which the venue refused a trim because of resting reduce-only orders."""
+    refused: tuple[RefusedBefore, ...] = ()
+    """What the venue has refused and is not asked for yet."""
     prices: PriceMemory = PriceMemory()
     """What earlier looks saw of prices."""
     price_terms: PriceTerms | None = None
@@ -108,6 +113,8 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
                 max_age_seconds=given.max_age_seconds,
                 steps_taken=given.steps_taken,
                 blocked_symbols=frozenset(given.blocked),
+                crowded_symbols=frozenset(given.crowded),
+                refused=given.refused,
             )
         )
     stops, refusals = protective_stops(
@@ -117,6 +124,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         given.max_age_seconds,
         steps_taken=given.steps_taken,
         own_stops=given.own_stops,
+        refused=given.refused,
         trimmed=_trimmed(planned, evaluation.demands, given.at),
         unsettled=frozenset(doubt.symbol for doubt in gates.unsettled),
     )

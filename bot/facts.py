@@ -11,6 +11,7 @@ from bot.decision import DecisionInput
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.execution import ExecutionReport, IntentState, fold, waiting
+from bot.execution.refusals import Refusals
 from bot.journal import Draft, Journal
 from bot.journal.records import Kind, Prepared
 from bot.model import (
@@ -182,6 +183,7 @@ def decision_input(
     terms: GuardTerms,
     now: datetime,
     blocked: frozenset[str] = frozenset(),
+    refusals: Refusals | None = None,
 ) -> DecisionInput:
     """Put together what a decision is made of."""
     return DecisionInput(
@@ -201,6 +203,8 @@ def decision_input(
             key: own_stop(triggers, key, snapshot) for key, triggers in facts.remembered.own_stops.items()
         },
         blocked=tuple(sorted(blocked)),
+        crowded=refusals.crowded(now) if refusals else (),
+        refused=refusals.in_force(now) if refusals else (),
         prices=facts.remembered.prices,
         price_terms=terms.prices,
     )

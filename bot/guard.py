@@ -16,7 +16,6 @@ from bot.exchange.protocol import Gateway
 from bot.execution import ExecutionReport, Executor, IntentState, recover
 from bot.execution.gate import Barred
 from bot.execution.halts import halt_once
-from bot.execution.protection import unprotected
 from bot.facts import (
     GuardTerms,
     Remembered,
@@ -35,6 +34,7 @@ from bot.model import (
     Snapshot,
     Step,
     StepKind,
+    unprotected,
 )
 from bot.record import BLINDNESS, RULES, Recorder, remembered_blindness, remembered_rules
 from bot.risk.ages import parts_trouble
@@ -161,6 +161,8 @@ class Guard:
     async def _cycle(self) -> CycleReport:
         if self._recovered is not None:
             await self.executor.settle_orders()
+            for intent in await self.executor.resend():
+                log.warning("sent once more", account=self.account, intent=intent.intent, state=intent.state)
         snapshot = await self._observe()
         self._held = tuple(sorted({position.symbol for position in snapshot.positions}))
         await self._settle(snapshot)
@@ -171,6 +173,7 @@ class Guard:
         self._teller.tell(given, made, self.gateway.venue, self.gateway.market_symbols())
         self._bare.look(snapshot, made.plan, given.at)
         execution = await self._act(made, snapshot, barred)
+        self._teller.bare(self.executor.shelters.bare(snapshot))
         await self._answer(made.evaluation.blind, given.at)
         self._failure = self._owned = ""
         return CycleReport(self.account, given.at, snapshot, made, execution, "")
@@ -205,6 +208,7 @@ class Guard:
     async def _settle(self, snapshot: Snapshot) -> None:
         if self._recovered is None:
             await self._reconcile(snapshot)
+            await self.executor.verify_protection(snapshot)
             return
         await self.executor.compare(snapshot)
         if self._unverified is not None:
@@ -229,7 +233,8 @@ class Guard:
         facts = with_unrecorded(facts, self.executor.waiting)
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
-        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked)
+        refusals = self.executor.refusals
+        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked, refusals)
 
     async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
         sends = self._sends(made, barred)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
@@ -12,7 +11,7 @@ from bot.decision import Decision, DecisionInput
 from bot.journal import Draft, blob_digest
 from bot.journal.records import Blindness, BlindRule, DifferencesSeen, FindingChanged, canonical
 from bot.journal.records import Decision as DecisionRecord
-from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target, Unknown
+from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target, Unknown, unprotected
 from bot.risk.gates import PriceMemory
 from bot.risk.ledger import UnitLedger
 from bot.risk.metrics import measure
@@ -49,6 +48,8 @@ class Status(Struct, frozen=True):
     """Prices that are apart from the others of their symbol, and what the gates make of them."""
     blind: Blindness | None = None
     """Since when and why the account cannot be seen; None where it can."""
+    unprotected_why: dict[str, str] = {}
+    """Why each position of `unprotected` is, by its key."""
 
 
 class Record(Struct, frozen=True):
@@ -192,6 +193,7 @@ class Recorder:
             rules is not self._rules_written
             or not _same_units(ledger, self._ledger_written)
             or doubts != self._doubts_written
+            or self._last_or(given.at).unprotected_why != unprotected(given.snapshot)
         )
         if not changed and self._status_at is not None and given.at - self._status_at < STATUS_EVERY:
             return {}
@@ -223,15 +225,15 @@ class Recorder:
         return self._last or Status(at, self.armed, unseen, unseen, 0, (), (), "")
 
     def _status(self, given: DecisionInput, made: Decision, blind: Blindness | None) -> Status:
+        bare = unprotected(given.snapshot)
         return Status(
             at=given.at,
             armed=self.armed,
             equity=made.portfolio.equity,
             margin_ratio=measure("account.margin_ratio", made.portfolio, made.context),
             positions=len(given.snapshot.positions),
-            unprotected=tuple(
-                one.key for one in given.snapshot.positions if not isinstance(one.stop_price, Decimal)
-            ),
+            unprotected=tuple(bare),
+            unprotected_why=bare,
             active=tuple(one for one in made.evaluation.findings if one.state is not State.INACTIVE),
             error="",
             differences=made.differences,

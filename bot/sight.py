@@ -8,10 +8,20 @@ from msgspec.structs import replace
 from bot.errors import ReefError
 from bot.exchange.errors import GatewayError
 from bot.execution import ExecutionReport, IntentState
-from bot.execution.protection import unprotected
 from bot.journal import Draft
 from bot.journal.records import Blindness, Failure, canonical
-from bot.model import PartTimes, Plan, Snapshot, Step, StepKind, StopRequest, Unknown, Verdict, position_key
+from bot.model import (
+    PartTimes,
+    Plan,
+    Snapshot,
+    Step,
+    StepKind,
+    StopRequest,
+    Unknown,
+    Verdict,
+    position_key,
+    unprotected,
+)
 
 log = structlog.get_logger(__name__)
 

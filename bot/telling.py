@@ -1,5 +1,7 @@
 """What the log is told of a cycle before anything is sent: once when it begins, not in every cycle."""
 
+from collections.abc import Mapping
+
 import structlog
 from msgspec import structs
 
@@ -19,6 +21,7 @@ class Teller:
         self._rules = rules
         self._armed = armed
         self._looked = False
+        self._bare: dict[str, str] = {}
         self._apart: frozenset[tuple[Target, str]] = frozenset()
         self._doubted: frozenset[tuple[str, bool]] = frozenset()
 
@@ -49,6 +52,13 @@ class Teller:
         known = symbols | {position.symbol for position in snapshot.positions}
         for one in unknown_symbols(self._rules, self._account, venue, known):
             log.warning("rule names no market", account=self._account, **structs.asdict(one))
+
+    def bare(self, bare: Mapping[str, str]) -> None:
+        """Tell of positions that a cycle leaves without a whole stop, once while that and its reason last."""
+        before, self._bare = self._bare, dict(bare)
+        for key, why in bare.items():
+            if before.get(key) != why:
+                log.critical("unprotected", account=self._account, position=key, why=why)
 
     def differences(self, differences: tuple[Difference, ...]) -> None:
         """Tell of figures that newly differ from the venue's."""

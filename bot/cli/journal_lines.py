@@ -68,6 +68,11 @@ def _(body: r.Submitted) -> str:
 
 
 @line.register
+def _(body: r.Resent) -> str:
+    return f"it never arrived: {body.contracts} contracts are sent again under the same id, time {body.sends}"
+
+
+@line.register
 def _(body: r.Progress) -> str:
     return _standing(body)
 

@@ -108,7 +108,7 @@ def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: dat
     notes += ["no cycle since: is the daemon running?"] if old(one, now) and not one.error else []
     notes += [f"{finding.rule}: {finding.state.value}" for finding in one.active]
     notes += list(one.doubts)
-    notes += [f"no stop: {key.replace('#', ' ')}" for key in one.unprotected]
+    notes += [f"unprotected: {key.replace('#', ' ')}{_because(one, key)}" for key in one.unprotected]
     notes += [
         f"{apart.target.text}: {apart.figure} is {percent(apart.share)} off the venue's"
         for apart in one.differences
@@ -123,6 +123,11 @@ def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: dat
         str(one.positions),
         "\n".join(notes) or "all quiet",
     )
+
+
+def _because(one: Status, key: str) -> str:
+    why = one.unprotected_why.get(key, "")
+    return f" ({why})" if why else ""
 
 
 def halt_text(halt: Halt | None) -> str:

@@ -9,8 +9,8 @@ from typing import Self
 from msgspec import Struct
 
 from bot.journal import Entry, Journal, open_journal
-from bot.journal.records import Decision, Outcome, Prepared, Protection, Recovered, Shelter, Started
-from bot.model import Finding, OrderRequest, Side
+from bot.journal.records import Decision, Outcome, Prepared, Protection, Recovered, Started
+from bot.model import Finding, OrderRequest, Shelter, Side
 
 
 class Deed(Struct, frozen=True):

@@ -42,6 +42,7 @@ class Catalog:
         self._tiers: dict[str, tuple[Tier, ...]] = {}
         self._read_at: dict[str, datetime] = {}
         self._told: set[Aside] = set()
+        self._doubted: set[str] = set()
 
     def symbol_of(self, venue_symbol: str) -> str:
         """Return the unified symbol; the venue's own where it has no market any more."""
@@ -75,6 +76,12 @@ class Catalog:
         """Return the risk limits of a unified symbol that was ensured. Raises KeyError."""
         return self._tiers[symbol]
 
+    def forget(self, symbol: str) -> None:
+        """Read the market of a unified symbol anew when it is ensured next."""
+        market = self.market(symbol)
+        if market is not None:
+            self._doubted.add(market.venue_symbol)
+
     async def ensure_markets(self, reads: Reads, now: datetime) -> None:
         """Load the list of markets where there is none, or renew it. Raises GatewayError."""
         async with self._lock:
@@ -91,6 +98,8 @@ class Catalog:
             for venue_symbol in sorted(venue_symbols):
                 if not self._seen(venue_symbol):
                     await self._load_one(reads, venue_symbol)
+                elif venue_symbol in self._doubted:
+                    await self._read_anew(reads, venue_symbol)
                 market = self._markets.get(venue_symbol)
                 if market is None:
                     continue
@@ -110,6 +119,7 @@ class Catalog:
                 raise
             return  # the next look tries again
         self._absent.clear()
+        self._doubted.clear()
         self._aside.clear()
         self._markets, self._venue_symbols = {}, {}
         self._learn(listing)
@@ -136,6 +146,15 @@ class Catalog:
         self._learn(found)
         if not self._seen(venue_symbol):
             self._absent.add(venue_symbol)
+
+    async def _read_anew(self, reads: Reads, venue_symbol: str) -> None:
+        """Renew one market that did not fit. The old one stays while that fails, and is doubted still."""
+        try:
+            found = await self._venue.markets(reads, self._currency_of, venue_symbol)
+        except GatewayError:
+            return  # the next look tries again
+        self._learn(found)
+        self._doubted.discard(venue_symbol)
 
     async def _load_tiers(self, reads: Reads, now: datetime, market: Market) -> None:
         try:

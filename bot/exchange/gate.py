@@ -33,7 +33,12 @@ class Gate:
 
     def lane(self, lane: Lane) -> Admit:
         """Return what every request of a lane awaits just before it is signed."""
-        return partial(self._budget.admit, lane)
+        return partial(self._admit, lane)
+
+    async def _admit(self, lane: Lane) -> None:
+        if lane is Lane.POLL:  # others of the same snapshot may have been turned away meanwhile
+            self.check_poll()
+        await self._budget.admit(lane)
 
     def check_poll(self) -> None:
         """Raise HeldError where no poll may begin now; a clock set back does not lengthen a pause."""

@@ -11,7 +11,13 @@ from bot.clock import Clock
 from bot.exchange.answers import NO_PROOF, NOT_SENT, failed, judge
 from bot.exchange.catalog import Catalog
 from bot.exchange.errors import GatewayError
-from bot.exchange.failures import VENUE_FAILURES, AnsweredError, MalformedDataError, NotSentError
+from bot.exchange.failures import (
+    VENUE_FAILURES,
+    AnsweredError,
+    MalformedDataError,
+    NotSentError,
+    VenueRefusalError,
+)
 from bot.exchange.freshness import Freshness
 from bot.exchange.gate import Gate
 from bot.exchange.parts import Holdings, Profile, Terms
@@ -93,6 +99,15 @@ class CcxtGateway:
     def catalog(self) -> Catalog:
         """Markets and tiers, for other accounts of the same venue and network to share."""
         return self._catalog
+
+    @property
+    def guards_client_ids(self) -> bool:
+        """Whether a client order id that is in use is refused."""
+        return self._venue.guards_client_ids
+
+    def forget_market(self, symbol: str) -> None:
+        """Read the market of a symbol anew with the next snapshot; until then the old one serves."""
+        self._catalog.forget(symbol)
 
     def market_symbols(self) -> frozenset[str]:
         """Return the symbols of the venue's markets; empty before the first snapshot."""
@@ -179,7 +194,10 @@ class CcxtGateway:
             return self._proven(request, envelope)
         except VENUE_FAILURES as error:
             verdict, code = self._judge(error, request)
-            return failed(error, verdict, code, self._scrub, self._clock.now())
+            answer = failed(error, verdict, code, self._scrub, self._clock.now())
+            if isinstance(error, VenueRefusalError):
+                answer = replace(answer, cause=self._venue.cause_of(error.code, error.message))
+            return answer
 
     def _proven(self, request: Sendable, envelope: Mapping[str, Any]) -> Answer:
         at = moment(envelope, "time")

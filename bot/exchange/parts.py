@@ -15,6 +15,7 @@ from bot.exchange.scrub import Scrubber
 from bot.model import (
     Balance,
     Candle,
+    Cause,
     Fill,
     KeyRights,
     MarginMode,
@@ -119,6 +120,9 @@ class Profile(Protocol):
     ip_limit: Limit
     """What the venue allows one address."""
     throttled_status: frozenset[int]
+    guards_client_ids: bool
+    """Whether a client order id that is in use is refused, so that an order may be sent again under its own.
+    A venue may take the id once more after its order has ended: an id alone proves nothing."""
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
         """Refuse an answer that is not the venue's envelope of success."""
@@ -130,6 +134,10 @@ class Profile(Protocol):
 
     def hold_of(self, error: AnsweredError) -> Hold:
         """Say what an answer that means THROTTLED asks for."""
+        ...
+
+    def cause_of(self, code: str, message: str) -> Cause:
+        """Say what a refused order did not fit."""
         ...
 
     def wire_of(self, request: Sendable, market: Market) -> Wire:

@@ -33,6 +33,19 @@ class Gateway(Protocol):
         """Name of the venue, as ccxt spells it."""
         ...
 
+    @property
+    def guards_client_ids(self) -> bool:
+        """Whether a client order id that is in use is refused: an order that never arrived may be sent again
+        under its own.
+        """
+        ...
+
+    def forget_market(self, symbol: str) -> None:
+        """Read the market of a symbol anew with the next snapshot: its steps or bounds are not what they
+        were.
+        """
+        ...
+
     def market_symbols(self) -> frozenset[str]:
         """Return the symbols of the venue's markets; empty before the first snapshot."""
         ...

@@ -9,7 +9,14 @@ from bot.journal.records import IntentState
 from bot.model import Answer, CancelRequest, Snapshot, Step, StopRequest, Verdict
 
 STOPPING = frozenset({Verdict.THROTTLED, Verdict.AUTH, Verdict.MAINTENANCE})
-"""After such an answer the rest of a plan would fare the same, or make a ban longer."""
+"""After such an answer the rest of a plan would fare the same, or make a ban longer.
+
+Overload is none of them: it turns away what adds load, and takes orders that only reduce. A cancel or a stop
+that it refuses is tried again in the next cycle, and the trims behind it go on.
+"""
+
+NO_WELCOME = frozenset({Verdict.UNKNOWN, Verdict.OVERLOADED})
+"""Answers that do not show that the venue takes the account's requests again."""
 
 
 class Course:
@@ -59,7 +66,7 @@ class Course:
         if answer is not None and answer.verdict in STOPPING:
             self.stopped = answer
             self._pause.begin(answer, now)
-        elif answer is not None and answer.verdict is not Verdict.UNKNOWN:
+        elif answer is not None and answer.verdict not in NO_WELCOME:
             self._pause.end()
         if result.state is not IntentState.UNKNOWN or isinstance(result.step.request, StopRequest):
             return

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from bot.execution.intents import Intent
+from bot.execution.intents import VERDICTS, Intent
+from bot.execution.protection import rests_at
 from bot.execution.terms import ExecutionTerms
 from bot.journal.records import TERMINAL, IntentState, Outcome, Progress
 from bot.model import (
+    Answer,
     CancelRequest,
     Fill,
     NotFound,
@@ -20,10 +22,14 @@ from bot.model import (
     Side,
     Snapshot,
     StopRequest,
+    Verdict,
+    cover,
     position_key,
 )
 
 Evidence: TypeAlias = Progress | Outcome
+
+ARRIVED = frozenset({Verdict.ACCEPTED, Verdict.DUPLICATE})
 
 STATES = {
     OrderStatus.OPEN: IntentState.ACCEPTED,
@@ -31,6 +37,37 @@ STATES = {
     OrderStatus.CANCELLED: IntentState.CANCELLED,
     OrderStatus.REJECTED: IntentState.REJECTED,
 }
+
+
+def answered(answer: Answer) -> Evidence:
+    """Say what the answer to the first copy of a request proves."""
+    state = VERDICTS[answer.verdict]
+    kind = Outcome if state in TERMINAL else Progress
+    words = f": {answer.message}" if answer.message else ""
+    return kind(
+        state=state,
+        evidence=f"the venue answered {answer.verdict.value}{words}",
+        code=answer.code,
+        order_id=answer.order_id,
+    )
+
+
+def answered_again(answer: Answer, first_look: datetime | None) -> Progress:
+    """Say what the answer to a second copy of an order proves.
+
+    That it was refused proves nothing of the first one, which is looked for as before.
+    """
+    words = f": {answer.message}" if answer.message else ""
+    evidence = f"sent once more, the venue answered {answer.verdict.value}{words}"
+    if answer.verdict in ARRIVED or answer.verdict is Verdict.UNKNOWN:
+        state = VERDICTS[answer.verdict]
+        return Progress(state=state, evidence=evidence, code=answer.code, order_id=answer.order_id)
+    return Progress(
+        state=IntentState.UNKNOWN,
+        evidence=f"{evidence}; whether the first copy arrived is not known yet",
+        code=answer.code,
+        looked_at=first_look,
+    )
 
 
 def standing_of(intent: Intent, report: OrderReport) -> Evidence:
@@ -178,20 +215,8 @@ def _stop_in(request: StopRequest, snapshot: Snapshot) -> tuple[IntentState | No
     position = snapshot.position(position_key(request.symbol, request.position_side))
     if position is None:
         return IntentState.CANCELLED, "the position is gone, and its stop with it"
-    resting = resting_stop(position, snapshot)
-    market = snapshot.markets.get(request.symbol)
-    step = market.price_step if market else Decimal(0)
-    if resting is not None and abs(resting - request.trigger_price) <= step:
-        return IntentState.FILLED, f"the position's stop rests at {resting}"
-    return None, f"the position's stop rests at {resting}, not at {request.trigger_price}"
-
-
-def resting_stop(position: Position, snapshot: Snapshot) -> Decimal | None:
-    """Trigger of the position's own stop, as the position or the list of stops shows it."""
-    if isinstance(position.stop_price, Decimal):
-        return position.stop_price
-    for stop in snapshot.stops:
-        same = stop.symbol == position.symbol and stop.position_index == position.position_index
-        if same and stop.stop_loss:
-            return stop.trigger_price
-    return None
+    if rests_at(request.trigger_price, position, snapshot):
+        return IntentState.FILLED, f"the position's stop rests at {request.trigger_price}"
+    found = cover(position, snapshot)
+    seen = found.trouble or f"the position's stop rests at {found.trigger}"
+    return None, f"{seen}; asked for was {request.trigger_price}"

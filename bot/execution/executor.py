@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -12,17 +11,19 @@ from bot.clock import Clock
 from bot.errors import ReefError
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
-from bot.execution import gate, halts
+from bot.execution import evidence, gate, halts
 from bot.execution.admission import Admission
-from bot.execution.course import Course, age_seconds
+from bot.execution.course import STOPPING, Course, age_seconds
 from bot.execution.gate import Barred
-from bot.execution.intents import VERDICTS, Intent, advance
+from bot.execution.intents import Intent, advance
 from bot.execution.lease import Lease
 from bot.execution.pause import Pause
-from bot.execution.protection import read_back
 from bot.execution.recorder import UNWRITABLE, Recorder
+from bot.execution.refusals import Refusals
 from bot.execution.report import ExecutionReport, Held, StepResult, held_back, result_of
+from bot.execution.resending import Resender
 from bot.execution.settlement import Settlement, Settler
+from bot.execution.shelters import Shelters
 from bot.execution.terms import ExecutionTerms
 from bot.execution.unseen import Unseen
 from bot.execution.verification import verifications
@@ -31,12 +32,10 @@ from bot.journal.records import (
     GONE,
     NO_LEASE,
     NOT_READ,
-    TERMINAL,
     Adopted,
     Clipped,
     IntentState,
     Outcome,
-    Progress,
     Protection,
     Submitted,
     Verification,
@@ -48,9 +47,7 @@ from bot.model import (
     Plan,
     Snapshot,
     Step,
-    StopRequest,
     Verdict,
-    position_key,
 )
 
 DISARMED = Barred(Held.DISARMED, "disarmed: planned, not sent")
@@ -97,8 +94,9 @@ class Executor:
             gateway.account, self._recorder, clock, lease=lease, unrecorded_reduce=unrecorded_reduce
         )
         self.settler = Settler(gateway, self._recorder, clock, self.terms)
-        self._wanted_stops: dict[str, Decimal] = {}
-        self._shelters: dict[str, Protection] = {}
+        self._resender = Resender(gateway, self._admission, self._recorder, self.settler, clock, self.terms)
+        self.refusals = Refusals(gateway)
+        self.shelters = Shelters(gateway.account, self._recorder, clock)
         self._none_open = False
         self._pause = Pause()
         self._unseen = Unseen(self.terms)
@@ -190,9 +188,27 @@ class Executor:
             self._unseen.note(intent)
         return found
 
+    async def resend(self) -> tuple[Intent, ...]:
+        """Send orders that the last look-ups show to be lost once more, where orders may be sent at all.
+
+        Returns those that were. Raises `JournalError`.
+        """
+        lost = [intent for intent in await self.open_intents() if self._resender.is_due(intent)]
+        sent: list[Intent] = []
+        for intent in lost:
+            if await self.barred() is not None or not await self._resender.is_untouched(intent):
+                continue
+            after, answer = await self._resender.send(intent)
+            sent.append(after)
+            self._unseen.note(after)
+            if answer.verdict in STOPPING:
+                self._pause.begin(answer, self.clock.now())
+        return tuple(sent)
+
     async def compare(self, snapshot: Snapshot) -> Settlement:
         """Look for what cancels, stops and fills have done in a snapshot. Raises `JournalError`."""
         self._unseen.look(snapshot)
+        self.refusals.look(snapshot)
         return await self.settler.compare(await self.open_intents(), snapshot)
 
     async def open_intents(self) -> tuple[Intent, ...]:
@@ -232,17 +248,7 @@ class Executor:
 
     async def verify_protection(self, snapshot: Snapshot) -> tuple[Protection, ...]:
         """Read the stop of every position back; what changed since the last time is recorded."""
-        held = {position.key for position in snapshot.positions}
-        for gone in (self._wanted_stops.keys() | self._shelters.keys()) - held:
-            self._wanted_stops.pop(gone, None)
-            self._shelters.pop(gone, None)
-        keys = (position.key for position in snapshot.positions)
-        read = dict(zip(keys, read_back(snapshot, self._wanted_stops), strict=True))
-        news = [protection for key, protection in read.items() if self._shelters.get(key) != protection]
-        self._shelters = read
-        now = self.clock.now()
-        await self._recorder.note([Draft(now, self.account, protection) for protection in news])
-        return tuple(read.values())
+        return await self.shelters.look(snapshot)
 
     async def record(self, drafts: Sequence[Draft]) -> None:
         """Note entries in the order of this account's others; what the journal refuses now is kept."""
@@ -293,6 +299,7 @@ class Executor:
                 report = self._report(results, None)
                 raise IntentNotRecordedError(self.account, step, report, error) from error
             results.append(result)
+            await self.shelters.took(result, snapshot)
             course.took(result, answer, self.clock.now())
         return self._report(results, course.stopped)
 
@@ -324,6 +331,7 @@ class Executor:
             intent = await self._unsent(intent, bar.why, NO_LEASE)
             return replace(result_of(step, intent), held=bar.held), None
         intent, answer = await self._send(intent)
+        self.refusals.took(step.request, answer, snapshot, self.clock.now())
         return result_of(step, intent, nothing_to_do=answer.verdict is Verdict.NOTHING_TO_DO), answer
 
     async def _fitted(self, intent: Intent, snapshot: Snapshot) -> Intent:
@@ -360,7 +368,7 @@ class Executor:
             request = replace(request, contracts=intent.contracts)
         sent_at = self.clock.now()
         answer = await self._gateway.submit(request)
-        standing = _standing_after(answer)
+        standing = evidence.answered(answer)
         await self._recorder.note(
             [
                 self._admission.draft(intent, Submitted(answer, sent_at)),
@@ -368,8 +376,6 @@ class Executor:
             ]
         )
         intent = advance(replace(intent, sent_at=sent_at), standing)
-        if isinstance(request, StopRequest) and standing.state is not IntentState.REJECTED:
-            self._wanted_stops[position_key(request.symbol, request.position_side)] = request.trigger_price
         if isinstance(request, OrderRequest) and not intent.ended:
             intent = await self.settler.follow(intent)
             self._unseen.note(intent)
@@ -378,15 +384,3 @@ class Executor:
 
 def _code(intent: Intent) -> str:
     return intent.standing.code if intent.standing else ""
-
-
-def _standing_after(answer: Answer) -> Progress | Outcome:
-    state = VERDICTS[answer.verdict]
-    kind = Outcome if state in TERMINAL else Progress
-    return kind(
-        state=state,
-        evidence=f"the venue answered {answer.verdict.value}"
-        + (f": {answer.message}" if answer.message else ""),
-        code=answer.code,
-        order_id=answer.order_id,
-    )

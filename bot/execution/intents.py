@@ -17,6 +17,7 @@ from bot.journal.records import (
     Prepared,
     Progress,
     Record,
+    Resent,
     Standing,
     Submitted,
 )
@@ -56,9 +57,9 @@ ALLOWED: dict[IntentState, frozenset[IntentState]] = {
     IntentState.REJECTED: frozenset(),
     IntentState.ABANDONED: frozenset(),
 }
-"""Where an intent may go from each state. An order that is known to be accepted never becomes unknown again.
+"""Where an intent may go from each state.
 
-Here an intent may go from each state. An order that is known to be accepted never becomes unknown again.
+An order that is known to be accepted never becomes unknown again.
 """
 
 VERDICTS: dict[Verdict, IntentState] = {
@@ -66,12 +67,16 @@ VERDICTS: dict[Verdict, IntentState] = {
     Verdict.DUPLICATE: IntentState.ACCEPTED,
     Verdict.REJECTED: IntentState.REJECTED,
     Verdict.THROTTLED: IntentState.REJECTED,
+    Verdict.OVERLOADED: IntentState.REJECTED,
     Verdict.AUTH: IntentState.REJECTED,
     Verdict.MAINTENANCE: IntentState.REJECTED,
     Verdict.NOTHING_TO_DO: IntentState.CANCELLED,
     Verdict.UNKNOWN: IntentState.UNKNOWN,
 }
-"""What the venue's answer makes of a prepared intent. Throttled, auth and maintenance were not executed."""
+"""What the venue's answer makes of a prepared intent.
+
+Throttled, overloaded, auth and maintenance were not executed.
+"""
 
 
 class IllegalTransitionError(ReefError):
@@ -111,6 +116,8 @@ class Intent(Struct, frozen=True):
     sent_at: datetime | None = None
     asked_at: datetime | None = None
     """The venue's time of the first look-up that came after the request had been signed."""
+    sends: int = 1
+    """How often it was sent, or may have been."""
 
     @property
     def symbol(self) -> str:
@@ -207,6 +214,8 @@ def told(intent: Intent, record: Record) -> Intent:
         return advance(intent, record)
     if isinstance(record, Submitted):
         return replace(intent, sent_at=record.sent_at)
+    if isinstance(record, Resent):
+        return replace(intent, sends=record.sends, asked_at=None)
     if isinstance(record, Clipped):
         return replace(intent, clipped=record.contracts)
     return intent

@@ -3,39 +3,41 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from bot.execution.evidence import resting_stop
-from bot.journal.records import Protection, Shelter
-from bot.model import Order, Position, Snapshot, Unknown
+from bot.journal.records import Protection
+from bot.model import Order, Position, Shelter, Snapshot, cover
 
 
-def read_back(snapshot: Snapshot, wanted: Mapping[str, Decimal]) -> tuple[Protection, ...]:
+def read_back(
+    snapshot: Snapshot, wanted: Mapping[str, Decimal], refused: Mapping[str, str] | None = None
+) -> tuple[Protection, ...]:
     """Tell of every position whether its stop rests, and where it was asked for.
 
-    `wanted` maps position keys to triggers; a position without one is fine with any stop.
+    `wanted` maps position keys to triggers; a position without one is fine with any stop. `refused` says by
+    key what the venue answered to the last stop where it refused it.
     """
-    return tuple(_protection(position, snapshot, wanted.get(position.key)) for position in snapshot.positions)
+    answers = refused or {}
+    return tuple(
+        _protection(position, snapshot, wanted.get(position.key), answers.get(position.key, ""))
+        for position in snapshot.positions
+    )
 
 
-def _protection(position: Position, snapshot: Snapshot, wanted: Decimal | None) -> Protection:
-    found = resting_stop(position, snapshot)
+def _protection(position: Position, snapshot: Snapshot, wanted: Decimal | None, refused: str) -> Protection:
+    found = cover(position, snapshot)
     shelter, note = Shelter.VERIFIED, ""
-    if found is None and isinstance(position.stop_price, Unknown):
-        shelter, note = Shelter.UNKNOWN, position.stop_price.reason
-    elif found is None:
-        shelter, note = Shelter.UNPROTECTED, "no stop rests at the venue"
-    elif wanted is not None and abs(found - wanted) > _price_step(snapshot, position.symbol):
-        shelter, note = Shelter.MISPLACED, f"the stop rests at {found}, not at {wanted}"
-    return Protection(position.symbol, position.side.value, shelter, wanted, found, note)
+    if found.trouble:
+        shelter = Shelter.UNPROTECTED if found.known else Shelter.UNKNOWN
+        note = f"{found.trouble}; the venue refused the last one: {refused}" if refused else found.trouble
+    elif wanted is not None and not rests_at(wanted, position, snapshot):
+        shelter, note = Shelter.MISPLACED, f"the stop rests at {found.trigger}, not at {wanted}"
+    return Protection(position.symbol, position.side.value, shelter, wanted, found.trigger, note)
 
 
-def _price_step(snapshot: Snapshot, symbol: str) -> Decimal:
-    market = snapshot.markets.get(symbol)
-    return market.price_step if market else Decimal(0)
-
-
-def unprotected(snapshot: Snapshot) -> tuple[str, ...]:
-    """Keys of positions of which no stop is known to rest."""
-    return tuple(position.key for position in snapshot.positions if resting_stop(position, snapshot) is None)
+def rests_at(trigger: Decimal, position: Position, snapshot: Snapshot) -> bool:
+    """Whether a stop for the whole position rests at a trigger, to the price step."""
+    market = snapshot.markets.get(position.symbol)
+    step = market.price_step if market else Decimal(0)
+    return any(abs(found - trigger) <= step for found in cover(position, snapshot).triggers)
 
 
 def orphan_stops(snapshot: Snapshot, own_prefix: str) -> tuple[Order, ...]:

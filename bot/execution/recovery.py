@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from bot.exchange.errors import GatewayError
 from bot.execution.executor import Executor
-from bot.execution.protection import orphan_stops, unprotected
+from bot.execution.protection import orphan_stops
 from bot.journal import Draft, Journal
 from bot.journal.records import Adopted, Kind, Recovered
-from bot.model import CancelRequest, Fill, Order, OrderKind, Snapshot, Step, StepKind
+from bot.model import CancelRequest, Fill, Order, OrderKind, Snapshot, Step, StepKind, unprotected
 
 OWN_PREFIX = "reef"
 """Client order ids of the guard begin with this."""
@@ -48,7 +48,7 @@ async def recover(
         settled=tuple(intent.intent for intent in ended),
         open=tuple(intent.intent for intent in last.open),
         adopted=tuple(one.order.client_order_id for one in adopted),
-        unprotected=unprotected(snapshot),
+        unprotected=tuple(unprotected(snapshot)),
         orphan_stops=tuple(order.order_id for order in orphans),
         failures=(*last.failures, *failures),
     )

@@ -48,6 +48,8 @@ class Settler:
         """When an order that should have been visible was missed first, by the venue's clock."""
         self.doubts: dict[str, str] = {}
         """Why an order that is not found is not given up, by client order id."""
+        self.missed_at: dict[str, datetime] = {}
+        """Orders that the last round of look-ups did not find, with the venue's time of that."""
 
     @property
     def awaits_second_look(self) -> bool:
@@ -56,6 +58,7 @@ class Settler:
 
     async def look_up_all(self, intents: Sequence[Intent]) -> Settlement:
         """Look up each open order once, side by side, within the budget of a cycle; evidence is recorded."""
+        self.missed_at.clear()
         deadline = self._deadline()
         orders = [intent for intent in intents if intent.is_order]
         answers = await asyncio.gather(*(self._asked(intent, deadline) for intent in orders))
@@ -98,6 +101,15 @@ class Settler:
         deadline = self._deadline()
         return await self._judge(intent, await self._asked(intent, deadline), deadline)
 
+    def forget_look_ups(self, intent: Intent) -> None:
+        """Begin anew to look for an order, since it is sent once more."""
+        for kept in (self._missing, self.doubts, self.missed_at):
+            kept.pop(intent.intent, None)
+
+    async def in_time(self, asked: Coroutine[Any, Any, T], call: str) -> T:
+        """Ask the venue within the budget of a look-up; raises `GatewayError`."""
+        return await self._in_time(asked, call, self._deadline())
+
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._terms.look_budget_seconds
 
@@ -131,6 +143,7 @@ class Settler:
             raise found
         if isinstance(found, OrderReport):
             return await self._take(intent, evidence.standing_of(intent, found))
+        self.missed_at[intent.intent] = found.at
         if intent.asked_at is None:
             return await self._take(intent, evidence.not_yet(intent, found))
         return await self._missed(intent, found, deadline)

@@ -22,6 +22,12 @@ class ExecutionTerms(Struct, frozen=True):
     """For this long after a fill was found, a position that fell by less than the fill is not believed."""
     recv_window_seconds: float = 5.0
     """After this long the venue no longer takes a signed request."""
+    ahead_seconds: float = 1.0
+    """The venue takes requests that are stamped at most this far ahead of its own clock."""
+    most_sends: int = 2
+    """An order that never arrived is sent so often in all, under one client order id."""
+    resend_within_seconds: float = 20.0
+    """An order that was prepared longer ago is not sent again: what it was for is planned anew."""
     visibility_seconds: float = 30.0
     """For this long an order may stay invisible in the venue's lists after it was taken."""
     second_look_seconds: float = 1.0

@@ -19,6 +19,7 @@ from bot.model import (
     Finding,
     Order,
     Plan,
+    Shelter,
     State,
     Step,
     Target,
@@ -36,6 +37,7 @@ class Kind(StrEnum):
     PREPARED = "prepared"
     CLIPPED = "clipped"
     SUBMITTED = "submitted"
+    RESENT = "resent"
     PROGRESS = "progress"
     OUTCOME = "outcome"
     VERIFICATION = "verification"
@@ -143,10 +145,18 @@ class Clipped(Struct, frozen=True):
 
 
 class Submitted(Struct, frozen=True):
-    """The venue's answer to the one submission."""
+    """The venue's answer to a submission."""
 
     answer: Answer
     sent_at: datetime
+
+
+class Resent(Struct, frozen=True):
+    """An order that never arrived is about to be sent once more, under its own client order id."""
+
+    contracts: Decimal
+    sends: int
+    """How often it will have been sent, this time included."""
 
 
 class Standing(Struct, frozen=True):
@@ -193,16 +203,6 @@ class DifferencesSeen(Struct, frozen=True):
     """Our recomputation and the venue's own figures differ."""
 
     differences: tuple[Difference, ...]
-
-
-class Shelter(StrEnum):
-    """Whether a position's stop rests at the venue."""
-
-    VERIFIED = "verified"
-    MISPLACED = "misplaced"
-    """A stop rests, but not where it was asked for."""
-    UNPROTECTED = "unprotected"
-    UNKNOWN = "unknown"
 
 
 class Protection(Struct, frozen=True):
@@ -304,6 +304,7 @@ Record: TypeAlias = (
     | Prepared
     | Clipped
     | Submitted
+    | Resent
     | Progress
     | Outcome
     | Verification
@@ -325,6 +326,7 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.PREPARED: Prepared,
     Kind.CLIPPED: Clipped,
     Kind.SUBMITTED: Submitted,
+    Kind.RESENT: Resent,
     Kind.PROGRESS: Progress,
     Kind.OUTCOME: Outcome,
     Kind.VERIFICATION: Verification,

@@ -41,6 +41,7 @@ from bot.model.markets import (
 from bot.model.orders import (
     Answer,
     CancelRequest,
+    Cause,
     Fill,
     NotFound,
     OrderReport,
@@ -59,11 +60,13 @@ from bot.model.plans import (
     Plan,
     ProtectionTerms,
     Refusal,
+    RefusedBefore,
     Step,
     StepKind,
     Usage,
 )
 from bot.model.prices import PriceTerms
+from bot.model.shelter import Cover, Shelter, attached_stop, cover, unprotected
 from bot.model.unknown import (
     Figure,
     Number,
@@ -79,6 +82,8 @@ __all__ = [
     "CancelRequest",
     "Candle",
     "Caps",
+    "Cause",
+    "Cover",
     "Demand",
     "Difference",
     "Figure",
@@ -106,11 +111,13 @@ __all__ = [
     "PriceTerms",
     "ProtectionTerms",
     "Refusal",
+    "RefusedBefore",
     "Request",
     "Scenario",
     "Sendable",
     "Sense",
     "Severity",
+    "Shelter",
     "Side",
     "Snapshot",
     "State",
@@ -127,5 +134,8 @@ __all__ = [
     "Usage",
     "Verdict",
     "WalletChange",
+    "attached_stop",
+    "cover",
     "position_key",
+    "unprotected",
 ]

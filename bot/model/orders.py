@@ -41,7 +41,7 @@ class StopRequest(Struct, frozen=True, tag="stop"):
 
 
 class CancelRequest(Struct, frozen=True, tag="cancel"):
-    """Cancel one resting order that the guard did not place, by the venue's id."""
+    """Cancel one resting order by the venue's id: one of others that adds risk, or the guard's own."""
 
     client_order_id: str
     """Names the intent in the journal."""
@@ -84,10 +84,22 @@ class Verdict(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     """The venue already is as asked: position gone, stop unchanged, order no longer there."""
     THROTTLED = "throttled"
+    OVERLOADED = "overloaded"
+    """The venue is busy and turned this one request away; it takes reduce-only orders all the same."""
     AUTH = "auth"
     MAINTENANCE = "maintenance"
     UNKNOWN = "unknown"
     """Nothing is proven: look it up."""
+
+
+class Cause(StrEnum):
+    """Why a request was refused, where that says what must change before the next one."""
+
+    NONE = ""
+    CROWDED = "crowded"
+    """Resting reduce-only orders hold the position already, or a part of it."""
+    FILTERS = "filters"
+    """Size or price does not fit the market's steps and bounds: they are not what they were."""
 
 
 class Answer(Struct, frozen=True):
@@ -99,6 +111,7 @@ class Answer(Struct, frozen=True):
     """The venue's code, or the kind of failure; '' on success."""
     message: str
     at: datetime
+    cause: Cause = Cause.NONE
 
 
 class OrderStatus(StrEnum):
@@ -146,3 +159,7 @@ class Fill(Struct, frozen=True):
     fee: Decimal
     liquidation: bool
     at: datetime
+    kind: str = "trade"
+    """What the venue calls it: trade, stop loss, take profit, ADL, liquidation, ..."""
+    closed: Decimal | None = None
+    """Contracts of it that closed a position; the rest opened one. None where the venue does not say."""

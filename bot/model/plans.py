@@ -74,6 +74,26 @@ class Plan(Struct, frozen=True):
     """Episodes that ask for the halt: each halts once."""
 
 
+class RefusedBefore(Struct, frozen=True):
+    """Something that the venue refused, perhaps again and again, and that waits for a while therefore."""
+
+    item: str
+    """The symbol of an order, or the key of a position whose stop it was."""
+    code: str
+    message: str
+    count: int
+    """Refusals in a row."""
+    until: datetime
+    """Before this moment of the guard's clock it is not tried again."""
+
+    @property
+    def words(self) -> str:
+        """Why nothing is sent now."""
+        times = "" if self.count == 1 else f" {self.count} times in a row"
+        why = f"{self.code}: {self.message}" if self.message else self.code
+        return f"the venue refused it{times} ({why}); it is tried again from {self.until:%H:%M:%S} UTC on"
+
+
 class Caps(Struct, frozen=True):
     """Bounds on what the guard may do, whatever the rules say."""
 

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.model import Market, Position, TrimTerms
+from bot.planning.crowding import free_of_orders
 from bot.planning.nature import Nature
 from bot.planning.pricing import NoQuote, Quote, quote
 from bot.planning.request import OrderTerms, PlanRequest
-from bot.planning.rounding import fit, largest, room
+from bot.planning.rounding import fit, largest, room, smallest
 from bot.risk.portfolio import Holding
 
 
@@ -110,6 +112,9 @@ def price_leg(
             "unknown_outcome",
             f"the outcome of an earlier request on {symbol} is unknown; nothing new until it is settled",
         )
+    refused = next((one for one in request.refused if one.item == symbol and request.at < one.until), None)
+    if refused is not None:
+        return NoQuote("refused_before", f"{symbol}: {refused.words}")
     market = leg.market
     if market is None or not market.active:
         return NoQuote("market_closed", f"{symbol} is not open for trading at the venue")
@@ -128,12 +133,17 @@ def price_leg(
     )
     if isinstance(found, NoQuote):
         return found
+    least = smallest(market, found.mark, request.order_terms)
+    free = free_of_orders(leg.position, market, least, request)
+    if isinstance(free, NoQuote):
+        return free
     share = Decimal(1) if whole else min(Decimal(str(terms.max_share)), request.caps.max_share)
     allowed = room(leg.position.contracts, share, market, found.mark, request.order_terms)
     most = largest(market, found.style)
     worst = worst_cost(leg, found, market)
     expected = worst if leg.holding is None else leg.holding.trade_cost
-    return Priced(found, allowed if most is None else min(allowed, most), worst, expected)
+    allowed = min(allowed, free.contracts if most is None else min(free.contracts, most))
+    return Priced(replace(found, note=found.note + free.note), allowed, worst, expected)
 
 
 def take(

@@ -31,9 +31,10 @@ from bot.planning.check import (
     violations,
     worsened,
 )
+from bot.planning.crowding import own_in_the_way
 from bot.planning.drafting import Drawing, Outcome, Prices, acting, drafts_of, draw, refuse
-from bot.planning.identity import client_order_id
 from bot.planning.nature import SURVIVAL
+from bot.planning.numbering import Numbering
 from bot.planning.recomputation import Removal, State, state_before
 from bot.planning.request import PlanRequest, stale_reason, watch_of
 
@@ -58,24 +59,6 @@ class Fault(Struct, frozen=True):
     reason: str
     retry: bool
     """Whether a tighter goal may mend it."""
-
-
-class Numbering:
-    """Hands out step numbers inside episodes, after those already taken."""
-
-    def __init__(self, request: PlanRequest) -> None:
-        self._request = request
-        self._used: dict[str, int] = {}
-
-    def next(self, episode: str) -> int:
-        """Return the next free number of an episode."""
-        number = self._used.get(episode, self._request.steps_taken.get(episode, 0))
-        self._used[episode] = number + 1
-        return number
-
-    def identity(self, rule: str, target: str, episode: str, number: int) -> str:
-        """Return the client order id of a step."""
-        return client_order_id(self._request.account, rule, target, episode, number)
 
 
 def plan(request: PlanRequest) -> Plan:
@@ -107,6 +90,7 @@ def plan(request: PlanRequest) -> Plan:
     batch, kept_back = _cancels(request, {draft.position.symbol for draft in drafts}, allowance)
     refused.extend(kept_back)
     steps = (
+        *_clearing(request, drafts, numbering, allowance),
         *(_cancel_step(cancel, request, numbering) for cancel in batch.first),
         *(_step(draft, numbering) for draft in drafts),
         *(_cancel_step(cancel, request, numbering) for cancel in batch.then),
@@ -202,6 +186,23 @@ def _cancels(request: PlanRequest, trimmed: set[str], allowance: Allowance) -> t
             refuse(one.demand, one.demand.target.text, "cap_actions", spent) for one in part[len(kept) :]
         )
     return Batch(parts[0], parts[1], batch.waiting), refusals
+
+
+def _clearing(
+    request: PlanRequest, drafts: Sequence[Draft], numbering: Numbering, allowance: Allowance
+) -> list[Step]:
+    """Cancel the guard's own orders that hold a position which is about to be trimmed."""
+    steps: list[Step] = []
+    for draft in drafts:
+        for order in own_in_the_way(draft.position, request):
+            if not allowance.cancel():
+                return steps
+            number = numbering.next(draft.episode)
+            identity = numbering.identity(draft.rule, draft.target, draft.episode, number)
+            asked = cancel_request(order, identity, request.snapshot)
+            reason = f"the guard's own order of {order.remaining} contracts holds {draft.key}"
+            steps.append(Step(StepKind.CANCEL, draft.rule, draft.episode, number, asked, 0.0, 0.0, reason))
+    return steps
 
 
 def _cancel_step(cancel: Cancel, request: PlanRequest, numbering: Numbering) -> Step:

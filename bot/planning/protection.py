@@ -40,17 +40,19 @@ from bot.model import (
     Position,
     ProtectionTerms,
     Refusal,
+    RefusedBefore,
     Side,
     Snapshot,
     Step,
     StepKind,
     StopRequest,
     Unknown,
+    attached_stop,
+    cover,
 )
 from bot.planning.identity import client_order_id
 from bot.planning.levels import Anchored, Curve
 from bot.planning.pricing import NoQuote, fresh_mark, round_price
-from bot.planning.resting import attached_stop, resting_stop
 from bot.risk.floor import MOST_OF_ROOM, RESERVE_SHARE
 from bot.risk.portfolio import Holding, Portfolio
 
@@ -90,6 +92,7 @@ class _Desk(Struct, frozen=True):
     own_stops: Mapping[str, Decimal]
     trimmed: frozenset[str]
     unsettled: frozenset[str]
+    waiting: Mapping[str, RefusedBefore]
 
 
 def episode_of(key: str) -> str:
@@ -108,13 +111,15 @@ def protective_stops(
     own_stops: Mapping[str, Decimal] | None = None,
     trimmed: frozenset[str] = frozenset(),
     unsettled: frozenset[str] = frozenset(),
+    refused: Sequence[RefusedBefore] = (),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Return the stops to place or move, and what stays unprotected and why.
 
     `own_stops` maps position keys to the trigger that the guard placed last; without it a nearer stop is
     never moved away. `steps_taken` counts settled steps by `episode_of` a key: it tells a stop that must be
     placed once more from a repetition. Repeating a decision repeats its client order ids. `trimmed` are the
-    positions that the same cycle trims, `unsettled` the symbols of which no price is believed now.
+    positions that the same cycle trims, `unsettled` the symbols of which no price is believed now, and
+    `refused` what the venue is not asked for yet.
 
     An order whose outcome is unknown holds no stop back: a stop opens nothing, and one more does no harm.
     """
@@ -130,6 +135,7 @@ def protective_stops(
         own_stops or {},
         trimmed,
         unsettled,
+        {one.item: one for one in refused if at < one.until},
     )
     refusals = _unreadable(portfolio)
     steps: list[Step] = []
@@ -254,7 +260,7 @@ def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
     if isinstance(mark, NoQuote):
         return _refusal(key, mark.code, f"no stop can be placed: {mark.reason}")
     trigger = round_price(Decimal(repr(place.price)), market.price_step, up=position.side is Side.LONG)
-    resting = resting_stop(position, desk.snapshot, mark)
+    resting = cover(position, desk.snapshot, mark=mark, by_mark=True).trigger
     if resting is not None and _may_stay(desk, place, resting, trigger, mark):
         return None
     owners = attached_stop(position, desk.snapshot)
@@ -263,6 +269,8 @@ def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
     if (mark - trigger) * holding.sign <= 0:
         why = f"a stop at {trigger:f} would trigger at once (mark {mark:f}): margin is nearly used up"
         return _refusal(key, "would_trigger", why)
+    if key in desk.waiting:
+        return _refusal(key, "refused_before", desk.waiting[key].words)
     return _protect(desk, place, position, market, trigger, resting)
 
 

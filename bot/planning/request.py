@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from bot.model import Caps, Demand, Scenario, Sense, Snapshot, Target, Usage
+from bot.model import Caps, Demand, RefusedBefore, Scenario, Sense, Snapshot, Target, Usage
 from bot.planning.identity import PREFIX
 from bot.risk.ages import age_trouble, parts_trouble
 from bot.risk.context import MetricContext
@@ -54,6 +54,10 @@ class PlanRequest(Struct, frozen=True):
     """Steps already recorded for each episode; new ones are numbered after them."""
     blocked_symbols: frozenset[str] = frozenset()
     """Instruments on which the outcome of an earlier request is unknown."""
+    crowded_symbols: frozenset[str] = frozenset()
+    """Instruments on which resting reduce-only orders leave room for less than the position."""
+    refused: tuple[RefusedBefore, ...] = ()
+    """What the venue has refused and is not asked for yet."""
     order_terms: OrderTerms = OrderTerms()
     own_order_prefix: str = PREFIX
 

@@ -22,6 +22,7 @@ from bot.model import (
     Refusal,
     Sense,
     Severity,
+    Shelter,
     State,
     Target,
     Unknown,
@@ -52,6 +53,10 @@ FINDING = Finding(
             r.Clipped(Decimal(3), Decimal(2), "the position shrank"),
             "clipped from 3 to 2: the position shrank",
         ),
+        (
+            r.Resent(Decimal("0.5"), 2),
+            "it never arrived: 0.5 contracts are sent again under the same id, time 2",
+        ),
         (r.Word(r.Command.HALT, "ann", "news"), "halt by ann: news"),
         (r.Failure("snapshot", Verdict.AUTH, "10003", "key refused"), "snapshot failed: key refused"),
         (r.FindingChanged(FINDING, State.FIRING), "firing -> unknown (account.leverage unknown, limit 5)"),
@@ -61,7 +66,7 @@ FINDING = Finding(
             "main BTC/USDT:USDT long liquidation_price: ours 1.00, venue 2.00",
         ),
         (
-            r.Protection("BTC/USDT:USDT", "long", r.Shelter.UNPROTECTED, None, None, "gone"),
+            r.Protection("BTC/USDT:USDT", "long", Shelter.UNPROTECTED, None, None, "gone"),
             "BTC/USDT:USDT long: unprotected, stop at - gone",
         ),
         (r.Recovered((), ("x",), (), (), ()), "reconciled: 0 settled, 1 open"),

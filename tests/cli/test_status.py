@@ -51,7 +51,14 @@ def test_all_quiet_is_exit_code_0(quiet: Path) -> None:
     [
         ({"at": datetime(2025, 11, 21, tzinfo=UTC)}, "is the daemon running?"),
         ({"error": "the venue is down"}, "failed: the venue is down"),
-        ({"unprotected": ("BTC/USDT:USDT#long",)}, "no stop: BTC/USDT:USDT long"),
+        ({"unprotected": ("BTC/USDT:USDT#long",)}, "unprotected: BTC/USDT:USDT long"),
+        (
+            {
+                "unprotected": ("BTC/USDT:USDT#long",),
+                "unprotected_why": {"BTC/USDT:USDT#long": "a stop rests at 90, but covers 1 of 2"},
+            },
+            "unprotected: BTC/USDT:USDT long (a stop rests at 90, but covers 1 of 2)",
+        ),
     ],
 )
 def test_what_somebody_should_look_at_is_exit_code_1(

@@ -62,6 +62,7 @@ def held(it: Lookout) -> Decimal:
     return Decimal(0) if snapshot is None else snapshot.positions[0].contracts
 
 
+@pytest.mark.fault(20)
 async def test_a_silent_stream_is_connected_anew(tmp_path: Path) -> None:
     ears = Ears()
     async with lookout(tmp_path, QUICK, ears.streams) as it:
@@ -77,6 +78,7 @@ async def test_a_silent_stream_is_connected_anew(tmp_path: Path) -> None:
         assert sound(it)
 
 
+@pytest.mark.fault(22)
 async def test_an_expired_session_is_found_by_the_poll(tmp_path: Path) -> None:
     ears = Ears()
     async with lookout(tmp_path, QUICK, ears.streams) as it:
@@ -93,6 +95,7 @@ async def test_an_expired_session_is_found_by_the_poll(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("terms", [QUICK, HINTS_ALONE], ids=["polls and hints", "hints alone"])
+@pytest.mark.fault(21)
 async def test_merged_updates_cost_no_decision(tmp_path: Path, terms: Any) -> None:
     ears = Ears()
     async with lookout(tmp_path, terms, ears.streams) as it:

@@ -58,6 +58,7 @@ def test_each_daemon_takes_the_next_epoch_at_once(tmp_path: Path, clock: Virtual
     assert InstanceLock(path).path.read_text() == f"{os.getpid()}\n"
 
 
+@pytest.mark.fault(35)
 def test_a_lock_that_is_held_is_taken_over_only_once_the_lease_has_ended(
     tmp_path: Path, clock: VirtualClock
 ) -> None:
@@ -237,6 +238,7 @@ def seqs(path: Path, kind: Kind) -> list[int]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.fault(35)
 def test_a_daemon_that_was_stopped_past_its_lease_is_replaced_and_ends(tmp_path: Path) -> None:
     with sandbox(tmp_path / "venue") as venue:
         keys = venue.account()

@@ -20,7 +20,6 @@ from bot.journal.records import (
     Protection,
     Record,
     Recovered,
-    Shelter,
     Started,
 )
 from bot.model import (
@@ -28,6 +27,7 @@ from bot.model import (
     OrderRequest,
     OrderSide,
     Request,
+    Shelter,
     Side,
     Step,
     StepKind,

@@ -10,7 +10,17 @@ from bot.exchange.answers import judge
 from bot.exchange.failures import NotSentError
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.venues.bybit_codes import CODES, verdict_of
-from bot.model import CancelRequest, OrderRequest, OrderSide, Request, Side, StopRequest, Style, Verdict
+from bot.model import (
+    CancelRequest,
+    Cause,
+    OrderRequest,
+    OrderSide,
+    Request,
+    Side,
+    StopRequest,
+    Style,
+    Verdict,
+)
 from tests.exchange.stub import BTC, Reply, Sent, StubVenue, envelope, gateway
 
 ORDER = OrderRequest("reef-1", BTC, OrderSide.SELL, Side.LONG, 0, Decimal("0.1"), Style.MARKET, None)
@@ -34,7 +44,10 @@ CASES: list[tuple[Request, Reply, Verdict, str]] = [
     (ORDER, code(110007, "ab not enough for new order"), Verdict.REJECTED, "110007"),
     (ORDER, code(10001, "position idx not match position mode"), Verdict.REJECTED, "10001"),
     (ORDER, code(10006), Verdict.THROTTLED, "10006"),
-    (ORDER, code(10429), Verdict.THROTTLED, "10429"),
+    (ORDER, code(10429), Verdict.OVERLOADED, "10429"),
+    (STOP, code(10429), Verdict.OVERLOADED, "10429"),
+    (STOP, code(110099), Verdict.REJECTED, "110099"),
+    (ORDER, code(110103), Verdict.MAINTENANCE, "110103"),
     (ORDER, code(10003), Verdict.AUTH, "10003"),
     (ORDER, code(10010), Verdict.AUTH, "10010"),
     (ORDER, code(110066), Verdict.MAINTENANCE, "110066"),
@@ -88,6 +101,26 @@ async def test_verdicts(
     assert (answer.message == "") == (verdict is Verdict.ACCEPTED)
 
 
+@pytest.mark.parametrize(
+    ("number", "words", "cause"),
+    [
+        (110017, "Reduce-only rule not satisfied", Cause.CROWDED),
+        (110017, "current position is zero, cannot fix reduce-only order qty", Cause.NONE),
+        (110094, "Order does not meet minimum order value", Cause.FILTERS),
+        (10001, "The number of contracts exceeds minimum limit allowed", Cause.FILTERS),
+        (10001, "Qty invalid", Cause.FILTERS),
+        (10001, "Price invalid", Cause.FILTERS),
+        (10001, "position idx not match position mode", Cause.NONE),
+        (110007, "ab not enough for new order", Cause.NONE),
+    ],
+)
+async def test_a_refusal_says_what_the_order_did_not_fit(
+    venue: StubVenue, guarded: CcxtGateway, number: int, words: str, cause: Cause
+) -> None:
+    venue.set("/v5/order/create", code(number, words))
+    assert (await guarded.submit(ORDER)).cause is cause
+
+
 async def test_missing_keys_are_a_matter_of_authentication(venue: StubVenue) -> None:
     keyless = gateway(venue, api_key="", api_secret="")
     answer = await keyless.submit(ORDER)
@@ -110,3 +143,7 @@ def test_a_code_stands_in_the_table_once_and_the_rest_is_unknown() -> None:
     assert Verdict.ACCEPTED not in CODES.values()
     assert not {"10000", "10016", "10014", "10019", "170007", "110001"} & set(CODES)
     assert judge(NotSentError("x"), verdict_of, frozenset())[0] is Verdict.REJECTED
+
+
+def test_an_overloaded_poll_waits_like_a_throttled_one() -> None:
+    assert verdict_of("10429", "System level frequency protection", None) is Verdict.THROTTLED

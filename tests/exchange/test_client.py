@@ -100,6 +100,7 @@ async def test_virtual_time_needs_no_real_time(venue: StubVenue) -> None:
     await guarded.close()
 
 
+@pytest.mark.fault(25)
 async def test_orders_do_not_wait_behind_reads(venue: StubVenue) -> None:
     guarded = gateway(venue, SystemClock())
     for client in (guarded._reader, guarded._looker, guarded._trader):

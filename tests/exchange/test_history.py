@@ -127,6 +127,24 @@ async def test_fills_come_once_in_order_and_without_funding(venue: StubVenue, gu
     assert asked["endTime"] == str(NOW_MS + 60_000)
 
 
+@pytest.mark.parametrize(
+    ("row", "kind", "closed"),
+    [
+        ({"closedSize": "0.2"}, "trade", D("0.2")),
+        ({"closedSize": "0", "stopOrderType": "StopLoss"}, "stop loss", D(0)),
+        ({"closedSize": "", "stopOrderType": "UNKNOWN"}, "trade", None),
+        ({"execType": "AdlTrade", "stopOrderType": "StopLoss"}, "ADL", None),
+        ({"execType": "BustTrade", "closedSize": "0.1"}, "liquidation", D("0.1")),
+    ],
+)
+async def test_a_fill_says_what_made_it_and_what_it_closed(
+    venue: StubVenue, guarded: CcxtGateway, row: dict[str, str], kind: str, closed: D | None
+) -> None:
+    venue.set(EXECUTIONS, listed(execution(**row)))
+    (fill,) = await guarded.fills(BTC, NOW - timedelta(hours=1))
+    assert (fill.kind, fill.closed) == (kind, closed)
+
+
 async def test_long_ranges_are_asked_week_by_week(venue: StubVenue, guarded: CcxtGateway) -> None:
     await guarded.fills(BTC, NOW - timedelta(days=15))
     asked = [(int(sent.query["startTime"]), int(sent.query["endTime"])) for sent in venue.paths(EXECUTIONS)]

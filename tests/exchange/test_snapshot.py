@@ -15,6 +15,7 @@ from bot.model import (
     PositionMode,
     Side,
     Unknown,
+    cover,
 )
 from tests.exchange.stub import (
     BTC,
@@ -292,6 +293,24 @@ async def test_a_broken_list_of_one_contract_is_no_delisting(venue: StubVenue, g
         await guarded.snapshot()
 
 
+async def test_a_forgotten_market_is_read_anew_once(venue: StubVenue, guarded: CcxtGateway) -> None:
+    venue.set(POSITIONS, listed(position()))
+    before = (await guarded.snapshot()).markets[BTC]
+    guarded.forget_market("NONE/USDT:USDT")
+    guarded.forget_market(BTC)
+    coarse = {"maxOrderQty": "1190", "minOrderQty": "0.01", "qtyStep": "0.01", "minNotionalValue": "5"}
+    changed = instrument("BTC", lotSizeFilter=coarse)
+    one: Reply = (502, "<html>")
+    venue.answers["/v5/market/instruments-info"] = lambda sent: one
+    assert (await guarded.snapshot()).markets[BTC].amount_step == before.amount_step
+    one = listed(changed)
+    for _ in range(3):
+        after = (await guarded.snapshot()).markets[BTC]
+        assert (after.amount_step, after.amount_min) == (Decimal("0.01"), Decimal("0.01"))
+    asked = [sent for sent in venue.paths("/v5/market/instruments-info") if "symbol" in sent.query]
+    assert [sent.query["symbol"] for sent in asked] == ["BTCUSDT", "BTCUSDT"]
+
+
 async def test_prices_of_few_symbols_are_asked_one_by_one(venue: StubVenue, guarded: CcxtGateway) -> None:
     venue.set(POSITIONS, listed(position(), position("ETHUSDT")))
     venue.answers["/v5/market/tickers"] = lambda sent: (
@@ -330,3 +349,14 @@ async def test_an_order_that_stands_in_both_lists_counts_once(venue: StubVenue, 
     assert len(snapshot.orders) == 2
     assert snapshot.stops == ()
     assert {resting.kind for resting in snapshot.orders} == {OrderKind.MARKET, OrderKind.LIMIT}
+
+
+async def test_a_partial_stop_of_a_position_has_a_size_of_its_own(
+    venue: StubVenue, guarded: CcxtGateway
+) -> None:
+    venue.set(POSITIONS, listed(position(stopLoss="70000")))
+    venue.set(ORDERS, listed(stop(stopOrderType="PartialStopLoss", qty="0.1")))
+    snapshot = await guarded.snapshot()
+    (partial,) = snapshot.stops
+    assert (partial.stop_loss, partial.attached, partial.reduce_only) == (True, False, True)
+    assert "covers 0.1 of" in cover(snapshot.positions[0], snapshot).trouble

@@ -87,6 +87,7 @@ async def test_a_clock_that_is_off_is_set_right_by_the_poll() -> None:
         assert len(it.asks) == 1
 
 
+@pytest.mark.fault(20)
 async def test_a_silent_ticker_is_connected_anew_though_it_answers_pings() -> None:
     async with listening() as it:
         await begun(it)
@@ -140,6 +141,7 @@ async def test_a_market_that_stands_still_is_not_taken_for_a_dead_stream() -> No
         assert it.told == []
 
 
+@pytest.mark.fault(22)
 async def test_a_deaf_private_stream_is_found_by_the_poll_and_logs_in_again() -> None:
     async with listening() as it:
         await begun(it)

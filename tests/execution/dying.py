@@ -1,6 +1,7 @@
-"""A process that is killed at a named point while it carries out one trim.
+"""A process that is killed at a named point while it carries out one trim, or sends a lost one again.
 
 Run as `python -m tests.execution.dying JOURNAL VENUE POINT`. The venue is a file that outlives the process.
+Points that begin with "again" are of a trim that the venue never got, and that is sent once more.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from bot.clock import VirtualClock
 from bot.execution import Executor
 from bot.journal import Journal, JournalWorker, open_journal
 from bot.model import Answer, Fill, NotFound, OrderReport, OrderRequest, Request, Side
-from tests.execution.fake_gateway import BTC, START, FakeGateway, Listed
+from tests.execution.fake_gateway import BTC, START, FakeGateway, Fault, Listed
 from tests.execution.support import LONG, plan, trim
 
 POINTS = (
@@ -33,6 +34,22 @@ POINTS = (
     "append 3 done",
     "end",
 )
+
+
+AGAIN = (
+    "again append 3 done",
+    "again append 4 begins",
+    "again append 4 commits",
+    "again append 4 done",
+    "again submit begins",
+    "again submit done",
+    "again append 5 begins",
+    "again append 5 commits",
+    "again append 5 done",
+    "again append 6 commits",
+    "again end",
+)
+"""The fourth append records that the trim is sent again, the fifth what the venue answered."""
 
 
 class Kept(msgspec.Struct):
@@ -62,11 +79,11 @@ class DurableGateway(FakeGateway):
 
     async def submit(self, request: Request) -> Answer:
         """Take a request, and remember it over the death of the process."""
-        die(self.point, "submit begins")
+        die(self.point, "again submit begins" if self.submitted else "submit begins")
         answer = await super().submit(request)
         orders = [sent for sent in self.submitted if isinstance(sent, OrderRequest)]
         self.path.write_bytes(msgspec.json.encode(Kept(orders, self.listed, self.executions)))
-        die(self.point, "submit done")
+        die(self.point, "again submit done" if len(orders) > 1 else "submit done")
         return answer
 
     async def find_order(self, symbol: str, client_order_id: str) -> OrderReport | NotFound:
@@ -90,15 +107,15 @@ def watch(journal: Journal, point: str) -> None:
         nonlocal count
         if statement.startswith("BEGIN"):
             count += 1
-            die(point, f"append {count} begins")
+            die(point.removeprefix("again "), f"append {count} begins")
         elif statement.startswith("COMMIT"):
-            die(point, f"append {count} commits")
+            die(point.removeprefix("again "), f"append {count} commits")
 
     append = journal.append
 
     def traced(*args: object, **kwargs: object) -> object:
         head = append(*args, **kwargs)  # type: ignore[arg-type]
-        die(point, f"append {count} done")
+        die(point.removeprefix("again "), f"append {count} done")
         return head
 
     journal._db.set_trace_callback(trace)
@@ -112,8 +129,14 @@ async def main(journal_path: Path, venue_path: Path, point: str) -> None:
     watch(journal, point)
     gateway = DurableGateway(clock, venue_path, point)
     executor = Executor(gateway, JournalWorker(journal), clock, armed=True)
+    if point in AGAIN:
+        gateway.faults.append(Fault.DROP)
     await executor.carry_out(plan(trim()), await gateway.snapshot())
     die(point, "end")
+    clock.advance(6.5)
+    await executor.settle_orders()
+    await executor.resend()
+    die(point, "again end")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ class Fault(StrEnum):
     HIDE = "hide"
     """Executed at once, invisible in the lists for 20 s, the answer is lost."""
     HIDE_ACKNOWLEDGED = "hide_acknowledged"
+    HIDE_EMPTY = "hide_empty"
+    """Taken and ended without a fill, invisible in the lists for 20 s, the answer is lost."""
     PARTIAL = "partial"
     SLOW = "slow"
     """Stays open until `finish_slow`."""
@@ -86,6 +88,7 @@ class FakeGateway:
 
     account = "main"
     venue = "fake"
+    guards_client_ids = True
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
@@ -99,9 +102,14 @@ class FakeGateway:
         self.submitted: list[Request] = []
         self.accepted: Counter[str] = Counter()
         self.broken_reads = 0
+        self.forgotten: list[str] = []
         self.looks = 0
         self.rereads = 0
         self.before_submit: Callable[[Request], None] = lambda request: None
+
+    def forget_market(self, symbol: str) -> None:
+        """Remember what was asked for."""
+        self.forgotten.append(symbol)
 
     def market_symbols(self) -> frozenset[str]:
         return frozenset(MARKS)
@@ -198,7 +206,7 @@ class FakeGateway:
         answer = self._execute(request, fault)
         if fault is Fault.CRASH_AFTER:
             raise asyncio.CancelledError
-        if fault in {Fault.LOSE_ANSWER, Fault.HIDE}:
+        if fault in {Fault.LOSE_ANSWER, Fault.HIDE, Fault.HIDE_EMPTY}:
             return self._answer(Verdict.UNKNOWN, code="timeout")
         return answer
 
@@ -258,7 +266,7 @@ class FakeGateway:
         if position is None:
             return self._answer(Verdict.NOTHING_TO_DO, code="110017", message="position is flat")
         self.accepted[request.client_order_id] += 1
-        hidden = fault in {Fault.HIDE, Fault.HIDE_ACKNOWLEDGED}
+        hidden = fault in {Fault.HIDE, Fault.HIDE_ACKNOWLEDGED, Fault.HIDE_EMPTY}
         visible_at = self.clock.now() + timedelta(seconds=20 if hidden else 0)
         if fault is Fault.SLOW:
             self._list(request.client_order_id, request.symbol, request.contracts, None)
@@ -266,8 +274,11 @@ class FakeGateway:
         filled = min(request.contracts, position.contracts)
         if fault is Fault.PARTIAL:
             filled /= 2
-        self._execution(request.client_order_id, position, filled)
-        self._shrink(position, filled)
+        if fault is Fault.HIDE_EMPTY:
+            filled = Decimal(0)
+        if filled:
+            self._execution(request.client_order_id, position, filled)
+            self._shrink(position, filled)
         self._list(request.client_order_id, request.symbol, request.contracts, filled, visible_at)
         return self._answer(Verdict.ACCEPTED)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.clock import VirtualClock
-from bot.execution import Executor, Held, IntentState, recover
+from bot.execution import Executor, Held, Intent, IntentState, recover
 from bot.journal import JournalWorker, open_journal, verify
-from tests.execution.dying import POINTS, DurableGateway
+from tests.execution.dying import AGAIN, POINTS, DurableGateway
 from tests.execution.fake_gateway import START
 from tests.execution.support import LONG, intents, plan, trim
 
@@ -20,33 +20,52 @@ NEVER_RECORDED = {"append 1 begins", "append 1 commits"}
 NEVER_SENT = NEVER_RECORDED | {"append 1 done", "submit begins"}
 
 
-@pytest.mark.parametrize("point", POINTS)
-async def test_killed(tmp_path: Path, point: str) -> None:
-    journal_path, venue_path = tmp_path / "journal.db", tmp_path / "venue.json"
-    open_journal(journal_path).close()
+def kill(tmp_path: Path, point: str) -> None:
+    """Let a process die at a point."""
+    open_journal(tmp_path / "journal.db").close()
     died = subprocess.run(
-        [sys.executable, "-m", "tests.execution.dying", str(journal_path), str(venue_path), point],
+        [
+            sys.executable,
+            "-m",
+            "tests.execution.dying",
+            str(tmp_path / "journal.db"),
+            str(tmp_path / "venue.json"),
+            point,
+        ],
         cwd=ROOT,
         timeout=60,
         capture_output=True,
         check=False,
     )
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    assert verify(journal_path).sound
+    assert verify(tmp_path / "journal.db").sound
 
+
+async def settled(tmp_path: Path) -> tuple[DurableGateway, dict[str, Intent]]:
+    """What the next process makes of it, a minute later, and what it sends of the same plan."""
     clock = VirtualClock(START)
-    clock.advance(2)
-    gateway = DurableGateway(clock, venue_path)
-    worker = JournalWorker(open_journal(journal_path))
+    clock.advance(20)
+    gateway = DurableGateway(clock, tmp_path / "venue.json")
+    worker = JournalWorker(open_journal(tmp_path / "journal.db"))
     executor = Executor(gateway, worker, clock, armed=True)
     await recover(executor, await gateway.snapshot())
     clock.advance(60)
     await recover(executor, await gateway.snapshot())
     known = intents(worker.journal)
+    (result,) = (await executor.carry_out(plan(trim()), await gateway.snapshot())).results
+    assert (result.held is Held.ALREADY_PREPARED) is bool(known)
+    assert all(count == 1 for count in gateway.accepted.values())
+    await worker.close()
+    return gateway, known
 
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed(tmp_path: Path, point: str) -> None:
+    kill(tmp_path, point)
+    gateway, known = await settled(tmp_path)
+    assert len(gateway.submitted) <= 1
     if point in NEVER_RECORDED:
         assert known == {}
-        assert gateway.submitted == []
     elif point in NEVER_SENT:
         assert known["reef1"].state is IntentState.REJECTED
         assert gateway.held[LONG].contracts == 1
@@ -56,8 +75,13 @@ async def test_killed(tmp_path: Path, point: str) -> None:
         assert known["reef1"].standing.filled == Decimal("0.5")
         assert gateway.held[LONG].contracts == Decimal("0.5")
 
-    (result,) = (await executor.carry_out(plan(trim()), await gateway.snapshot())).results
-    assert (result.held is Held.ALREADY_PREPARED) is (point not in NEVER_RECORDED)
-    assert len(gateway.submitted) <= 1
-    assert all(count == 1 for count in gateway.accepted.values())
-    await worker.close()
+
+@pytest.mark.parametrize("point", AGAIN)
+async def test_killed_while_a_lost_order_is_sent_again(tmp_path: Path, point: str) -> None:
+    kill(tmp_path, point)
+    gateway, known = await settled(tmp_path)
+    executed = AGAIN.index(point) >= AGAIN.index("again submit done")
+    assert known["reef1"].state is (IntentState.FILLED if executed else IntentState.REJECTED)
+    assert known["reef1"].sends == 1 + (AGAIN.index(point) >= AGAIN.index("again append 4 done"))
+    assert gateway.held[LONG].contracts == (Decimal("0.5") if executed else 1)
+    assert len(gateway.submitted) == 1 + executed

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.execution.fake_gateway import BTC, ETH, START, FakeGateway, Fault
 from tests.execution.support import cancel, intents, order, plan, stop, trim
 
 SIDES = {BTC: Side.LONG, ETH: Side.SHORT}
-CRASHES = {Fault.CRASH_BEFORE, Fault.CRASH_AFTER}
+LOST = [Fault.DROP, Fault.LATE, Fault.HIDE, Fault.HIDE_EMPTY, Fault.CRASH_BEFORE, Fault.CRASH_AFTER]
 
 
 class Failing:
@@ -48,7 +49,7 @@ class Execution(RuleBasedStateMachine):
         self.clock = VirtualClock(START)
         self.gateway = FakeGateway(self.clock)
         for symbol, side in SIDES.items():
-            self.gateway.open(symbol, side, "8")
+            self.gateway.open(symbol, side, "40")
         self.gateway.before_submit = self.check_prepared
         self.steps = 0
         self.planned: dict[str, Decimal] = {}
@@ -61,6 +62,15 @@ class Execution(RuleBasedStateMachine):
         self.worker = JournalWorker(open_journal(self.path))
         self.disk = Failing(self.worker.journal)
         self.executor = Executor(self.gateway, self.worker, self.clock, armed=self.armed)
+
+    def begin_armed(self) -> None:
+        """Arm, resume, and let what is open come to its end."""
+        self.executor.armed = self.armed = True
+        resume(self.worker.journal, "main", who="ada", why="go on", at=self.clock.now())
+        self.gateway.finish_slow()
+        for _ in range(3):
+            self.clock.advance(40)
+            self.runner.run(self.executor.settle_orders())
 
     def check_prepared(self, request: Request) -> None:
         """What leaves was committed: another connection sees it."""
@@ -118,6 +128,39 @@ class Execution(RuleBasedStateMachine):
         self.run(stop(f"reefstop{self.steps % 3}"), cancel(f"reefcancel{self.steps}"))
         self.gateway.faults.clear()
 
+    @rule(
+        symbol=st.sampled_from([BTC, ETH]),
+        first=st.sampled_from(LOST),
+        second=st.sampled_from(Fault),
+        seconds=st.sampled_from([2.0, 6.5, 6.5, 10.0]),
+        meddled=st.sampled_from([False, False, True]),
+        broken=st.sampled_from([0, 0, 0, 1]),
+        full=st.sampled_from([0, 0, 0, 1]),
+    )
+    def lose_and_resend(
+        self, symbol: str, first: Fault, second: Fault, seconds: float, meddled: bool, broken: int, full: int
+    ) -> None:
+        """An order is lost, or seems to be; later it is sent once more, with another fault on the way."""
+        self.begin_armed()
+        self.act(symbol, 3, first, None)
+        self.clock.advance(seconds)
+        alive = True
+        try:
+            self.runner.run(self.executor.settle_orders())
+            if meddled:
+                self.somebody_trades(symbol, 1)
+            self.gateway.broken_reads, self.disk.left = broken, full
+            self.gateway.faults.append(second)
+            self.runner.run(self.executor.resend())
+        except FullDiskError:
+            pass
+        except asyncio.CancelledError:
+            alive = False
+        self.gateway.broken_reads = self.disk.left = 0
+        self.gateway.faults.clear()
+        if not alive:
+            self.crash()
+
     @rule(seconds=st.sampled_from([0.5, 2.0, 10.0, 40.0]), broken=st.sampled_from([0, 0, 0, 1, 2]))
     def settle(self, seconds: float, broken: int) -> None:
         """A cycle later."""
@@ -167,10 +210,12 @@ class Execution(RuleBasedStateMachine):
         self.executor.armed = self.armed
 
     @invariant()
-    def each_intent_leaves_once(self) -> None:
-        """At most one submission and one accepted order an intent."""
-        names = [request.client_order_id for request in self.gateway.submitted]
-        assert len(names) == len(set(names))
+    def each_intent_is_accepted_once(self) -> None:
+        """At most one accepted order an intent, and at most two copies of one request."""
+        copies = Counter(request.client_order_id for request in self.gateway.submitted)
+        assert all(count <= 2 for count in copies.values())
+        requests = {(type(one), one) for one in self.gateway.submitted}
+        assert len(requests) == len(copies)
         assert all(count == 1 for count in self.gateway.accepted.values())
 
     @invariant()

@@ -8,8 +8,8 @@ from bot.clock import VirtualClock
 from bot.execution import Executor
 from bot.execution.protection import read_back
 from bot.journal import JournalWorker
-from bot.journal.records import Kind, Shelter
-from bot.model import Unknown
+from bot.journal.records import Kind
+from bot.model import Shelter, Unknown
 from tests.execution.fake_gateway import FakeGateway, Fault
 from tests.execution.support import LONG, cancel, order, plan, stop, trim
 

@@ -3,35 +3,38 @@
 A scenario is told in a few lines: open positions, arm a fault, let cycles pass, look at the venue's books.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
-from bot.exchange.factory import make_gateway
+from bot.exchange.budget import Budget
+from bot.exchange.factory import make_budget, make_gateway
 from bot.exchange.gateway import CcxtGateway
 from bot.execution import Executor
 from bot.facts import GuardTerms
 from bot.guard import CycleReport, Guard
 from bot.journal import Entry, Journal, JournalWorker, open_journal
-from bot.journal.records import Kind
+from bot.journal.records import Kind, Outcome
 from bot.market_stats import StatsKeeper
 from bot.model import Caps, ProtectionTerms
 from bot.rules import load_rules_text
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import ManualFeed
-from bot.sandbox.engine.types import AccountSpec, Side
+from bot.sandbox.engine.types import AccountSpec, OrderKind, OrderRequest, Side
 from bot.sandbox.host import Sandbox
 from bot.sandbox.requests_log import OrderRequestRecord
 from bot.sandbox.transport import InProcessTransport
 from tests.replay.world import URL, JointClock
 
 START = datetime(2025, 11, 21, 4, 30, tzinfo=UTC)
-ACCOUNT, KEY, SECRET = "main", "planted-key-of-main", "planted-secret-of-main"
+ACCOUNT = "main"
 PRICES = {"BTCUSDT": 100_000.0, "ETHUSDT": 4_000.0, "SOLUSDT": 200.0}
+CREATE = "/v5/order/create"
 DEPOSIT = Decimal(100_000)
 CAP = """\
 version: 1
@@ -47,16 +50,54 @@ rules:
 TERMS = GuardTerms(caps=Caps(), protection=ProtectionTerms(), max_age_seconds=10.0)
 
 
+class Line:
+    """The line to the venue: every request is noted, whether it is answered or not."""
+
+    def __init__(self, sandbox: Sandbox, clock: JointClock) -> None:
+        self._inside = InProcessTransport(sandbox.handle)
+        self._clock = clock
+        self.asked: list[tuple[datetime, str]] = []
+        """When, and which path."""
+        self.before: dict[str, Callable[[], object]] = {}
+        """What happens just before a request of a path arrives."""
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | bytes | None = None
+    ) -> tuple[int, str, dict[str, str], str]:
+        """Carry one request, as a network would."""
+        path = url.removeprefix(URL).partition("?")[0]
+        self.asked.append((self._clock.now(), path))
+        self.before.get(path, lambda: None)()
+        return await self._inside.request(method, url, headers, body)
+
+
 class Stage:
     """A venue, one account, its guard and its journal."""
 
-    def __init__(self, clock: JointClock, engine: Engine, path: Path, rules: str, terms: GuardTerms) -> None:
+    def __init__(
+        self,
+        clock: JointClock,
+        engine: Engine,
+        path: Path,
+        rules: str,
+        terms: GuardTerms,
+        *,
+        sandbox: Sandbox | None = None,
+        account: str = ACCOUNT,
+        budget: Budget | None = None,
+    ) -> None:
         self.clock = clock
         self.engine = engine
         self.path = path
         self.rules = rules
         self.terms = terms
-        self.sandbox = Sandbox(engine)
+        self.account = account
+        self.sandbox = sandbox or Sandbox(engine)
+        self.line = Line(self.sandbox, clock)
+        self.neighbours: list[Stage] = []
+        self.budget = budget or make_budget(
+            venue="bybit", network="sandbox", clock=clock, base_url=URL, folder=path.parent
+        )
         self.journal: Journal
         self.gateway: CcxtGateway
         self.guard: Guard
@@ -68,14 +109,15 @@ class Stage:
         self.journal = open_journal(self.path)
         self.worker = JournalWorker(self.journal)
         self.gateway = make_gateway(
-            account=ACCOUNT,
+            account=self.account,
             venue="bybit",
             network="sandbox",
-            api_key=KEY,
-            api_secret=SECRET,
+            api_key=f"planted-key-of-{self.account}",
+            api_secret=f"planted-secret-of-{self.account}",
             base_url=URL,
             clock=self.clock,
-            transport=InProcessTransport(self.sandbox.handle),
+            transport=self.line,
+            budget=self.budget,
         )
         self.guard = Guard(
             gateway=self.gateway,
@@ -86,6 +128,23 @@ class Stage:
             stats=StatsKeeper(self.gateway, "BTC/USDT:USDT", "BTC", self.clock.now()),
             terms=self.terms,
         )
+
+    def neighbour(self, name: str) -> "Stage":
+        """Another account of the same owner at the same venue, with a guard and a journal of its own."""
+        admit(self.engine, name)
+        path = self.path.with_name(f"{name}.sqlite")
+        made = Stage(
+            self.clock,
+            self.engine,
+            path,
+            self.rules,
+            self.terms,
+            sandbox=self.sandbox,
+            account=name,
+            budget=self.budget,
+        )
+        self.neighbours.append(made)
+        return made
 
     async def end(self) -> None:
         """End the process on purpose."""
@@ -99,7 +158,19 @@ class Stage:
 
     def open(self, symbol: str, side: Side, qty: str, leverage: int = 20) -> None:
         """Open a position at the venue, as its owner would."""
-        self.engine.open_position(ACCOUNT, symbol, side, Decimal(qty), None, Decimal(leverage))
+        self.engine.open_position(self.account, symbol, side, Decimal(qty), None, Decimal(leverage))
+
+    def owner_orders(self, symbol: str, side: Side, qty: str, price: str, **more: Any) -> str:
+        """Let the owner put a limit order into the book; its id at the venue."""
+        asked = OrderRequest(
+            symbol=symbol,
+            side=side,
+            qty=Decimal(qty),
+            kind=OrderKind.LIMIT,
+            price=Decimal(price),
+            **more,
+        )
+        return self.engine.place(self.account, asked).order_id
 
     def price(self, symbol: str, price: str) -> None:
         """Move a market."""
@@ -128,19 +199,36 @@ class Stage:
         return sum(
             (
                 one.size if one.side is Side.BUY else -one.size
-                for one in self.engine.positions(ACCOUNT)
+                for one in self.engine.positions(self.account)
                 if one.symbol == symbol and one.side is not None
             ),
             Decimal(0),
         )
 
-    def requests(self, path: str = "/v5/order/create") -> list[OrderRequestRecord]:
-        """Every request of a kind that arrived at the venue, oldest first."""
-        return [one for one in self.sandbox.log.listing() if one.path == path]
+    def requests(self) -> list[OrderRequestRecord]:
+        """Every request for an order that arrived at the venue, oldest first."""
+        return [one for one in self.sandbox.log.listing() if one.path == CREATE]
+
+    def asked(self, path: str) -> int:
+        """How often a path was asked for."""
+        return sum(1 for _, one in self.line.asked if one == path)
 
     def accepted(self) -> list[str]:
         """Client ids of the orders that the engine took, each as often as it did."""
         return [one.client_id for one in self.requests() if one.executed and one.code == 0]
+
+    def outcomes(self) -> list[Outcome]:
+        """How the intents of the journal ended, oldest first."""
+        return [body for entry in self.of_kind(Kind.OUTCOME) if isinstance(body := entry.record, Outcome)]
+
+    def booked(self) -> Decimal:
+        """Contracts that were executed, as the journal says."""
+        return sum((one.filled for one in self.outcomes()), Decimal(0))
+
+    def stop(self, symbol: str) -> Decimal | None:
+        """Trigger of the stop that rests at the venue for a position; None where none does."""
+        stops = (one.stop_loss for one in self.engine.positions(self.account) if one.symbol == symbol)
+        return next(stops, None)
 
     def of_kind(self, kind: Kind) -> Sequence[Entry]:
         """Return the journal's entries of a kind, oldest first."""
@@ -148,20 +236,38 @@ class Stage:
 
     def open_intents(self) -> int:
         """How many intents have not ended."""
-        return len(self.journal.open_intents(ACCOUNT))
+        return len(self.journal.open_intents(self.account))
+
+
+def admit(engine: Engine, name: str) -> None:
+    """Let an account in at the venue, with its deposit."""
+    spec = AccountSpec(
+        api_key=f"planted-key-of-{name}",
+        secret=f"planted-secret-of-{name}",
+        deposit=DEPOSIT,
+        account_id=name,
+    )
+    engine.add_account(spec)
 
 
 @asynccontextmanager
 async def stage(
-    folder: Path, rules: str = CAP, *, terms: GuardTerms = TERMS, max_age_seconds: float | None = None
+    folder: Path,
+    rules: str = CAP,
+    *,
+    terms: GuardTerms = TERMS,
+    max_age_seconds: float | None = None,
+    fault_seed: int = 0,
 ) -> AsyncIterator[Stage]:
     """Set the stage: prices stand until they are moved, the account has 100,000 USD and no position."""
     clock = JointClock(START)
     engine = Engine(clock.engine, ManualFeed(clock.engine.market_ms(), PRICES))
-    engine.add_account(AccountSpec(api_key=KEY, secret=SECRET, deposit=DEPOSIT, account_id=ACCOUNT))
+    admit(engine, ACCOUNT)
+    sandbox = Sandbox(engine, fault_seed=fault_seed)
     used = terms if max_age_seconds is None else replace(terms, max_age_seconds=max_age_seconds)
-    made = Stage(clock, engine, folder / "journal.sqlite", rules, used)
+    made = Stage(clock, engine, folder / "journal.sqlite", rules, used, sandbox=sandbox)
     try:
         yield made
     finally:
-        await made.end()
+        for one in (*made.neighbours, made):
+            await one.end()

@@ -70,6 +70,7 @@ def at_random(seed: int, runs: int) -> list[Run]:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.fault(34)
 def test_killed_at_each_named_point(tmp_path: Path) -> None:
     runs = named()
     undisturbed, *found = played(tmp_path / "runs", [Run([], SHORT), *runs])
@@ -91,11 +92,13 @@ def assert_as_undisturbed(folder: Path, runs: list[Run]) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.fault(34)
 def test_killed_twenty_times_at_random(tmp_path: Path) -> None:
     assert_as_undisturbed(tmp_path / "runs", at_random(34, 2))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.fault(34)
 def test_killed_two_hundred_times_at_random(tmp_path: Path) -> None:
     assert_as_undisturbed(tmp_path / "runs", at_random(20251121, 22))

@@ -34,6 +34,7 @@ def booked(it: Stage) -> Decimal:
 
 
 @pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.fault(1)
 async def test_venue_and_journal_agree_and_nothing_is_sent_twice(tmp_path: Path, restarted: bool) -> None:
     async with stage(tmp_path, RULES) as it:
         it.open("BTCUSDT", Side.BUY, "0.332")

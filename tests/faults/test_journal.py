@@ -65,6 +65,7 @@ def assert_all_is_told(it: Bench, folder: Path) -> None:
     assert verify(folder / "journal.sqlite").sound
 
 
+@pytest.mark.fault(33)
 async def test_a_full_disk_stops_new_intents_and_the_guard_goes_on_when_there_is_room(disk: Path) -> None:
     async with guarded(disk) as it:
         with disk_full(disk):
@@ -83,6 +84,7 @@ async def test_a_full_disk_stops_new_intents_and_the_guard_goes_on_when_there_is
         assert status.error == ""
 
 
+@pytest.mark.fault(33)
 async def test_what_is_found_out_on_a_full_disk_waits_in_its_order(disk: Path) -> None:
     async with guarded(disk) as it:
         fall(it)
@@ -105,6 +107,7 @@ async def test_what_is_found_out_on_a_full_disk_waits_in_its_order(disk: Path) -
         assert_all_is_told(it, disk)
 
 
+@pytest.mark.fault(33)
 async def test_an_order_that_is_open_is_pursued_on_a_full_disk(disk: Path) -> None:
     async with guarded(disk) as it:
         fall(it)
@@ -125,6 +128,7 @@ async def test_an_order_that_is_open_is_pursued_on_a_full_disk(disk: Path) -> No
         assert_all_is_told(it, disk)
 
 
+@pytest.mark.fault(33)
 async def test_a_journal_that_is_held_by_another_process_is_waited_for(tmp_path: Path) -> None:
     async with guarded(tmp_path) as it:
         it.journal._db.execute("PRAGMA busy_timeout = 100")
@@ -139,6 +143,7 @@ async def test_a_journal_that_is_held_by_another_process_is_waited_for(tmp_path:
         assert_all_is_told(it, tmp_path)
 
 
+@pytest.mark.fault(33)
 async def test_a_slow_fsync_delays_and_loses_nothing(tmp_path: Path) -> None:
     async with guarded(tmp_path) as it:
         fall(it)
@@ -156,6 +161,7 @@ async def test_a_slow_fsync_delays_and_loses_nothing(tmp_path: Path) -> None:
         assert_all_is_told(it, tmp_path)
 
 
+@pytest.mark.fault(33)
 async def test_where_the_owner_allows_it_trims_go_on_once_each_and_are_written_later(disk: Path) -> None:
     async with guarded(disk) as it:
         it.guard.executor._admission.unrecorded_reduce = True

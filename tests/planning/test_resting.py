@@ -6,14 +6,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bot.model import Order, OrderKind, OrderSide, Refusal, Step
+from bot.model import Order, OrderKind, OrderSide, Position, Refusal, Snapshot, Step, attached_stop, cover
 from bot.planning.request import PlanRequest
-from bot.planning.resting import attached_stop, resting_stop
 from tests.planning.build import order
 from tests.planning.test_protection import BTC, ETH, only, protect, single
 
 MARK = Decimal(1000)
 KEY = f"{BTC}#long"
+
+
+def resting_stop(position: Position, shot: Snapshot, mark: Decimal) -> Decimal | None:
+    """The trigger at which a position is closed by mark price."""
+    return cover(position, shot, mark=mark, by_mark=True).trigger
 
 
 def stop(**changes: Any) -> Order:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from bot.journal import Entry, Journal
-from bot.journal.records import TERMINAL, Clipped, IntentState, Outcome, Prepared, Submitted
+from bot.journal.records import TERMINAL, Clipped, IntentState, Outcome, Prepared, Resent, Submitted
 from bot.model import CancelRequest, OrderRequest, Request, Side, StopRequest
 from bot.planning.identity import PREFIX
 from bot.sandbox.engine.types import Leg
@@ -22,6 +22,8 @@ class Tracked(msgspec.Struct):
     planned: Decimal
     accepted: int = 0
     submitted: Submitted | None = None
+    resent: bool = False
+    """Whether it may be submitted again, as it was: its first copy never arrived."""
     outcome: Outcome | None = None
 
     @property
@@ -142,7 +144,14 @@ class IntentBook:
             self._must(record.contracts <= tracked.planned, 4, f"{entry.intent} was clipped upwards")
             tracked.planned = record.contracts
         elif isinstance(record, Submitted):
-            tracked.submitted = record
+            again = tracked.submitted is not None and not tracked.resent
+            self._must(not again, 3, f"intent {entry.intent} was submitted twice")
+            tracked.submitted, tracked.resent = record, False
+        elif isinstance(record, Resent):
+            self._must(record.sends == 2, 3, f"intent {entry.intent} is sent {record.sends} times")
+            same = record.contracts == tracked.planned
+            self._must(same, 4, f"intent {entry.intent} is sent again with {record.contracts}")
+            tracked.resent = True
         elif isinstance(record, Outcome):
             self.ended(entry.intent, tracked, record)
 

@@ -29,6 +29,7 @@ from bot.exchange.venues.bybit_parse import parse_margin_mode
 from bot.exchange.venues.bybit_positions import parse_positions
 from bot.model import (
     Candle,
+    Cause,
     Fill,
     KeyRights,
     MarginMode,
@@ -58,6 +59,7 @@ class Bybit:
     demo_trading = False
     ip_limit = codes.IP_LIMIT
     throttled_status = codes.THROTTLED_STATUS
+    guards_client_ids = True
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
         """Refuse an answer that is not the venue's envelope of success."""
@@ -70,6 +72,10 @@ class Bybit:
     def hold_of(self, error: AnsweredError) -> Hold:
         """Say what an answer that means THROTTLED asks for."""
         return codes.hold_of(error)
+
+    def cause_of(self, code: str, message: str) -> Cause:
+        """Say what a refused order did not fit."""
+        return codes.cause_of(code, message)
 
     def wire_of(self, request: Sendable, market: Market) -> Wire:
         """Write a request as the venue reads it. Raises NotSentError."""

@@ -11,7 +11,7 @@ from bot.exchange.budget import Limit
 from bot.exchange.failures import AnsweredError, BrokenAnswerError, VenueRefusalError
 from bot.exchange.gate import Hold
 from bot.exchange.scrub import Scrubber
-from bot.model import CancelRequest, Sendable, StopRequest, Verdict
+from bot.model import CancelRequest, Cause, Sendable, StopRequest, Verdict
 
 CLOCK_CODE = "10002"
 CLOCK_PATH = "v5/market/time"
@@ -31,21 +31,26 @@ A 403 without them comes of a proxy, of the region or of an empty body as well."
 _IP_CODES = frozenset({"10018"})
 
 _AUTH = "10003 10004 10005 10007 10008 10009 10010 10024 10027 10028 10029 33004 -2015"
-_THROTTLED = "429 10006 10018 10429"
-_MAINTENANCE = "110063 110066 110071"
+_THROTTLED = "429 10006 10018"
+_OVERLOADED = "10429"
+"""The venue's own load, not the caller's: it turns away what adds load and takes what reduces a position, so
+nothing else waits for it. A poll that gets it is one of many, and waits like a throttled one."""
+_MAINTENANCE = "110063 110066 110071 110103"
+"""110103 is the stage after an upgrade in which only post-only orders are taken."""
 _DUPLICATE = "110030 110072"
 _NOTHING_TO_DO = "34040 110043"
 _REJECTED = (
     "10001 10002 10017 10020 110003 110004 110005 110006 110007 110009 110011 110012 110013 110014 110015"
     " 110016 110017 110018 110019 110020 110021 110022 110023 110025 110029 110031 110032 110033 110034"
     " 110036 110037 110038 110039 110040 110042 110044 110045 110046 110049 110050 110051 110052 110053"
-    " 110057 110058 110060 110061 110064 110065 110067 110068 110069 110070 110092 110093 110094"
+    " 110057 110058 110060 110061 110064 110065 110067 110068 110069 110070 110092 110093 110094 110099"
 )
 
 CODES: Mapping[str, Verdict] = {
     **dict.fromkeys(_REJECTED.split(), Verdict.REJECTED),
     **dict.fromkeys(_AUTH.split(), Verdict.AUTH),
     **dict.fromkeys(_THROTTLED.split(), Verdict.THROTTLED),
+    **dict.fromkeys(_OVERLOADED.split(), Verdict.OVERLOADED),
     **dict.fromkeys(_MAINTENANCE.split(), Verdict.MAINTENANCE),
     **dict.fromkeys(_DUPLICATE.split(), Verdict.DUPLICATE),
     **dict.fromkeys(_NOTHING_TO_DO.split(), Verdict.NOTHING_TO_DO),
@@ -55,6 +60,10 @@ GONE_CODES = frozenset({"110001", "110008", "110010"})
 """The order does not exist, is finished or cancelled: for a cancellation that is what was wanted."""
 
 _ZERO_POSITION = ("position is zero", "zero position")
+
+_NOTIONAL_CODE = "110094"
+_FILTER_WORDS = ("qty invalid", "price invalid", "number of contracts exceeds")
+"""With 10001, a code for any wrong parameter: the size or price is none that the market takes."""
 
 
 def verdict_of(code: str, message: str, request: Sendable | None) -> Verdict:
@@ -70,7 +79,18 @@ def verdict_of(code: str, message: str, request: Sendable | None) -> Verdict:
     zero = any(words in message for words in _ZERO_POSITION)
     if zero and (code == "110017" or (code == "10001" and isinstance(request, StopRequest))):
         return Verdict.NOTHING_TO_DO
-    return CODES.get(code, Verdict.UNKNOWN)
+    verdict = CODES.get(code, Verdict.UNKNOWN)
+    return Verdict.THROTTLED if request is None and verdict is Verdict.OVERLOADED else verdict
+
+
+def cause_of(code: str, message: str) -> Cause:
+    """Say what about the account or the market a refused order did not fit."""
+    if code == "110017" and not any(words in message for words in _ZERO_POSITION):
+        return Cause.CROWDED
+    words = message.lower()
+    if code == _NOTIONAL_CODE or (code == "10001" and any(part in words for part in _FILTER_WORDS)):
+        return Cause.FILTERS
+    return Cause.NONE
 
 
 def hold_of(error: AnsweredError) -> Hold:

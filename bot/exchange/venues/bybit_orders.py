@@ -47,9 +47,25 @@ STATUSES = {
     "Rejected": OrderStatus.REJECTED,
 }
 ATTACHED = frozenset({"StopLoss", "TakeProfit", "TrailingStop"})
+STOP_LOSSES = frozenset({"StopLoss", "PartialStopLoss"})
+"""A partial one (tpslMode Partial) has a size of its own, and does not follow the position's."""
 NO_REASON = frozenset({"", "EC_NoError", "UNKNOWN"})
-FILL_KINDS = frozenset({"Trade", "AdlTrade", "BustTrade", "Delivery", "BlockTrade", "MovePosition"})
+FILL_KINDS = {
+    "Trade": "trade",
+    "AdlTrade": "ADL",
+    "BustTrade": "liquidation",
+    "Delivery": "delivery",
+    "BlockTrade": "block trade",
+    "MovePosition": "moved position",
+}
 """Executions that change a position; funding and settlement do not."""
+STOP_KINDS = {
+    "StopLoss": "stop loss",
+    "PartialStopLoss": "stop loss",
+    "TakeProfit": "take profit",
+    "PartialTakeProfit": "take profit",
+    "TrailingStop": "trailing stop",
+}
 
 LEGS = frozenset({0, 1, 2})
 """One-way, the long leg, the short leg."""
@@ -179,7 +195,7 @@ def parse_order(row: Row, symbol: str, at: datetime | None = None) -> Order:
         attached=text(row, "stopOrderType") in ATTACHED,
         position_index=whole(row, "positionIdx"),
         created_at=moment(row, "createdTime", at),
-        stop_loss=text(row, "stopOrderType") == "StopLoss",
+        stop_loss=text(row, "stopOrderType") in STOP_LOSSES,
     )
 
 
@@ -250,11 +266,25 @@ def parse_fills(rows: Iterable[Row], symbol: str) -> tuple[Fill, ...]:
             fee=required(row, "execFee"),
             liquidation=text(row, "execType") == "BustTrade",
             at=moment(row, "execTime"),
+            kind=_fill_kind(row),
+            closed=_closed(row),
         )
         for row in rows
         if text(row, "execType") in FILL_KINDS
     }
     return tuple(sorted(fills.values(), key=lambda fill: (fill.at, fill.fill_id)))
+
+
+def _fill_kind(row: Row) -> str:
+    """Name an execution by what made it: a trade of a position's stop is told from one by hand."""
+    kind = FILL_KINDS[text(row, "execType")]
+    stop = STOP_KINDS.get(text(row, "stopOrderType"), "")
+    return stop if stop and kind == "trade" else kind
+
+
+def _closed(row: Row) -> Decimal | None:
+    size = figure(row, "closedSize")
+    return size if isinstance(size, Decimal) else None
 
 
 def _side(row: Row) -> OrderSide:
