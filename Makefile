@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SEED ?= 20251121
 CONFIG ?= reef.yaml
+SEEDS ?= 100
+FIRST_SEED ?= 1
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage replay crashes wheel clean
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay crashes wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,7 +32,7 @@ run: install  ## run the daemon with CONFIG=reef.yaml
 test: install  ## all tests but the slow ones
 	$(BIN)/pytest -n auto -m "not slow"
 
-ci: install format lint types layers audit coverage wheel  ## everything that must hold before a change lands
+ci: install format lint types layers audit coverage simulate wheel  ## everything that must hold before a change lands
 
 format: install
 	$(BIN)/ruff format --check .
@@ -58,6 +60,13 @@ coverage: install
 wheel: install
 	rm -rf dist && $(BIN)/python -m build --no-isolation --wheel . >/dev/null
 	$(BIN)/python .ci/wheel_contents.py dist
+
+simulate: install  ## SEEDS=100 days of faults and crashes from FIRST_SEED=1 in virtual time, all invariants judged
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED)
+
+simulate-nightly: install  ## a thousand such days, and a longer walk of the state machine
+	REEF_MACHINE_EXAMPLES=400 $(BIN)/pytest -n 0 --timeout 3600 tests/simulation/test_machine.py
+	$(BIN)/python -m tests.simulation --seeds 1000 --first-seed $(FIRST_SEED)
 
 replay: install  ## a day of October 2025 through the sandbox in virtual time (minutes)
 	$(BIN)/pytest -n 0 -m slow -s tests/replay

@@ -2,13 +2,14 @@
 
 import sys
 
-from benchmarks import append, cycle, idle, recovery, streams
+from benchmarks import append, cycle, idle, lane, recovery, streams
 from benchmarks.figures import Missed
 
 ALL = {
     "cycle": cycle.run,
     "append": append.run,
     "idle": idle.run,
+    "lane": lane.run,
     "recovery": recovery.run,
     "streams": streams.run,
 }

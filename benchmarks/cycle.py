@@ -83,7 +83,7 @@ async def measure(url: str, folder: Path) -> Pair:
         clock=clock,
         base_url=url,
     )
-    for client in (gateway._reader, gateway._trader):
+    for client in (gateway._reader, gateway._looker, gateway._trader):
         client.enableRateLimit = False
     worker = JournalWorker(open_journal(folder / "journal.sqlite"))
     guard = Guard(

@@ -10,7 +10,8 @@ from bot.clock import Clock
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
-from bot.exchange.factory import make_gateway
+from bot.exchange.budget import Budget
+from bot.exchange.factory import make_budget, make_gateway
 from bot.exchange.feed import StreamTerms
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.streams import AccountStreams
@@ -47,10 +48,43 @@ def prepare(settings: Settings) -> Prepared:
     return Prepared(settings, {one.name: loaded[one.rules] for one in accounts})
 
 
+class Budgets:
+    """The budgets of requests of one process: one a venue, network and sandbox."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._made: dict[tuple[str, str | None], Budget] = {}
+
+    def of(self, account: AccountSettings) -> Budget:
+        """Return the budget of an account's venue, shared with every process of this host."""
+        settings, key = self._settings, (account.venue, account.base_url)
+        if key not in self._made:
+            self._made[key] = make_budget(
+                venue=account.venue,
+                network=settings.network.value,
+                clock=self._clock,
+                base_url=account.base_url,
+                folder=settings.budget_dir,
+                share=settings.budget_share,
+                reserve=settings.budget_reserve,
+            )
+        return self._made[key]
+
+
 def gateway_of(
-    settings: Settings, account: AccountSettings, clock: Clock, transport: Transport | None = None
+    settings: Settings,
+    account: AccountSettings,
+    clock: Clock,
+    transport: Transport | None = None,
+    budgets: Budgets | None = None,
 ) -> CcxtGateway:
-    """Make the gateway of one account. Nothing is sent yet."""
+    """Make the gateway of one account. Nothing is sent yet.
+
+    Over a `transport` inside the process nothing is shared with others; without `budgets` the account
+    shares the host's by itself.
+    """
+    budget = None if transport is not None else (budgets or Budgets(settings, clock)).of(account)
     return make_gateway(
         account=account.name,
         venue=account.venue,
@@ -61,6 +95,7 @@ def gateway_of(
         base_url=account.base_url,
         transport=transport,
         timeout_seconds=REQUEST_SECONDS,
+        budget=budget,
     )
 
 
@@ -110,10 +145,11 @@ def build_guard(
     clock: Clock,
     transport: Transport | None = None,
     lease: Lease | None = None,
+    budgets: Budgets | None = None,
 ) -> Guard:
     """Wire the guard of one account."""
     settings = prepared.settings
-    gateway = gateway_of(settings, account, clock, transport)
+    gateway = gateway_of(settings, account, clock, transport, budgets)
     return Guard(
         gateway=gateway,
         executor=Executor(
@@ -138,7 +174,11 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
     watched = settings.accounts if settings.streams.enabled else ()
     streams = [streams_of(settings, account, clock) for account in watched]
     worker = JournalWorker(tenant.journal)
-    guards = [build_guard(prepared, account, worker, clock, lease=lease) for account in settings.accounts]
+    budgets = Budgets(settings, clock)
+    guards = [
+        build_guard(prepared, account, worker, clock, lease=lease, budgets=budgets)
+        for account in settings.accounts
+    ]
     terms = ServiceTerms(
         poll=settings.poll_interval,
         reconcile=settings.reconcile_interval,

@@ -12,7 +12,6 @@ from msgspec import Struct, structs
 from bot.clock import Clock
 from bot.decision import Decision, DecisionInput, decide
 from bot.errors import ReefError
-from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.execution import ExecutionReport, Executor, IntentState, recover
 from bot.execution.gate import Barred
@@ -29,11 +28,10 @@ from bot.facts import (
     with_unrecorded,
 )
 from bot.journal import Draft, JournalError, JournalWorker
-from bot.journal.records import Failure, Recovered
+from bot.journal.records import Recovered
 from bot.market_stats import StatsKeeper
 from bot.model import (
     BlindAction,
-    PartTimes,
     Snapshot,
     Step,
     StepKind,
@@ -41,7 +39,7 @@ from bot.model import (
 from bot.record import BLINDNESS, RULES, Recorder, remembered_blindness, remembered_rules
 from bot.risk.ages import parts_trouble
 from bot.rules import BlindCall, RuleSet, RulesMemory, evaluate_blind
-from bot.sight import BareStops, OldViewError, Sight, SlowViewError, key_of
+from bot.sight import BareStops, Sight, SlowViewError, failure_of, key_of, refuse_older
 from bot.telling import Teller
 
 log = structlog.get_logger(__name__)
@@ -49,7 +47,9 @@ log = structlog.get_logger(__name__)
 LONG_LIST = 3
 """Before more orders than these, positions that have no stop get theirs."""
 READ_SECONDS = 20.0
-"""How long one snapshot may take, pages, markets and all: twice what the client lets a single call take."""
+"""How long one snapshot may take, all its pages: twice what the client lets a single call take."""
+FIRST_READ_SECONDS = 120.0
+"""The same for the first, which reads markets and tiers as well, at the same time as all other accounts."""
 LOOKED_AT = ("positions", "balance", "marks")
 """Parts that must be fresh for an account to count as seen."""
 
@@ -182,16 +182,17 @@ class Guard:
         The last one counts for as long as data may be used at all, and where the guard's clock was not set
         back meanwhile; beyond that, ages are judged by the gates and the planner.
         """
+        last = self._seen
+        bound = FIRST_READ_SECONDS if last is None else READ_SECONDS
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(bound):
                 snapshot = await self.gateway.snapshot()
         except TimeoutError:
-            raise SlowViewError(self.account, READ_SECONDS) from None
-        last = self._seen
+            raise SlowViewError(self.account, bound) from None
         if last is not None:
             since = (snapshot.taken_at - last.taken_at).total_seconds()
             if 0 <= since <= self._terms.max_age_seconds:
-                self._refuse_older(last.times, snapshot.times)
+                refuse_older(self.account, last.times, snapshot.times)
         self._seen, self._viewed = snapshot, True
         now = self._clock.now()
         stale = parts_trouble(snapshot, now, self._terms.max_age_seconds, LOOKED_AT)
@@ -200,12 +201,6 @@ class Guard:
         else:
             self._sight.saw(now)
         return snapshot
-
-    def _refuse_older(self, last: PartTimes, times: PartTimes) -> None:
-        if times.positions < last.positions:
-            raise OldViewError(self.account, "positions", last.positions, times.positions)
-        if times.balance < last.balance:
-            raise OldViewError(self.account, "a balance", last.balance, times.balance)
 
     async def _settle(self, snapshot: Snapshot) -> None:
         if self._recovered is None:
@@ -311,7 +306,7 @@ class Guard:
         log.error("cycle failed", account=self.account, error=text)
         if not self._viewed:
             self._sight.failed(error, now)
-        drafts = [self._failure_of(error, now)] if text != self._failure else []
+        drafts = [failure_of(self.account, error, now)] if text != self._failure else []
         self._failure = text
         try:
             calls = await self._record_unseen(text, drafts, now)
@@ -351,8 +346,8 @@ class Guard:
         for call in calls:
             if call.first and BlindAction.NOTIFY in call.do:
                 log.critical("rule is blind", account=self.account, rule=call.rule, why=call.reason)
-        if any(BlindAction.PROTECT in call.do for call in calls) and self._seen and self.executor.armed:
-            await self._protect(self._bare.due(now), self._seen)
+        if any(BlindAction.PROTECT in call.do for call in calls) and self.executor.armed:
+            await self._send_missing_stops(now)
         halting = [call for call in calls if BlindAction.HALT in call.do]
         if halting and self.executor.armed:
             await self._worker.call(
@@ -363,6 +358,14 @@ class Guard:
                 why="; ".join(call.text for call in halting),
                 at=now,
             )
+
+    async def _send_missing_stops(self, now: datetime) -> None:
+        """Send the stops that the last look wanted, one after the other until one is not answered."""
+        for step in self._bare.due(now):
+            if self._seen is not None:
+                await self._protect((step,), self._seen)
+            if self._stops_hang:
+                return
 
     async def _take_up(self) -> None:
         """Go on with a blindness that lasted when the guard ended."""
@@ -379,15 +382,9 @@ class Guard:
             self._owned = self._crash
         self._crash = ""
 
-    def _failure_of(self, error: ReefError, now: datetime) -> Draft:
-        body = Failure(call="cycle", verdict=None, code=type(error).__name__, message=str(error))
-        if isinstance(error, GatewayError):
-            body = Failure(call=error.call, verdict=error.verdict, code=error.code, message=str(error))
-        return Draft(at=now, account=self.account, body=body)
-
     async def _own_crash(self, error: ReefError, now: datetime) -> None:
         try:
             told = self._recorder.failed(str(error), now, self._sight.blind)
-            await self._append([self._failure_of(error, now)], told, (), now)
+            await self._append([failure_of(self.account, error, now)], told, (), now)
         except JournalError as unwritten:
             log.error("the failure could not be recorded either", account=self.account, error=str(unwritten))

@@ -1,5 +1,7 @@
 """Takes a recorded decision again from its recorded input."""
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import Struct
 
@@ -8,7 +10,13 @@ from bot.errors import ReefError
 from bot.journal import Entry, Journal
 from bot.journal.records import Decision as DecisionRecord
 from bot.journal.records import canonical
-from bot.rules import load_rules_text
+from bot.rules import RuleSet, load_rules_text
+
+
+@lru_cache(maxsize=8)
+def recorded_rules(text: bytes) -> RuleSet:
+    """Load the rules of a record; many decisions have the same."""
+    return load_rules_text(text.decode(), "the recorded rules")
 
 
 class Redecision(Struct, frozen=True):
@@ -31,8 +39,7 @@ def decide_again(journal: Journal, entry: Entry) -> Redecision:
         said = "its input is no longer in the journal: it cannot be decided again"
         return Redecision(entry.seq, False, said, readable=False)
     try:
-        ruleset = load_rules_text(rules.decode(), "the recorded rules")
-        made = decide(msgspec.json.decode(given, type=DecisionInput), ruleset)
+        made = decide(msgspec.json.decode(given, type=DecisionInput), recorded_rules(rules))
     except (ReefError, msgspec.DecodeError) as error:
         return Redecision(entry.seq, False, f"this version cannot read its input: {error}", readable=False)
     if canonical(made.plan) == canonical(recorded.plan):

@@ -9,8 +9,9 @@ from bot.errors import ReefError
 from bot.exchange.errors import GatewayError
 from bot.execution import ExecutionReport, IntentState
 from bot.execution.protection import unprotected
-from bot.journal.records import Blindness, canonical
-from bot.model import Plan, Snapshot, Step, StepKind, StopRequest, Unknown, Verdict, position_key
+from bot.journal import Draft
+from bot.journal.records import Blindness, Failure, canonical
+from bot.model import PartTimes, Plan, Snapshot, Step, StepKind, StopRequest, Unknown, Verdict, position_key
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,22 @@ class SlowViewError(ReefError):
             f"account {account}: the venue gave no whole snapshot within {seconds:g} s, and the look was "
             "given up. Nothing was assumed; the next poll asks again."
         )
+
+
+def refuse_older(account: str, last: PartTimes, times: PartTimes) -> None:
+    """Raise `OldViewError` where positions or balance are older than those that were seen before."""
+    if times.positions < last.positions:
+        raise OldViewError(account, "positions", last.positions, times.positions)
+    if times.balance < last.balance:
+        raise OldViewError(account, "a balance", last.balance, times.balance)
+
+
+def failure_of(account: str, error: ReefError, now: datetime) -> Draft:
+    """Return the entry that tells of a cycle that failed."""
+    body = Failure(call="cycle", verdict=None, code=type(error).__name__, message=str(error))
+    if isinstance(error, GatewayError):
+        body = Failure(call=error.call, verdict=error.verdict, code=error.code, message=str(error))
+    return Draft(at=now, account=account, body=body)
 
 
 class Sight:
@@ -112,7 +129,10 @@ class Sight:
 
 
 class BareStops:
-    """Stops that the last look wanted for positions that had none, until the venue has answered for them."""
+    """Stops that the last look wanted for positions that had none, until the venue has answered for them.
+
+    One that was not answered goes behind the others.
+    """
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
@@ -136,14 +156,15 @@ class BareStops:
         if tried is not None:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self._tried_at = now
-        return tuple(step for _, step in sorted(self._steps.items()))
+        return tuple(self._steps.values())
 
     def took(self, report: ExecutionReport) -> None:
         """Forget the stops that the venue has answered for, unless it turned the account away."""
         for result in report.results:
             refused = report.stopped is not None and result.state is IntentState.REJECTED
-            if result.state in ANSWERED and not refused:
-                self._steps.pop(key_of(result.step), None)
+            step = self._steps.pop(key_of(result.step), None)
+            if step is not None and (refused or result.state not in ANSWERED):
+                self._steps[key_of(step)] = step
 
 
 def key_of(step: Step) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.documents import MistakesError, parse_document
-from bot.model import Caps, ProtectionTerms
+from bot.model import Caps, PriceTerms, ProtectionTerms
 from bot.settings import (
     LogFormat,
     LogLevel,
@@ -20,7 +20,7 @@ from bot.settings import (
     load_settings,
     secret_names,
 )
-from bot.settings.shapes import AccountShape, CapsShape, LogShape, ProtectionShape, SettingsShape
+from bot.settings.shapes import AccountShape, CapsShape, LogShape, PricesShape, ProtectionShape, SettingsShape
 
 ROOT = Path(__file__).resolve().parent.parent
 PLANTED = "pLaNtEd5eCrEt"
@@ -66,7 +66,6 @@ def test_defaults_are_the_careful_ones(tmp_path: Path) -> None:
     assert found.journal == tmp_path / "reef.db"
     assert (found.poll_interval, found.reconcile_interval) == (timedelta(seconds=2), timedelta(minutes=1))
     assert (found.housekeeping_interval, found.max_age) == (timedelta(hours=1), timedelta(seconds=10))
-    assert (found.caps, found.protection) == (Caps(), ProtectionTerms())
     assert found.streams == StreamSettings(
         enabled=True,
         interval=timedelta(milliseconds=250),
@@ -74,6 +73,7 @@ def test_defaults_are_the_careful_ones(tmp_path: Path) -> None:
         silence=timedelta(seconds=10),
         renewal=timedelta(minutes=30),
     )
+    assert (found.caps, found.protection, found.prices) == (Caps(), ProtectionTerms(), PriceTerms())
     assert found.log == LogSettings(LogFormat.PEOPLE, LogLevel.INFO)
     (account,) = found.accounts
     assert (account.name, account.venue, account.rules, account.base_url) == (
@@ -109,6 +109,7 @@ accounts:
   - {name: fund-1, venue: bybit, api_key_env: MY_KEY, secret_env: MY_SECRET, rules: mine.yaml}
   - {name: main, venue: bybit, base_url: "https://[::1]:9000"}
 caps: {actions_per_hour: 10, notional_per_day: 500k, loss_per_day: 5_000, max_slippage: 1.5%, max_share: 50%}
+prices: {band: 3%, jump: 15%, confirmations: 5, waive_at: 70%}
 protection: {enabled: false, distance_share: 50%, slippage: 3%, tolerance: 0.5%}
 log: {format: json, level: debug}
 """
@@ -117,6 +118,7 @@ log: {format: json, level: debug}
     assert found.journal == tmp_path / "data/reef.db"
     assert found.poll_interval == timedelta(milliseconds=500)
     assert found.caps == Caps(10, Decimal(500_000), Decimal(5000), Decimal("0.015"), Decimal("0.5"))
+    assert found.prices == PriceTerms(0.03, 0.15, 5, 0.7)
     assert found.protection == ProtectionTerms(False, 0.5, 0.03, 0.005)
     assert found.streams == StreamSettings(
         enabled=False,
@@ -137,7 +139,7 @@ def test_the_sample_loads_and_holds_every_setting(tmp_path: Path) -> None:
     found = load(tmp_path, text)
     assert found == load(tmp_path, written({}))
     plain = text.replace("# ", "")
-    for shape in (SettingsShape, AccountShape, CapsShape, ProtectionShape, LogShape):
+    for shape in (SettingsShape, AccountShape, CapsShape, ProtectionShape, PricesShape, LogShape):
         for key in shape.known_keys():
             assert f"{key}:" in plain
 
@@ -266,6 +268,7 @@ def test_every_setting_is_documented() -> None:
         (AccountShape, "accounts."),
         (CapsShape, "caps."),
         (ProtectionShape, "protection."),
+        (PricesShape, "prices."),
         (LogShape, "log."),
     ):
         for key in shape.known_keys():

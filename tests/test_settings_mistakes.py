@@ -102,6 +102,24 @@ PERCENT = "expected a percentage such as 15%"
             ],
         ),
         (
+            {"prices": "{band: 5, jump: 200%, confirmations: 0, waive_at: 5%}"},
+            {},
+            [
+                "prices.band: 5 means 500 %: write 5%",
+                "prices.jump: '200%' is out of range; expected 1% to 100%",
+                "prices.confirmations: 0 is out of range; expected 1 to 20",
+                "prices.waive_at: '5%' is out of range; expected 10% to 100%",
+            ],
+        ),
+        (
+            {"prices": "{confirmations: 2.5, bnad: 5%}"},
+            {},
+            [
+                "prices.confirmations: 2.5 is not right; expected a whole number such as 60",
+                "unknown key 'bnad' (did you mean 'band'?)",
+            ],
+        ),
+        (
             {"log": "{format: xml, level: trace}"},
             {},
             [

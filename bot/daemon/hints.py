@@ -121,7 +121,10 @@ class Hints:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=END_SECONDS)
-        await asyncio.gather(*(one.close() for one in self._streams.values()))
+        closing = (one.close() for one in self._streams.values())
+        for error in await asyncio.gather(*closing, return_exceptions=True):
+            if error is not None:
+                log.error("streams did not end cleanly", error=repr(error))
 
     def _ask(self, account: str) -> None:
         job = self._scheduler.get_job(poll_job(account))
@@ -144,9 +147,10 @@ class Hints:
             return
         report = event.retval if event.code == EVENT_JOB_EXECUTED else None
         snapshot = report.snapshot if isinstance(report, CycleReport) and not report.error else None
+        wanted = pace.ended(well=snapshot is not None)
         if snapshot is not None:
             self._streams[account].polled(snapshot)
-        if pace.ended(well=snapshot is not None):
+        if wanted:
             self._ask(account)
 
 

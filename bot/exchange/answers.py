@@ -5,7 +5,14 @@ from datetime import datetime
 
 import ccxt
 
-from bot.exchange.failures import BrokenAnswerError, NotSentError, VenueRefusalError
+from bot.exchange.failures import (
+    BrokenAnswerError,
+    HeldError,
+    IncompleteViewError,
+    NotSentError,
+    OldBodyError,
+    VenueRefusalError,
+)
 from bot.exchange.scrub import Scrubber
 from bot.model import Answer, Sendable, Verdict
 
@@ -13,6 +20,8 @@ CodeVerdict = Callable[[str, str, Sendable | None], Verdict]
 """Code, message and request (None: a reading call) in; what the refusal proves out."""
 
 NOT_SENT = "not_sent"
+INCOMPLETE = "incomplete"
+OLD_BODY = "old_body"
 NO_PROOF = "no_order_id"
 
 
@@ -34,6 +43,12 @@ def judge(
     if isinstance(error, BrokenAnswerError):
         verdict = Verdict.THROTTLED if error.status in throttled_status else Verdict.UNKNOWN
         return verdict, f"http_{error.status}"
+    if isinstance(error, IncompleteViewError):
+        return Verdict.UNKNOWN, INCOMPLETE
+    if isinstance(error, OldBodyError):
+        return Verdict.UNKNOWN, OLD_BODY
+    if isinstance(error, HeldError):
+        return Verdict.THROTTLED, error.code
     if isinstance(error, ccxt.AuthenticationError):
         return Verdict.AUTH, "credentials"
     if isinstance(error, NotSentError | ccxt.NotSupported | ccxt.ArgumentsRequired):

@@ -3,13 +3,24 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
 
 from bot.exchange.errors import GatewayError
-from bot.exchange.parts import CurrencyOf, Profile
+from bot.exchange.failures import MalformedDataError
+from bot.exchange.parts import Aside, CurrencyOf, Listing, Profile
 from bot.exchange.reading import Reads
 from bot.model import Market, Tier, Verdict
 
 MAX_AGE = timedelta(hours=1)
+RETRY_AFTER = timedelta(minutes=1)
+"""How soon risk limits that could not be understood are asked for again."""
+
+_ONE = Decimal(1)
+_NO_SIZE = Decimal("NaN")
+
+log = structlog.get_logger(__name__)
 
 
 class Catalog:
@@ -26,13 +37,30 @@ class Catalog:
         self._markets: dict[str, Market] = {}
         self._venue_symbols: dict[str, str] = {}
         self._absent: set[str] = set()
+        self._aside: dict[str, Aside] = {}
+        self._sizes: dict[str, Decimal] = {}
         self._tiers: dict[str, tuple[Tier, ...]] = {}
         self._read_at: dict[str, datetime] = {}
+        self._told: set[Aside] = set()
 
     def symbol_of(self, venue_symbol: str) -> str:
         """Return the unified symbol; the venue's own where it has no market any more."""
-        market = self._markets.get(venue_symbol)
-        return venue_symbol if market is None else market.symbol
+        known = self._markets.get(venue_symbol) or self._aside.get(venue_symbol)
+        return venue_symbol if known is None else known.symbol
+
+    def contract_size(self, venue_symbol: str) -> Decimal:
+        """Return coins in one contract; NaN where the venue states it and it cannot be read.
+
+        A contract that is listed no more keeps the size it had.
+        """
+        if venue_symbol in self._aside:
+            return _NO_SIZE
+        return self._sizes.get(venue_symbol, _ONE)
+
+    def why_not(self, symbol: str) -> str:
+        """Say that a unified symbol has no market, and why where the venue lists it all the same."""
+        reasons = [f": {one.reason}" for one in self._aside.values() if one.symbol == symbol]
+        return f"no market {symbol!r} now{reasons[0] if reasons else ''}"
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -56,12 +84,12 @@ class Catalog:
         """Have markets and risk limits of these symbols ready, after `ensure_markets`. Raises GatewayError.
 
         A symbol that the venue does not know any more gets no market, and is asked for again with the
-        next list.
+        next list. One whose risk limits cannot be understood has none, and stops no other.
         """
         async with self._lock:
             renewed = False
             for venue_symbol in sorted(venue_symbols):
-                if venue_symbol not in self._markets and venue_symbol not in self._absent:
+                if not self._seen(venue_symbol):
                     await self._load_one(reads, venue_symbol)
                 market = self._markets.get(venue_symbol)
                 if market is None:
@@ -76,15 +104,27 @@ class Catalog:
         if self._markets and not self._old("", now):
             return
         try:
-            markets = await self._venue.markets(reads, self._currency_of)
+            listing = await self._venue.markets(reads, self._currency_of)
         except GatewayError:
             if not self._markets:
                 raise
             return  # the next look tries again
         self._absent.clear()
-        self._markets = {market.venue_symbol: market for market in markets}
-        self._venue_symbols = {market.symbol: market.venue_symbol for market in markets}
+        self._aside.clear()
+        self._markets, self._venue_symbols = {}, {}
+        self._learn(listing)
         self._read_at[""] = now
+
+    def _learn(self, listing: Listing) -> None:
+        for market in listing.markets:
+            self._markets[market.venue_symbol] = market
+            self._venue_symbols[market.symbol] = market.venue_symbol
+            self._sizes[market.venue_symbol] = market.contract_size
+        for one in listing.aside:
+            self._aside[one.venue_symbol] = one
+            if one not in self._told:
+                self._told.add(one)
+                log.warning("market set aside", symbol=one.symbol, reason=one.reason)
 
     async def _load_one(self, reads: Reads, venue_symbol: str) -> None:
         try:
@@ -92,15 +132,19 @@ class Catalog:
         except GatewayError as error:
             if error.verdict is not Verdict.REJECTED:
                 raise
-            found = []
-        for market in found:
-            self._markets[market.venue_symbol] = market
-            self._venue_symbols[market.symbol] = market.venue_symbol
-        if venue_symbol not in self._markets:
+            found = Listing([])
+        self._learn(found)
+        if not self._seen(venue_symbol):
             self._absent.add(venue_symbol)
 
     async def _load_tiers(self, reads: Reads, now: datetime, market: Market) -> None:
-        self._tiers[market.symbol] = await self._venue.tiers(reads, market)
+        try:
+            self._tiers[market.symbol] = await self._venue.tiers(reads, market)
+        except GatewayError as error:
+            if error.verdict is not Verdict.REJECTED and error.code != MalformedDataError.__name__:
+                raise
+            self._tiers.setdefault(market.symbol, ())
+            log.warning("risk limits set aside", symbol=market.symbol, reason=str(error))
         self._read_at[market.symbol] = now
 
     async def _renew_tiers(self, reads: Reads, now: datetime, market: Market) -> None:
@@ -111,4 +155,8 @@ class Catalog:
 
     def _old(self, what: str, now: datetime) -> bool:
         read_at = self._read_at.get(what)
-        return read_at is None or now - read_at >= MAX_AGE
+        empty = what in self._tiers and not self._tiers[what]
+        return read_at is None or now - read_at >= (RETRY_AFTER if empty else MAX_AGE)
+
+    def _seen(self, venue_symbol: str) -> bool:
+        return any(venue_symbol in known for known in (self._markets, self._absent, self._aside))

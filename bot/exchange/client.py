@@ -19,6 +19,7 @@ from ccxt.async_support.bybit import bybit
 
 from bot.clock import Clock
 from bot.exchange.failures import VENUE_FAILURES, AnsweredError, VenueRefusalError
+from bot.exchange.gate import Admit
 from bot.exchange.transport import Transport
 from bot.exchange.values import figure, to_milliseconds
 
@@ -63,11 +64,17 @@ class BybitClient(bybit):  # type: ignore[misc]  # ccxt is not typed
     closed_by_user: bool
 
     def __init__(
-        self, config: Mapping[str, Any], clock: Clock, transport: Transport | None, check: EnvelopeCheck
+        self,
+        config: Mapping[str, Any],
+        clock: Clock,
+        transport: Transport | None,
+        check: EnvelopeCheck,
+        admit: Admit | None = None,
     ) -> None:
         self._guard_clock = clock
         self._guard_transport = transport
         self._guard_check = check
+        self._guard_admit = admit
         self._guard_resync = asyncio.Lock()
         super().__init__(dict(config))
 
@@ -161,15 +168,34 @@ class BybitClient(bybit):  # type: ignore[misc]  # ccxt is not typed
         params: Mapping[str, object] | None = None,
         config: Mapping[str, object] | None = None,
     ) -> object:
-        """Throttle, sign and send. A clock that is off is set once and the same request signed again."""
+        """Wait for a turn, sign and send. A clock that is off is set once, and the request signed again."""
         offset = self.options["timeDifference"]
+        await self._take_turn(path, api, method, params or {}, config or {})
         try:
             return await super().fetch2(path, api, method, params or {}, config or {})
         except VenueRefusalError as refusal:
             if refusal.code != self.options["clockCode"] or path == self.options["clockPath"]:
                 raise
             await self._set_clock(offset, refusal)
+        await self._take_turn(path, api, method, params or {}, config or {})
         return await super().fetch2(path, api, method, params or {}, config or {})
+
+    async def throttle(self, cost: float | None = None) -> None:
+        """Let pass: `fetch2` has taken the turn already."""
+
+    async def _take_turn(
+        self,
+        path: str,
+        api: object,
+        method: str,
+        params: Mapping[str, object],
+        config: Mapping[str, object],
+    ) -> None:
+        """Wait for the account's own limit, then for the host's: its word must be fresh when all leaves."""
+        if self.enableRateLimit:
+            await self.throttler(self.calculate_rate_limiter_cost(api, method, path, params, config))
+        if self._guard_admit is not None:
+            await self._guard_admit()
 
     async def _set_clock(self, offset: int, refusal: VenueRefusalError) -> None:
         async with self._guard_resync:

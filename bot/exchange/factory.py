@@ -1,13 +1,17 @@
 """Makes gateways out of plain arguments."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from bot.clock import Clock
 from bot.errors import MisuseError
+from bot.exchange.budget import Budget, Lane, allowance_of
+from bot.exchange.budget_file import open_record
 from bot.exchange.catalog import Catalog
 from bot.exchange.client import BybitClient, quiet
+from bot.exchange.gate import Gate
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.parts import Profile
 from bot.exchange.scrub import Scrubber
@@ -17,6 +21,10 @@ from bot.exchange.venues.bybit import Bybit
 Network = Literal["sandbox", "testnet", "live"]
 
 VENUES: dict[str, type[Bybit]] = {"bybit": Bybit}
+SHARE, RESERVE = 0.75, 0.2
+"""The share of a venue's limit that this host uses (others may share its address), and of that what is kept
+for orders."""
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -33,12 +41,14 @@ def make_gateway(
     timeout_seconds: float = 10.0,
     receive_window_ms: int = 5000,
     catalog: Catalog | None = None,
+    budget: Budget | None = None,
 ) -> CcxtGateway:
     """Make the gateway of one account. Nothing is sent yet.
 
     `base_url` belongs to the sandbox and must be on loopback. `transport` replaces the network, and
-    with it the rate limit, which counts real seconds. `catalog` (another gateway's) lets accounts of one
-    venue and network share markets and tiers. Raises MisuseError.
+    with it the account's own rate limit, which counts real seconds. `catalog` (another gateway's) lets
+    accounts of one venue and network share markets and tiers; `budget` (of `make_budget`) lets them share
+    what the host may send, else the account has one of its own. Raises MisuseError.
     """
     if venue not in VENUES:
         raise MisuseError(f"account {account}: no venue {venue!r}; there is {', '.join(VENUES)}")
@@ -54,22 +64,45 @@ def make_gateway(
         "options": {**profile.options, "recvWindow": receive_window_ms},
     }
 
-    def client() -> BybitClient:
-        made = quiet(BybitClient(config, clock, transport, partial(profile.check, scrub)))
+    gate = Gate(budget or Budget(allowance_of(profile.ip_limit, SHARE, RESERVE), clock), clock)
+
+    def client(lane: Lane) -> BybitClient:
+        made = quiet(BybitClient(config, clock, transport, partial(profile.check, scrub), gate.lane(lane)))
         point(made, profile, network, base_url)
         return made
 
-    reader = client()
+    reader = client(Lane.POLL)
     return CcxtGateway(
         account=account,
         network=network,
         venue=profile,
         reader=reader,
-        trader=client(),
+        looker=client(Lane.ORDER),
+        trader=client(Lane.ORDER),
+        gate=gate,
         clock=clock,
         scrub=scrub,
         catalog=catalog or Catalog(profile, reader.safe_currency_code),
     )
+
+
+def make_budget(
+    *,
+    venue: str,
+    network: Network,
+    clock: Clock,
+    base_url: str | None = None,
+    folder: Path | None = None,
+    share: float = SHARE,
+    reserve: float = RESERVE,
+) -> Budget:
+    """Make the budget that all processes of this user share at one venue and network.
+
+    It is kept in `folder`, else in the user's own for the session. Each sandbox has a budget of its own.
+    """
+    place = f"-{urlsplit(base_url).port or 0}" if base_url is not None else ""
+    record = open_record(folder, f"{venue}-{network}{place}")
+    return Budget(allowance_of(VENUES[venue].ip_limit, share, reserve), clock, record)
 
 
 def _check_network(account: str, network: Network, base_url: str | None) -> None:

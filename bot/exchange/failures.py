@@ -1,9 +1,14 @@
 """What goes wrong below the gateway, before it is told as a `GatewayError` or an `Answer`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 import ccxt
+
+BANNED = "banned"
+"""Code of what was not sent because the venue turned the whole host away."""
+WAITING = "waiting"
+"""Code of what was not sent because fewer requests are wanted for now."""
 
 
 class AnsweredError(Exception):
@@ -28,14 +33,32 @@ class BrokenAnswerError(AnsweredError):
     def __init__(self, status: int, came: str) -> None:
         super().__init__(f"HTTP {status} without the venue's envelope: {came}")
         self.status = status
+        self.came = came
 
 
 class MalformedDataError(Exception):
     """The envelope is right but a row in it lacks what must be there."""
 
 
+class IncompleteViewError(MalformedDataError):
+    """Two sources that the venue has for the same thing do not agree, after they were asked twice."""
+
+
+class OldBodyError(MalformedDataError):
+    """A call was answered with an older state than before."""
+
+
 class NotSentError(Exception):
     """A request was wrong before it left; it certainly was not executed."""
+
+
+class HeldError(Exception):
+    """A request was held back before it left, so that the venue is asked less."""
+
+    def __init__(self, code: str, until: datetime, why: str) -> None:
+        super().__init__(f"{why}, so nothing is asked before {until:%H:%M:%S} UTC")
+        self.code = code
+        self.until = until
 
 
 VENUE_FAILURES: tuple[type[Exception], ...] = (
@@ -43,6 +66,7 @@ VENUE_FAILURES: tuple[type[Exception], ...] = (
     BrokenAnswerError,
     MalformedDataError,
     NotSentError,
+    HeldError,
     ccxt.BaseError,
     aiohttp.ClientError,
     OSError,

@@ -12,8 +12,9 @@ from bot.exchange.answers import NO_PROOF, NOT_SENT, failed, judge
 from bot.exchange.catalog import Catalog
 from bot.exchange.errors import GatewayError
 from bot.exchange.failures import VENUE_FAILURES, AnsweredError, MalformedDataError, NotSentError
-from bot.exchange.parts import Profile, Terms
-from bot.exchange.patience import Patience
+from bot.exchange.freshness import Freshness
+from bot.exchange.gate import Gate
+from bot.exchange.parts import Holdings, Profile, Terms
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
 from bot.exchange.together import together
@@ -38,12 +39,13 @@ TERMS_MAX_AGE = timedelta(minutes=5)
 TERMS_RETRY = timedelta(seconds=30)
 TERMS_KEPT = timedelta(hours=1)
 """For so long margin mode and fees serve on while they cannot be read."""
-WAITING = "waiting"
-"""Code of a poll that was not sent because the venue asked for fewer requests."""
 
 
 class CcxtGateway:
-    """Implements `Gateway`. Reads and orders go through two clients, so that no order waits behind polls."""
+    """Implements `Gateway`.
+
+    Polls, look-ups and orders go through a client each, so that no order and no look-up waits behind polls.
+    """
 
     def __init__(
         self,
@@ -52,7 +54,9 @@ class CcxtGateway:
         network: str,
         venue: Profile,
         reader: Any,
+        looker: Any,
         trader: Any,
+        gate: Gate,
         clock: Clock,
         scrub: Scrubber,
         catalog: Catalog,
@@ -61,16 +65,19 @@ class CcxtGateway:
         self._network = network
         self._venue = venue
         self._reader = reader
+        self._looker = looker
         self._trader = trader
+        self._gate = gate
         self._clock = clock
         self._scrub = scrub
         self._catalog = catalog
-        self._reads = Reads(reader, account, scrub, self._judge_read)
-        self._patience = Patience()
+        freshness = Freshness(clock)
+        self._reads = Reads(reader, account, scrub, self._judge_read, freshness)
+        self._looks = Reads(looker, account, scrub, self._judge_read, freshness)
         self._venue_clock = VenueClock(venue, self._reads, clock)
         self._terms: Terms | None = None
         self._terms_at = self._terms_due = clock.now()
-        self._watched: frozenset[str] = frozenset()
+        self._before: Holdings | None = None
 
     @property
     def account(self) -> str:
@@ -97,16 +104,17 @@ class CcxtGateway:
         A position of a symbol that the venue lists no more keeps the venue's own symbol and has no
         market and no tiers: it is there, and cannot be traded.
         """
-        self._let_wait("snapshot")
+        with self._reads.told("snapshot"):
+            self._gate.check_poll()
         await self._catalog.ensure_markets(self._reads, self._clock.now())
         holdings, terms = await self._holdings_and_terms()
         with self._reads.told("positions and orders"):
             shown = holdings.venue_symbols
         await self._catalog.ensure(self._reads, self._clock.now(), shown)
         with self._reads.told("snapshot"):
-            parts = holdings.parts(self._catalog.symbol_of, terms.margin_mode)
-        self._watched = shown
-        self._patience.welcome()
+            parts = holdings.parts(self._catalog, terms.margin_mode)
+        self._before = holdings
+        self._gate.welcome()
         await self._venue_clock.check(parts.times.oldest, parts.times.newest)
         markets = {
             market.symbol: _with_fees(market, terms)
@@ -131,7 +139,7 @@ class CcxtGateway:
         )
 
     async def _holdings_and_terms(self) -> tuple[Any, Terms]:
-        reading: Any = self._venue.holdings(self._reads, self._watched)
+        reading: Any = self._venue.holdings(self._reads, self._before)
         holdings, terms, _ = await together(reading, self._current_terms(), self._venue_clock.keep())
         return holdings, terms
 
@@ -157,8 +165,8 @@ class CcxtGateway:
     async def positions(self, symbol: str) -> tuple[Position, ...]:
         """Read the positions of one symbol again. Raises GatewayError."""
         market = await self._market(symbol)
-        terms = await self._current_terms()
-        return await self._venue.positions(self._reads, market, terms.margin_mode)
+        terms = self._terms or await self._current_terms()
+        return await self._venue.positions(self._looks, market, terms.margin_mode)
 
     async def submit(self, request: Sendable) -> Answer:
         """Send one request, once. Failures of venue and network come back as an answer."""
@@ -170,7 +178,7 @@ class CcxtGateway:
             envelope = await getattr(self._trader, wire.method)(dict(wire.params))
             return self._proven(request, envelope)
         except VENUE_FAILURES as error:
-            verdict, code = judge(error, self._venue.verdict_of, self._venue.throttled_status, request)
+            verdict, code = self._judge(error, request)
             return failed(error, verdict, code, self._scrub, self._clock.now())
 
     def _proven(self, request: Sendable, envelope: Mapping[str, Any]) -> Answer:
@@ -183,13 +191,13 @@ class CcxtGateway:
     async def find_order(self, symbol: str, client_order_id: str) -> OrderReport | NotFound:
         """Look an order up. NotFound only when every list answered and holds nothing. Raises GatewayError."""
         market = await self._market(symbol)
-        report, at = await self._venue.find_order(self._reads, market, client_order_id)
+        report, at = await self._venue.find_order(self._looks, market, client_order_id)
         return NotFound(client_order_id, at) if report is None else report
 
     async def fills(self, symbol: str, since: datetime) -> tuple[Fill, ...]:
         """Read this account's executions of one symbol since a moment, oldest first. Raises GatewayError."""
         market = await self._market(symbol)
-        return await self._venue.fills(self._reads, market, since, self._until())
+        return await self._venue.fills(self._looks, market, since, self._until())
 
     async def wallet_changes(self, since: datetime) -> tuple[WalletChange, ...]:
         """Read what moved the wallet since a moment, oldest first. Raises GatewayError."""
@@ -197,7 +205,8 @@ class CcxtGateway:
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """Read candles, oldest first; the last may still be open. Raises GatewayError."""
-        self._let_wait("candles")
+        with self._reads.told("candles"):
+            self._gate.check_poll()
         return await self._venue.candles(self._reads, await self._market(symbol), timeframe, limit)
 
     async def market(self, symbol: str) -> Market:
@@ -210,7 +219,7 @@ class CcxtGateway:
 
     async def close(self) -> None:
         """Close connections."""
-        await together(self._reader.close(), self._trader.close())
+        await together(*(client.close() for client in (self._reader, self._looker, self._trader)))
 
     def _until(self) -> datetime:
         """Return a moment just after the venue's own now."""
@@ -219,32 +228,21 @@ class CcxtGateway:
     async def _market(self, symbol: str) -> Market:
         market = self._catalog.market(symbol)
         if market is None:  # only then: no order waits while a list is renewed
-            await self._catalog.ensure_markets(self._reads, self._clock.now())
+            await self._catalog.ensure_markets(self._looks, self._clock.now())
             market = self._catalog.market(symbol)
         if market is None:
             with self._reads.told("markets"):
-                raise NotSentError(f"{self._venue.name} has no market {symbol!r} now")
+                raise NotSentError(f"{self._venue.name} has {self._catalog.why_not(symbol)}")
         return market
 
     def _judge_read(self, error: Exception) -> tuple[Verdict, str]:
-        verdict, code = judge(error, self._venue.verdict_of, self._venue.throttled_status)
-        if verdict is Verdict.THROTTLED:
-            named = error.wait if isinstance(error, AnsweredError) else None
-            self._patience.turned_away(self._clock.now(), named)
-        return verdict, code
+        return self._judge(error, None)
 
-    def _let_wait(self, call: str) -> None:
-        """Hold polls while the venue wants to be left alone; orders and look-ups are not held."""
-        until = self._patience.waiting(self._clock.now())
-        if until is not None:
-            raise GatewayError(
-                account=self._account,
-                call=call,
-                verdict=Verdict.THROTTLED,
-                code=WAITING,
-                came=f"the venue asked for fewer requests, so nothing is asked before {until:%H:%M:%S} UTC",
-                hint="Poll less often, or with fewer programs from this address.",
-            )
+    def _judge(self, error: Exception, request: Sendable | None) -> tuple[Verdict, str]:
+        verdict, code = judge(error, self._venue.verdict_of, self._venue.throttled_status, request)
+        if verdict is Verdict.THROTTLED and isinstance(error, AnsweredError):
+            self._gate.turned_away(error, self._venue.hold_of(error), poll=request is None)
+        return verdict, code
 
 
 def _with_fees(market: Market, terms: Terms) -> Market:

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from bot.exchange.budget import Limit
+from bot.exchange.failures import AnsweredError
+from bot.exchange.gate import Hold
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
 from bot.model import (
@@ -33,6 +36,37 @@ SymbolOf = Callable[[str], str]
 
 CurrencyOf = Callable[[str], str]
 """ccxt's name of a venue's currency."""
+
+UNKNOWN_LEG = -1
+"""Leg of a row that does not say it: what is there is shown, and nothing can be sent for it."""
+
+
+class Aside(Struct, frozen=True):
+    """A contract that is listed and cannot be traded here."""
+
+    venue_symbol: str
+    symbol: str
+    """Unified symbol; the venue's own where the row does not give one."""
+    reason: str
+
+
+class Listing(Struct, frozen=True):
+    """The contracts of a venue, and those that were set aside one by one."""
+
+    markets: list[Market]
+    aside: list[Aside] = []
+
+
+class Contracts(Protocol):
+    """What is known of the contracts that rows name."""
+
+    def symbol_of(self, venue_symbol: str) -> str:
+        """Return the unified symbol; the venue's own where it has no market any more."""
+        ...
+
+    def contract_size(self, venue_symbol: str) -> Decimal:
+        """Return coins in one contract; NaN where the venue states it and it cannot be read."""
+        ...
 
 
 class Wire(Struct, frozen=True):
@@ -69,7 +103,7 @@ class Holdings(Protocol):
         """Every symbol that a position or order names."""
         ...
 
-    def parts(self, symbol_of: SymbolOf, margin_mode: MarginMode) -> Parts:
+    def parts(self, contracts: Contracts, margin_mode: MarginMode) -> Parts:
         """Read the raw answers. Raises MalformedDataError."""
         ...
 
@@ -82,6 +116,8 @@ class Profile(Protocol):
     """Options of the ccxt client."""
     demo_trading: bool
     """Whether the testnet is reached by ccxt's demo trading, not by its sandbox mode."""
+    ip_limit: Limit
+    """What the venue allows one address."""
     throttled_status: frozenset[int]
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
@@ -90,6 +126,10 @@ class Profile(Protocol):
 
     def verdict_of(self, code: str, message: str, request: Sendable | None) -> Verdict:
         """Say what a refusal proves."""
+        ...
+
+    def hold_of(self, error: AnsweredError) -> Hold:
+        """Say what an answer that means THROTTLED asks for."""
         ...
 
     def wire_of(self, request: Sendable, market: Market) -> Wire:
@@ -112,7 +152,7 @@ class Profile(Protocol):
         """Read margin mode and fees."""
         ...
 
-    async def markets(self, reads: Reads, currency_of: CurrencyOf, venue_symbol: str = "") -> list[Market]:
+    async def markets(self, reads: Reads, currency_of: CurrencyOf, venue_symbol: str = "") -> Listing:
         """Read all contracts that trade, or one in whatever state it is."""
         ...
 
@@ -120,8 +160,8 @@ class Profile(Protocol):
         """Read the risk limits of one contract."""
         ...
 
-    async def holdings(self, reads: Reads, watched: frozenset[str]) -> Holdings:
-        """Read everything that changes from one snapshot to the next."""
+    async def holdings(self, reads: Reads, before: Holdings | None) -> Holdings:
+        """Read everything that changes between snapshots; `before` is what the last one showed."""
         ...
 
     async def positions(self, reads: Reads, market: Market, margin_mode: MarginMode) -> tuple[Position, ...]:

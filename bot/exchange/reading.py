@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from bot.exchange.errors import GatewayError
 from bot.exchange.failures import VENUE_FAILURES, MalformedDataError
+from bot.exchange.freshness import Freshness
 from bot.exchange.scrub import Scrubber
 from bot.exchange.values import Row, moment
 from bot.model import Verdict
@@ -50,11 +51,14 @@ class Judge(Protocol):
 class Reads:
     """Reads of one account through one ccxt client."""
 
-    def __init__(self, client: Any, account: str, scrub: Scrubber, judge: Judge) -> None:
+    def __init__(
+        self, client: Any, account: str, scrub: Scrubber, judge: Judge, freshness: Freshness
+    ) -> None:
         self._client = client
         self._account = account
         self._scrub = scrub
         self._judge = judge
+        self._freshness = freshness
 
     @contextmanager
     def told(self, call: str) -> Iterator[None]:
@@ -97,7 +101,9 @@ class Reads:
 
     async def _ask(self, method: str, params: Mapping[str, object]) -> tuple[Mapping[str, object], datetime]:
         envelope = await getattr(self._client, method)(dict(params))
-        return envelope["result"], moment(envelope, "time")
+        at = moment(envelope, "time")
+        self._freshness.check(method, params, at)
+        return envelope["result"], at
 
 
 def _list(result: Mapping[str, object]) -> list[Row]:

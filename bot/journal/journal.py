@@ -228,7 +228,7 @@ class Journal:
         The next step may take it. Protective stops have numbers of their own and do not count.
         """
         with self._reading():
-            return usage.steps_taken(self._connection, episode)
+            return usage.steps_taken(self._cursor, episode)
 
     def blob(self, digest: str) -> bytes | None:
         """Return a blob by its digest, None where there is none; raises `CorruptJournalError`."""

@@ -7,17 +7,13 @@ from decimal import Decimal
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, literal_column, select
 
-from bot.journal import tables
 from bot.journal.chain import Entry, stamp
-from bot.journal.queries import SELECT_SINCE
+from bot.journal.queries import SELECT_SINCE, SELECT_STEPS
 from bot.journal.records import UNSENT, IntentState, Kind
 from bot.model import StepKind, Usage
 
 TRADES = frozenset({StepKind.TRIM, StepKind.CLOSE})
-
-_e = tables.entries.c
 
 
 class _Step(Struct):
@@ -85,10 +81,7 @@ def _since(cursor: sqlite3.Cursor, account: str, kind: Kind, start: datetime) ->
     return cursor.execute(SELECT_SINCE, (account, kind.value, stamp(start))).fetchall()
 
 
-def steps_taken(connection: Connection, episode: str) -> int:
+def steps_taken(cursor: sqlite3.Cursor, episode: str) -> int:
     """One above the highest number that a step of an episode was prepared with; 0 for none."""
-    statement = select(_e.body).where(
-        _e.episode == episode, _e.episode != literal_column("''"), _e.kind == Kind.PREPARED.value
-    )
-    steps = [_prepared.decode(body).step for body in connection.scalars(statement)]
+    steps = [_prepared.decode(body).step for (body,) in cursor.execute(SELECT_STEPS, (episode,))]
     return max((step.number for step in steps if step.kind is not StepKind.PROTECT), default=-1) + 1

@@ -3,15 +3,15 @@
 - Age: a mark older than the limit is no price for deciding, and what would be measured on it is unknown.
 - Band and jump: a mark that is apart (`bot.risk.prices`) is not believed at once.
 - Confirmation: it is believed after so many looks, one after the other, that agree with each other within the
-  band and carry different times of the venue. One look back inside begins the count anew. What is believed
-  stays so while it moves by no more than the band from look to look.
+  band and lie a second apart by the venue's time. One look back inside begins the count anew. What is
+  believed stays so while it moves by no more than the band from look to look.
 - Waiver: near liquidation by the venue's own figures there is no time, and nothing waits.
 
 A price that is not believed never makes anything safe: it begins no episode and ends none.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct
@@ -21,6 +21,9 @@ from bot.model import Figure, MarginMode, Mark, Position, PriceTerms, Snapshot, 
 from bot.risk.ages import SEEN, age_trouble, parts_trouble
 from bot.risk.figures import number_of, price_of
 from bot.risk.prices import Apart, apart_by_band, apart_by_jump, is_near, show_share, witnesses
+
+LEAST_APART = timedelta(seconds=1)
+"""Between two looks that confirm each other, by the venue's time."""
 
 OWN_BLOCK = frozenset(
     {
@@ -222,8 +225,11 @@ def _apart(known: PriceStanding, mark: Mark, price: float, terms: PriceTerms) ->
 
 
 def _agreeing(looks: tuple[Look, ...], new: Look, terms: PriceTerms) -> tuple[Look, ...]:
-    """Return the latest looks that agree with each other, the new one last; a repeated one counts once."""
-    if looks and new.at <= looks[-1].at:
+    """Return the latest looks that agree with each other, the new one last.
+
+    One that comes within `LEAST_APART` of the last adds nothing: polls may follow each other closely.
+    """
+    if looks and new.at - looks[-1].at < LEAST_APART:
         return looks
     run = [new]
     low = high = new.price

@@ -97,6 +97,9 @@ class _Loader:
             max_age=shape.max_age,
             lease=shape.lease,
             if_journal_fails=shape.if_journal_fails,
+            budget_dir=None if shape.budget_dir is None else self._beside(shape.budget_dir),
+            budget_share=shape.budget_share,
+            budget_reserve=shape.budget_reserve,
             caps=Caps(**dict(shape.caps)),
             protection=ProtectionTerms(**dict(shape.protection)),
             streams=StreamSettings(

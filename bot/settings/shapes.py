@@ -181,6 +181,9 @@ class SettingsShape(Shape):
     if_journal_fails: Annotated[IfJournalFails, BeforeValidator(word_of(IfJournalFails))] = (
         IfJournalFails.STOP
     )
+    budget_dir: Text | None = None
+    budget_share: Annotated[float, percent(0.05, 1.0)] = 0.75
+    budget_reserve: Annotated[float, percent(0.05, 0.8)] = 0.2
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()
     prices: PricesShape = PricesShape()

@@ -108,6 +108,12 @@ class Settings(Struct, frozen=True):
     housekeeping_interval: timedelta
     max_age: timedelta
     """A snapshot with an older part gives no orders."""
+    budget_dir: Path | None
+    """Where processes of this host share what they may send to a venue; None is the user's own folder."""
+    budget_share: float
+    """Share of a venue's limit of requests that they use together."""
+    budget_reserve: float
+    """Share of that which polls leave to orders and look-ups."""
     caps: Caps
     protection: ProtectionTerms
     streams: StreamSettings

@@ -1,9 +1,10 @@
 """Words of entries that a quiet run does not write."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from bot.cli.journal_lines import line, request_text
 from bot.cli.output import level, measured, number, percent, price
@@ -11,6 +12,7 @@ from bot.cli.plan_view import order_text, refusal_text, value_text
 from bot.cli.story import tell_body
 from bot.journal import records as r
 from bot.model import (
+    BlindAction,
     CancelRequest,
     Difference,
     Finding,
@@ -63,6 +65,22 @@ FINDING = Finding(
             "BTC/USDT:USDT long: unprotected, stop at - gone",
         ),
         (r.Recovered((), ("x",), (), (), ()), "reconciled: 0 settled, 1 open"),
+        (
+            r.Blindness(NOW, None, "no answer", Verdict.UNKNOWN),
+            "blind since 07:30:00 UTC: no answer",
+        ),
+        (
+            r.Blindness(NOW, NOW, "key refused", Verdict.AUTH),
+            "the venue refuses the key, so the owner must act",
+        ),
+        (
+            r.Blindness(NOW, NOW, "no answer", None, NOW + timedelta(seconds=90)),
+            "seen again after 90 s; blind since 07:30:00 UTC: no answer",
+        ),
+        (
+            r.BlindRule("cap", TARGET, NOW, "no price", (BlindAction.NOTIFY, BlindAction.HALT)),
+            "cap on main BTC/USDT:USDT long cannot be known: no price; if_blind: notify, halt",
+        ),
         (r.Stopped("signal SIGTERM"), "stopped: signal SIGTERM"),
     ],
 )
@@ -76,6 +94,9 @@ def test_a_story_tells_what_is_not_plain_sailing() -> None:
         "rule",
         "cap on main BTC/USDT:USDT long new -> unknown: account.leverage is unknown (no equity)",
     )
+    pending = structs.replace(FINDING, value=6.0, state=State.PENDING, note="mark is apart")
+    ((_, text),) = tell_body(r.FindingChanged(pending, State.INACTIVE))
+    assert text.endswith("inactive -> pending: account.leverage is 6.00; mark is apart")
     assert tell_body(r.Word(r.Command.HALT, "ann", "news"))[0][0] == "operator"
     unknown = r.Progress(state=r.IntentState.UNKNOWN, evidence="no answer")
     assert tell_body(unknown) == [("so far", "unknown: no answer")]

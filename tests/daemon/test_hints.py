@@ -111,7 +111,8 @@ class Raising:
         self.snapshots.append(snapshot)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Fail here as well."""
+        raise ZeroDivisionError("nobody foresaw this either")
 
 
 async def test_streams_that_fail_unforeseen_leave_polls_alone(tmp_path: Path) -> None:

@@ -63,6 +63,18 @@ class StubVenue:
         """Answer every request to `path` with `reply`."""
         self.answers[path] = lambda _: reply
 
+    def holds(self, *rows: dict[str, object], at: int = NOW_MS) -> None:
+        """Show these positions in the list, and by name those and flat ones, as the venue does."""
+
+        def answer(sent: Sent) -> Reply:
+            symbol = sent.query.get("symbol")
+            if symbol is None:
+                return listed(*rows, at=at)
+            named = [row for row in rows if row["symbol"] == symbol]
+            return listed(*(named or [position(symbol, size="0", side="")]), at=at)
+
+        self.answers["/v5/position/list"] = answer
+
     def paths(self, path: str) -> list[Sent]:
         """Requests that came to `path`."""
         return [sent for sent in self.sent if sent.path == path]

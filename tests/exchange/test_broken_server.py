@@ -92,7 +92,7 @@ async def against(broken: str, handler: Handler) -> AsyncIterator[CcxtGateway]:
         clock=SystemClock(),
     )
     if handler is hang:
-        for client in (gateway._reader, gateway._trader):
+        for client in (gateway._reader, gateway._looker, gateway._trader):
             client.timeout = HANG_TIMEOUT_MS
     try:
         yield gateway
@@ -148,7 +148,7 @@ async def test_a_real_connection_logs_no_secret(caplog: pytest.LogCaptureFixture
 async def test_a_server_that_is_not_there() -> None:
     async with against("/nowhere", html) as gateway:
         await gateway.snapshot()
-        for client in (gateway._reader, gateway._trader):
+        for client in (gateway._reader, gateway._looker, gateway._trader):
             client.urls["api"] = dict.fromkeys(client.urls["api"], "http://127.0.0.1:1")
         with pytest.raises(GatewayError, match="ExchangeNotAvailable"):
             await gateway.snapshot()

@@ -102,7 +102,7 @@ async def test_virtual_time_needs_no_real_time(venue: StubVenue) -> None:
 
 async def test_orders_do_not_wait_behind_reads(venue: StubVenue) -> None:
     guarded = gateway(venue, SystemClock())
-    for client in (guarded._reader, guarded._trader):
+    for client in (guarded._reader, guarded._looker, guarded._trader):
         client.enableRateLimit = True
     venue.set(CREATE, envelope({"orderId": "o-1"}))
     await guarded.candles(BTC, "1m", 1)

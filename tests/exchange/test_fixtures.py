@@ -1,6 +1,7 @@
 """Recorded payloads of positions, balances, orders and risk limits: right, unknown, or a clear error."""
 
 import json
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,11 @@ from bot.exchange.failures import MalformedDataError
 from bot.exchange.scrub import Scrubber
 from bot.exchange.values import from_milliseconds
 from bot.exchange.venues.bybit_codes import check_envelope
+from bot.exchange.venues.bybit_evidence import contradiction, open_legs
 from bot.exchange.venues.bybit_markets import parse_tiers
 from bot.exchange.venues.bybit_orders import parse_order
-from bot.exchange.venues.bybit_parse import (
-    parse_balance,
-    parse_position_mode,
-    parse_positions,
-    unified_row,
-)
+from bot.exchange.venues.bybit_parse import parse_balance, unified_row
+from bot.exchange.venues.bybit_positions import parse_position_mode, parse_positions
 from bot.model import MarginMode, OrderKind, OrderSide, Position, PositionMode, Side, Tier, Unknown
 
 D = Decimal
@@ -36,8 +34,18 @@ def rows_of(payload: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+class Coins:
+    """Contracts of one coin under the venue's own names."""
+
+    def symbol_of(self, venue_symbol: str) -> str:
+        return venue_symbol
+
+    def contract_size(self, venue_symbol: str) -> Decimal:
+        return Decimal(1)
+
+
 def positions_of(payload: dict[str, Any]) -> tuple[Position, ...]:
-    return parse_positions(rows_of(payload), str, MarginMode.CROSS, from_milliseconds(1))
+    return parse_positions(rows_of(payload), Coins(), MarginMode.CROSS, from_milliseconds(1))
 
 
 def test_every_envelope_passes_the_check(recorded: list[dict[str, Any]]) -> None:
@@ -96,7 +104,7 @@ def test_a_position_in_full(recorded: list[dict[str, Any]]) -> None:
 def test_isolated_by_the_row_or_by_the_account(recorded: list[dict[str, Any]]) -> None:
     (by_row,) = positions_of(recorded[11])
     assert (by_row.margin_mode, by_row.isolated_margin) == (MarginMode.ISOLATED, D("28.58931118"))
-    (by_account,) = parse_positions(rows_of(recorded[0]), str, MarginMode.ISOLATED, from_milliseconds(1))
+    (by_account,) = parse_positions(rows_of(recorded[0]), Coins(), MarginMode.ISOLATED, from_milliseconds(1))
     assert (by_account.margin_mode, by_account.isolated_margin) == (MarginMode.ISOLATED, D("11.699649"))
 
 
@@ -162,3 +170,35 @@ def test_deductions_follow_from_continuity() -> None:
     assert [(tier.floor, tier.deduction) for tier in tiers] == [(D(0), D(0)), (D(100), D(1)), (D(300), D(10))]
     with pytest.raises(MalformedDataError, match="no risk limits"):
         parse_tiers([])
+
+
+def wallet_over(rows: Collection[Mapping[str, Any]], move: Decimal) -> dict[str, Any]:
+    """The wallet that sums up recorded rows, after prices moved."""
+
+    def total(key: str) -> Decimal:
+        return sum((D(row.get(key) or "0") for row in rows), D(0))
+
+    coin = {
+        "coin": "USDT",
+        "totalPositionIM": str(total("positionIM") * move),
+        "totalPositionMM": str(total("positionMM") * move),
+        "unrealisedPnl": str(total("unrealisedPnl") + (move - 1) * total("positionValue")),
+    }
+    return {"accountType": "UNIFIED", "totalPerpUPL": coin["unrealisedPnl"], "coin": [coin]}
+
+
+@pytest.mark.parametrize("move", ["0.96", "1", "1.04"])
+def test_recorded_lists_agree_with_a_wallet_of_their_own(recorded: list[dict[str, Any]], move: str) -> None:
+    seen = 0
+    for payload in recorded:
+        if "osition" not in payload["method"]:
+            continue
+        rows = [row for row in rows_of(payload) if D(row.get("positionIM") or "0")]
+        legs = open_legs(rows)
+        assert contradiction(wallet_over(legs.values(), D(move)), legs, {"USDT"}) == ""
+        for leg in legs:
+            fewer = {other: row for other, row in legs.items() if other != leg}
+            told = contradiction(wallet_over(legs.values(), D(move)), fewer, {"USDT"})
+            assert "incomplete" in told or "empty" in told
+            seen += 1
+    assert seen >= 4

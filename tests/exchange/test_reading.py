@@ -27,7 +27,6 @@ from tests.exchange.stub import (
     listed,
     order,
     position,
-    stop,
 )
 
 D = Decimal
@@ -37,12 +36,10 @@ POSITIONS, ORDERS, WALLET = "/v5/position/list", "/v5/order/realtime", "/v5/acco
 @pytest.mark.parametrize(
     "row",
     [
-        stop(triggerBy="Moon"),
         order(side=""),
         order(orderId=""),
         order(qty=""),
-        order(createdTime="never"),
-        order(price="cheap"),
+        order(positionIdx="x"),
     ],
 )
 async def test_a_malformed_order_is_an_error(

@@ -65,7 +65,7 @@ async def onto(running: Running, **settings: object) -> AsyncIterator[CcxtGatewa
             **settings,
         }
     )
-    for client in (gateway._reader, gateway._trader):
+    for client in (gateway._reader, gateway._looker, gateway._trader):
         client.enableRateLimit = False
     try:
         yield gateway

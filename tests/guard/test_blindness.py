@@ -317,18 +317,29 @@ async def test_one_symbol_without_data_is_blind_for_its_rules(
         assert blindnesses(it) == []
 
 
-async def test_a_view_that_is_too_old_does_not_count_as_seen(tmp_path: Path) -> None:
-    hasty = replace(TERMS, max_age_seconds=1.0)
-    async with bench(tmp_path, WAITS, terms=hasty) as it:
+async def test_a_view_that_is_too_old_does_not_count_as_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Hands()
+    async with bench(tmp_path, WAITS, clock=clock) as it:
         it.open("BTCUSDT", Side.BUY, "1")
         await it.guard.cycle()
-        it.fault("hang", path="/v5/position/list", seconds=1.2)
-        report = await it.guard.cycle()
+        take, late = it.gateway.snapshot, timedelta(seconds=11)
+
+        async def behind() -> Snapshot:
+            seen = await take()
+            return replace(seen, times=replace(seen.times, positions=seen.times.positions - late))
+
+        clock.ahead += 22
+        with monkeypatch.context() as patch:
+            patch.setattr(it.gateway, "snapshot", behind)
+            report = await it.guard.cycle()
+        assert report.error == ""
         assert report.decision is not None
         assert {one.state for one in report.decision.evaluation.findings} == {State.UNKNOWN}
         (begun,) = blindnesses(it)
-        assert begun.reason.startswith("positions are 1.")
-        it.mend()
+        assert begun.reason.startswith("positions are ")
+        assert status(it).blind == begun
         await it.guard.cycle()
         assert len(blindnesses(it)) == 2
 

@@ -24,6 +24,15 @@ def test_a_trim_of_the_same_cycle_lets_only_missing_stops_be_placed() -> None:
         assert protect(single(stop_price=trigger), own_stops={KEY: trigger}, trimmed=TRIMMED)[0] == []
 
 
+def test_while_no_price_is_believed_only_missing_stops_are_placed() -> None:
+    place, unsettled = only(protect(single())[0]), frozenset((BTC,))
+    assert only(protect(single(), unsettled=unsettled)[0]) == place
+    for trigger in (place - 20, Decimal(950)):
+        held = single(stop_price=trigger)
+        assert protect(held, own_stops={KEY: trigger}, unsettled=unsettled)[0] == []
+        assert only(protect(held, own_stops={KEY: trigger}, unsettled=frozenset((ETH,)))[0]) == place
+
+
 def test_a_stop_past_liquidation_is_as_good_as_missing() -> None:
     asked = single(stop_price=Decimal(600))
     assert only(protect(asked, trimmed=TRIMMED)[0]) == only(protect(single())[0])

@@ -8,23 +8,41 @@ from msgspec.structs import replace
 from bot.decision import DecisionInput, decide
 from bot.journal import Journal
 from bot.journal.records import Decision
-from bot.model import Balance, Figure, Mark, OrderRequest, Plan, Position, Snapshot, Unknown
-from bot.rules import load_rules_text
+from bot.model import Balance, Figure, MarginMode, Mark, OrderRequest, Plan, Position, Snapshot, Unknown
+from bot.replaying import recorded_rules
 
 WORSE = Decimal("0.005")
 """Share of mark by which every position's price moves against it."""
+LEEWAY = Decimal("0.9")
 DERIVED = Unknown("left to be recomputed at the worse mark")
 
 
 def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
-    """Return in words what a worse mark would have trimmed less of; '' where it trims as much or more."""
+    """Return in words what a worse mark would have trimmed less of; '' where it trims as much or more.
+
+    With one position that is its contracts. With several, a plan may choose others among them: then it is
+    the value of all trims, less a little.
+    """
     body, text = journal.blob(recorded.input), journal.blob(recorded.rules)
     if body is None or text is None or recorded.plan is None:
         return "the decision's input is missing"
     given = msgspec.json.decode(body, type=DecisionInput)
-    rules = load_rules_text(text.decode(), "the recorded rules")
+    if any(one.margin_mode is MarginMode.ISOLATED for one in given.snapshot.positions):
+        return ""  # it can lose its own margin only, and a worse mark leaves less of that
+    if len({one.side for one in given.snapshot.positions}) > 1:
+        return ""  # one offsets another: what is worse for one is better for the other
+    if not _leveraged(given.snapshot):
+        return ""  # what is held falls faster than equity: its share of equity falls, too
+    rules = recorded_rules(text)
     as_seen = trims(decide(derived(given, Decimal(0)), rules).plan)
     darker = trims(decide(derived(given, WORSE), rules).plan)
+    if len(given.snapshot.positions) > 1:
+        seen, worse = _value(as_seen, given.snapshot), _value(darker, given.snapshot)
+        return (
+            ""
+            if worse >= seen * LEEWAY
+            else f"a mark {WORSE:%} worse trims {worse:.2f} USD instead of {seen:.2f}"
+        )
     less = [
         f"{symbol} {darker.get(symbol, Decimal(0))} instead of {contracts}"
         for symbol, contracts in as_seen.items()
@@ -35,11 +53,31 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
 
 def trims(made: Plan) -> dict[str, Decimal]:
     """Return the contracts that a plan takes off, by symbol."""
-    return {
-        step.request.symbol: step.request.contracts
-        for step in made.steps
-        if isinstance(step.request, OrderRequest)
-    }
+    found: dict[str, Decimal] = {}
+    for step in made.steps:
+        if isinstance(step.request, OrderRequest):
+            symbol = step.request.symbol
+            found[symbol] = found.get(symbol, Decimal(0)) + step.request.contracts
+    return found
+
+
+def _leveraged(snapshot: Snapshot) -> bool:
+    """Whether more is held than the account has of its own."""
+    held = {one.symbol: Decimal(0) for one in snapshot.positions}
+    for one in snapshot.positions:
+        held[one.symbol] += one.contracts
+    equity = snapshot.balance.equity
+    return isinstance(equity, Decimal) and _value(held, snapshot) > equity
+
+
+def _value(trimmed: dict[str, Decimal], snapshot: Snapshot) -> Decimal:
+    marks: dict[str, Decimal] = {}
+    for one in snapshot.positions:
+        if isinstance(one.mark_price, Decimal):
+            marks[one.symbol] = one.mark_price * one.contract_size
+    return sum(
+        (contracts * marks.get(symbol, Decimal(0)) for symbol, contracts in trimmed.items()), Decimal(0)
+    )
 
 
 def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
@@ -55,7 +93,7 @@ def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
         price = snapshot.marks[position.symbol].mark
         if isinstance(price, Decimal):
             lost += price * worse * position.size
-        positions.append(_moved(position, worse))
+        positions.append(_moved(position, worse * position.side.sign))
     signs = {position.symbol: position.side.sign for position in snapshot.positions}
     marks = {symbol: _mark(mark, 1 - worse * signs.get(symbol, 0)) for symbol, mark in snapshot.marks.items()}
     darker: Snapshot = replace(
@@ -64,10 +102,10 @@ def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
     return replace(given, snapshot=darker)
 
 
-def _moved(position: Position, worse: Decimal) -> Position:
+def _moved(position: Position, fall: Decimal) -> Position:
     return replace(
         position,
-        mark_price=_times(position.mark_price, 1 - worse * position.side.sign),
+        mark_price=_times(position.mark_price, 1 - fall),
         maintenance_margin=DERIVED,
         liquidation_price=DERIVED,
     )

@@ -1,32 +1,49 @@
 """What must hold after every cycle, whatever happened: judged by the venue and the journal, not by the guard.
 
 The judge keeps its own account of every intent, reads only what is new in the journal, and compares it with
-what the venue's engine knows. It never asks the guard what it believes.
+what the venue's engine has in its books, behind every fault that bends what is shown. It never asks the guard
+what it believes. How each of the fifteen is judged:
+
+ 1. A trim never adds exposure. Every trade of an order of ours closes in full; a leg's size moves by its
+    trades alone; orders are reduce-only, on the closing side, on their leg. Nobody else there (`alone`):
+    sizes only fall, and no order is larger than the position.
+ 2. Orders after intents. When a request leaves, its intent is in the journal file and open; the venue has no
+    order with our prefix that the journal lacks.
+ 3. One accepted order an intent. Accepted answers and the venue's orders are counted by client id; an intent
+    is prepared once and ends once; none is prepared while another on its market has not ended.
+ 4. Executed <= planned. Of the request, of the outcome, and of the venue's order.
+ 5. The venue's evidence. When an intent ends, the venue's order has ended, and what was accepted or filled
+    is there.
+ 6. Liveness and agreement. `at_end`: nothing is open, and each order of the venue did what the journal says;
+    `restored`: rules are content or say what they wait for, and a stop rests for every position.
+ 7. Crashes. The judge outlives the guard: what it has read of the journal stays there (`remembers`), and
+    tests/simulation/test_crashes.py compares a world that crashed at each point with one that did not.
+ 8. Unknown is not safe. A position that was held throughout a cycle is in its snapshot, or the cycle fails;
+    every position shown is weighed; no rule is inactive or cooling on an unknown figure.
+ 9. Decisions are pure. Each is taken again from the journal, to the byte.
+10. Requests. Counted against a bound for each poll; none leaves during a ban (`Wire.banned_until`).
+11. Hedges. None exist yet: no trade of ours opens anything, so gross exposure falls with each (as 1).
+12. Epochs. A journal that was taken over refuses the one before (tests/simulation/test_crashes.py).
+13. Bounds. A cycle ends, and the next account's begins, within a bound of the guard's time.
+14. Steps. Quantity, price and trigger are multiples of the market's, and no order is below its least.
+15. A worse mark. Each trim of a leveraged cross account with longs only, or shorts only, is decided again
+    with every mark moved against it: it is not smaller. (Elsewhere no move of the marks is worse for all.)
 """
 
 from collections.abc import Sequence
 from decimal import Decimal
 
-import msgspec
-
 from bot.clock import Clock
 from bot.guard import CycleReport
-from bot.journal import Entry, Journal
-from bot.journal.records import (
-    TERMINAL,
-    Clipped,
-    Decision,
-    IntentState,
-    Outcome,
-    Prepared,
-    Submitted,
-    Verification,
-)
-from bot.model import OrderRequest, State, StepKind, StopRequest, Unknown
-from bot.planning.identity import PREFIX
+from bot.journal import Entry, Head, Journal
+from bot.journal.records import Decision, Prepared, Verification
+from bot.model import Action, OrderRequest, State, StepKind, Unknown
 from bot.replaying import decide_again
 from bot.sandbox.engine.exchange import Engine
+from tests.replay.bench import Bench
 from tests.replay.darker import smaller_when_worse
+from tests.replay.intents import IntentBook, Tally, venue_symbol
+from tests.replay.truth import Key, Truth, is_own, moves, net
 from tests.replay.wire import Answered, Sent
 
 READS_A_POLL = 24
@@ -35,171 +52,160 @@ REQUESTS_A_STEP = 16
 """Most requests that one step of a plan may need: sending it, and looking it up."""
 BOUND_SECONDS = 5.0
 """Longest that a cycle may hold up the next account, in the guard's time."""
+ACTS = frozenset({Action.TRIM, Action.CLOSE, Action.CLOSE_ALL})
 SAFE = frozenset({State.INACTIVE, State.COOLING})
 
 
-class Tracked(msgspec.Struct):
-    """One intent as the judge sees it."""
-
-    prepared: Prepared
-    planned: Decimal
-    accepted: int = 0
-    submitted: Submitted | None = None
-    outcome: Outcome | None = None
-
-
-class Tally(msgspec.Struct):
-    """Figures for the closing note."""
-
-    intents: int = 0
-    orders: int = 0
-    stops: int = 0
-    decisions: int = 0
-    decided_again: int = 0
-    darkened: int = 0
-    requests: int = 0
-    most_requests: int = 0
-
-
 class Invariants:
-    """The judge of one account."""
+    """The judge of one account. `alone`: nobody else trades there; `bound`: seconds that 13 allows."""
 
-    def __init__(self, account: str, engine: Engine, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self,
+        account: str,
+        engine: Engine,
+        journal: Journal,
+        clock: Clock,
+        *,
+        alone: bool = True,
+        bound: float = BOUND_SECONDS,
+    ) -> None:
         self.account = account
-        self.violations: list[str] = []
-        self.tally = Tally()
-        self._engine = engine
+        self.truth = Truth(engine, account)
+        self._bench = Bench(clock)
+        self._must = self._bench.must
+        self.book = IntentBook(self.truth, journal, self._bench, alone=alone)
         self._journal = journal
         self._clock = clock
-        self._seq = 0
-        self._intents: dict[str, Tracked] = {}
-        self._open: set[str] = set()
-        self._sizes = self._exposure()
-        self._begun = self._sizes
+        self._alone = alone
+        self._bound = bound
+        self._head = Head(0, "")
+        self._trades = len(self.truth.trades())
+        self._sizes = self._begun = self.truth.held()
         self._polled_at = clock.now()
 
-    def before_sending(self, sent: Sent) -> None:
-        """2, 14: what is about to leave has its intent in the journal file, and fits the market."""
-        known = self._journal.open_intents(self.account)
-        requests = [body.step.request for rows in known if isinstance(body := rows[0].record, Prepared)]
-        if sent.is_order:
-            self._must(sent.client_id.startswith(PREFIX), 2, f"an order without our prefix: {sent.body}")
-            own = [one for one in requests if one.client_order_id == sent.client_id]
-            self._must(bool(own), 2, f"order {sent.client_id} left without a durable intent")
-            self._must(sent.body.get("reduceOnly") is True, 1, f"order {sent.client_id} is not reduce-only")
-            self._fits(sent)
-        elif sent.stop is not None:
-            wanted = [one.trigger_price for one in requests if isinstance(one, StopRequest)]
-            self._must(sent.stop in wanted, 2, f"a stop at {sent.stop} left without a durable intent")
-            tick = self._engine.instrument(str(sent.body["symbol"])).tick
-            self._must(sent.stop % tick == 0, 14, f"a stop at {sent.stop} is no multiple of {tick}")
+    @property
+    def violations(self) -> list[str]:
+        """What was found to be broken."""
+        return self._bench.violations
 
-    def after_cycle(self, report: CycleReport, requests: int, answers: Sequence[Answered]) -> None:
-        """Judge one cycle."""
-        fresh = self._take_new()
-        self._accepted(answers)
+    @property
+    def tally(self) -> Tally:
+        """Figures for the closing note."""
+        return self.book.tally
+
+    def before_sending(self, sent: Sent) -> None:
+        """Judge a request that is about to leave."""
+        self.book.leaves(sent)
+
+    def after_cycle(
+        self,
+        report: CycleReport,
+        requests: int,
+        answers: Sequence[Answered],
+        held: dict[Key, Decimal] | None = None,
+    ) -> None:
+        """Judge one cycle. `held` is what the venue held when it began."""
+        fresh = self.take_new()
+        self.book.answered(answers)
         self._budget(requests, sum(isinstance(entry.record, Prepared) for entry in fresh))
-        self._exposure_only_fell()
-        self._view(report)
-        if not self._open:
-            self._venue_agrees()
+        self.exposure()
+        self._view(report, held or {})
+        if self._alone and not self.book.open:
+            self._stops_agree()
         now = self._clock.now()
         spent = (now - self._polled_at).total_seconds()
-        self._must(spent <= BOUND_SECONDS, 13, f"a cycle came {spent} s after the one before")
+        self._must(spent <= self._bound, 13, f"a cycle came {spent} s after the one before")
         self._polled_at = now
+
+    def after_crash(self, answers: Sequence[Answered]) -> None:
+        """Judge what a cycle did that its process did not live to end."""
+        self.take_new()
+        self.book.answered(answers)
+        self.exposure()
+
+    def begins(self) -> None:
+        """Count the time that 13 bounds from now on: the poll was not due before."""
+        self._polled_at = self._clock.now()
 
     def at_end(self) -> None:
         """6: nothing is open, and what the journal tells explains the whole of what the venue did."""
-        self._must(not self._open, 6, f"intents are open at the end: {sorted(self._open)}")
-        for symbol, first in self._begun.items():
+        left = sorted(self.book.open)
+        self._must(not left, 6, f"intents are open at the end: {left}")
+        self.book.agrees()
+        if not self._alone:
+            return
+        for key, first in self._begun.items():
             told = Decimal(0)
-            for tracked in self._intents.values():
-                request = tracked.prepared.step.request
-                if isinstance(request, OrderRequest) and tracked.outcome and _venue_symbol(request) == symbol:
+            for tracked in self.book.intents.values():
+                request = tracked.request
+                if (
+                    isinstance(request, OrderRequest)
+                    and tracked.outcome
+                    and venue_symbol(request.symbol) == key[0]
+                ):
                     told += tracked.outcome.filled
-            others = self._not_ours(symbol)
-            fell = abs(first) - abs(self._exposure().get(symbol, Decimal(0)))
-            self._must(fell == told + others, 6, f"{symbol} fell by {fell}; the journal tells of {told}")
+            others = moves([one for one in self.truth.trades() if not is_own(one)]).get(key, Decimal(0))
+            fell = abs(first) - abs(self.truth.held().get(key, Decimal(0)))
+            # the fills that opened the position are among those of others
+            self._must(
+                fell == told + abs(first) - abs(others),
+                6,
+                f"{key[0]} fell by {fell}; the journal tells of {told}",
+            )
 
-    def _must(self, holds: bool, number: int, what: str) -> None:
-        if not holds:
-            self.violations.append(f"invariant {number} at {self._clock.now():%H:%M:%S}: {what}")
+    def restored(self, report: CycleReport | None, *, armed: bool) -> None:
+        """6: in calm a cycle ends well; rules are content, halted, or say what they wait for; stops rest."""
+        if report is None or report.decision is None or report.snapshot is None:
+            self._must(False, 6, f"in calm cycles fail: {report.error if report else 'there was none'}")
+            return
+        if not armed:
+            return
+        plan, halted = report.decision.plan, report.execution.halted if report.execution else ""
+        told = {refusal.rule for refusal in plan.refusals}
+        for demand in report.decision.evaluation.demands:
+            content = halted or demand.rule in told or not ACTS & set(demand.permits)
+            value = f"{demand.value:.4g} beside {demand.limit:.4g}"
+            self._must(bool(content), 6, f"{demand.rule} is not restored in calm: {value}")
+        excused = {refusal.item for refusal in plan.refusals}
+        for key in sorted(self.truth.held()):
+            rests = self.truth.stop(key) is not None
+            self._must(rests, 6, f"no stop rests for {key}; refused: {sorted(excused)}")
 
-    def _fits(self, sent: Sent) -> None:
-        market = self._engine.instrument(str(sent.body["symbol"]))
-        quantity = Decimal(str(sent.body["qty"]))
-        held = abs(self._exposure().get(market.symbol, Decimal(0)))
-        self._must(quantity % market.qty_step == 0, 14, f"{quantity} is no multiple of {market.qty_step}")
-        self._must(quantity >= min(market.min_qty, held), 14, f"{quantity} is below {market.min_qty}")
-        self._must(quantity <= held, 1, f"order {sent.client_id} of {quantity} is more than the {held} held")
-        self._must(sent.body["side"] == "Sell", 1, f"order {sent.client_id} of a long is no sale")
-        if "price" in sent.body:
-            price = Decimal(str(sent.body["price"]))
-            self._must(price % market.tick == 0, 14, f"{price} is no multiple of {market.tick}")
-
-    def _take_new(self) -> list[Entry]:
-        head = self._journal.head().seq
-        if head == self._seq:
+    def take_new(self) -> list[Entry]:
+        """Read what is new in the journal and judge it."""
+        head = self._journal.head()
+        if head.seq == self._head.seq:
             return []
         fresh: list[Entry] = []
-        while batch := self._journal.entries(account=self.account, after=self._seq):
-            self._seq = batch[-1].seq
+        seq = self._head.seq
+        while batch := self._journal.entries(account=self.account, after=seq):
+            seq = batch[-1].seq
             fresh += batch
+        self._head = head
         for entry in fresh:
             self._take(entry)
-        self._seq = head
         return fresh
+
+    def remembers(self, journal: Journal) -> None:
+        """7: what was durable before a crash is in the journal after it; read on from there."""
+        entry = journal.entry(self._head.seq) if self._head.seq else None
+        kept = not self._head.seq or (entry is not None and entry.hash == self._head.hash)
+        self._must(kept, 7, f"entry {self._head.seq} was durable, and is gone after a crash")
+        self._journal = self.book.journal = journal
+        self.take_new()
+        still = {rows[0].intent for rows in journal.open_intents(self.account)}
+        self._must(
+            still == self.book.open, 7, f"open after a crash: {sorted(still)}, not {sorted(self.book.open)}"
+        )
 
     def _take(self, entry: Entry) -> None:
         record = entry.record
         if isinstance(record, Decision):
             self._decision(entry, record)
-        elif isinstance(record, Prepared):
-            self._prepared(entry, record)
-        elif isinstance(record, Verification):
+        elif isinstance(record, Verification) and self._alone:
             self._must(record.agrees, 6, f"intent {entry.intent}: {record.note}")
-        elif entry.intent in self._intents:
-            tracked = self._intents[entry.intent]
-            if isinstance(record, Clipped):
-                self._must(record.contracts <= tracked.planned, 4, f"{entry.intent} was clipped upwards")
-                tracked.planned = record.contracts
-            elif isinstance(record, Submitted):
-                self._must(tracked.submitted is None, 3, f"intent {entry.intent} was submitted twice")
-                tracked.submitted = record
-            elif isinstance(record, Outcome):
-                self._ended(entry.intent, tracked, record)
-
-    def _prepared(self, entry: Entry, record: Prepared) -> None:
-        self._must(entry.intent not in self._intents, 3, f"intent {entry.intent} was prepared twice")
-        request, before = record.step.request, record.before
-        planned = request.contracts if isinstance(request, OrderRequest) else Decimal(0)
-        self._intents[entry.intent] = Tracked(record, planned)
-        self._open.add(entry.intent)
-        self.tally.intents += 1
-        self.tally.orders += isinstance(request, OrderRequest)
-        self.tally.stops += isinstance(request, StopRequest)
-        if isinstance(request, OrderRequest):
-            self._must(before is not None, 1, f"intent {entry.intent} does not say what was held")
-            held = before.contracts if before else Decimal(0)
-            self._must(planned <= held, 1, f"intent {entry.intent} takes {planned} off {held}")
-
-    def _ended(self, intent: str, tracked: Tracked, outcome: Outcome) -> None:
-        self._must(tracked.outcome is None, 3, f"intent {intent} ended twice")
-        self._must(outcome.state in TERMINAL, 5, f"intent {intent} ended as {outcome.state.value}")
-        tracked.outcome = outcome
-        self._open.discard(intent)
-        self._must(outcome.filled <= tracked.planned, 4, f"intent {intent}: {outcome.filled} were executed")
-        if not isinstance(tracked.prepared.step.request, OrderRequest):
-            return
-        order = self._engine.find_order(self.account, client_id=intent)
-        if order is None:
-            sent = tracked.submitted is not None and tracked.submitted.answer.order_id
-            self._must(not sent, 5, f"intent {intent} ended, the venue never had it: {outcome.evidence}")
-            self._must(outcome.state is not IntentState.FILLED, 5, f"intent {intent} was filled nowhere")
-            return
-        self._must(not order.status.is_open, 5, f"intent {intent} ended while its order is open")
-        same = order.filled_qty == outcome.filled
-        self._must(same, 6, f"intent {intent}: {outcome.filled} recorded, {order.filled_qty} executed")
+        else:
+            self.book.take(entry)
 
     def _decision(self, entry: Entry, record: Decision) -> None:
         self.tally.decisions += 1
@@ -211,77 +217,52 @@ class Invariants:
             self._must(not found, 15, f"entry {entry.seq}: {found}")
             self.tally.darkened += 1
 
-    def _accepted(self, answers: Sequence[Answered]) -> None:
-        for answer in answers:
-            if answer.sent.is_order and answer.code == 0:
-                tracked = self._intents.get(answer.sent.client_id)
-                if tracked is None:
-                    self._must(False, 2, f"order {answer.sent.client_id} has no intent")
-                    continue
-                tracked.accepted += 1
-                self._must(tracked.accepted == 1, 3, f"order {answer.sent.client_id} was accepted again")
-
     def _budget(self, requests: int, steps: int) -> None:
         self.tally.requests += requests
         self.tally.most_requests = max(self.tally.most_requests, requests)
-        allowed = READS_A_POLL + REQUESTS_A_STEP * steps
+        allowed = READS_A_POLL + REQUESTS_A_STEP * (steps + len(self.book.open))
         self._must(requests <= allowed, 10, f"{requests} requests in one poll, {allowed} are allowed")
 
-    def _exposure(self) -> dict[str, Decimal]:
-        return {
-            position.symbol: position.size
-            if position.side and position.side.value == "buy"
-            else -position.size
-            for position in self._engine.positions(self.account)
-        }
-
-    def _exposure_only_fell(self) -> None:
-        now = self._exposure()
-        for symbol, size in now.items():
-            before = self._sizes.get(symbol, Decimal(0))
-            self._must(size * before > 0, 1, f"{symbol} turned from {before} to {size}")
-            self._must(abs(size) <= abs(before), 1, f"{symbol} grew from {before} to {size}")
+    def exposure(self) -> None:
+        """1, 11: every trade of ours closes, and trades alone explain how sizes moved."""
+        fresh, now = self.truth.trades(self._trades), self.truth.held()
+        self._trades += len(fresh)
+        for trade in fresh:
+            if is_own(trade):
+                closes = trade.closed_qty == trade.qty
+                self._must(closes, 1, f"{trade.client_id} closed {trade.closed_qty} of {trade.qty}")
+        # symbols, not legs: a venue may turn a one-way position into a leg
+        before, sizes, moved = net(self._sizes), net(now), net(moves(fresh))
+        for symbol in sorted({*before, *sizes, *moved}):
+            was, size = before.get(symbol, Decimal(0)), sizes.get(symbol, Decimal(0))
+            explained = was + moved.get(symbol, Decimal(0)) == size
+            self._must(explained, 1, f"{symbol} moved from {was} to {size} by itself")
+            if self._alone and size:
+                self._must(size * was > 0, 1, f"{symbol} turned from {was} to {size}")
+                self._must(abs(size) <= abs(was), 1, f"{symbol} grew from {was} to {size}")
         self._sizes = now
 
-    def _view(self, report: CycleReport) -> None:
+    def _view(self, report: CycleReport, held: dict[Key, Decimal]) -> None:
         """8: flat only where the venue is flat; what is unknown is never told as safe."""
         if report.snapshot is None or report.decision is None:
             self._must(bool(report.error), 8, "a cycle without a snapshot tells of no error")
             return
-        shown, held = report.snapshot.positions, report.decision.portfolio
-        self._must(len(shown) == len(held.holdings) + len(held.missing), 8, "a position was lost on the way")
+        shown, weighed = report.snapshot.positions, report.decision.portfolio
+        self._must(
+            len(shown) == len(weighed.holdings) + len(weighed.missing), 8, "a position was lost on the way"
+        )
+        seen = {(venue_symbol(one.symbol), one.position_index) for one in shown}
+        now = self.truth.held()
+        lost = sorted(key for key, size in held.items() if now.get(key) == size and key not in seen)
+        self._must(not lost, 8, f"{lost} was held throughout, and the guard saw nothing of it")
         for finding in report.decision.evaluation.findings:
             if isinstance(finding.value, Unknown):
                 safe = finding.state in SAFE
                 self._must(not safe, 8, f"{finding.rule} is {finding.state.value} on an unknown figure")
 
-    def _venue_agrees(self) -> None:
+    def _stops_agree(self) -> None:
         """6: while nothing is open, the stop that the journal placed last is the one that rests."""
-        for position in self._engine.positions(self.account):
-            wanted = self._last_stop(position.symbol)
+        for key in self.truth.held():
+            wanted, rests = self.book.last_stop(key), self.truth.stop(key)
             if wanted is not None:
-                same = position.stop_loss == wanted
-                self._must(same, 6, f"the stop rests at {position.stop_loss}, the journal says {wanted}")
-
-    def _last_stop(self, symbol: str) -> Decimal | None:
-        for tracked in reversed(self._intents.values()):
-            request, outcome = tracked.prepared.step.request, tracked.outcome
-            done = outcome is not None and outcome.state is IntentState.FILLED
-            if isinstance(request, StopRequest) and done and _venue_symbol(request) == symbol:
-                return request.trigger_price
-        return None
-
-    def _not_ours(self, symbol: str) -> Decimal:
-        """What the position's own stop and the venue's liquidation engine closed."""
-        return sum(
-            (
-                one.closed_qty
-                for one in self._engine.executions(self.account, symbol)
-                if not one.client_id.startswith(PREFIX)
-            ),
-            Decimal(0),
-        )
-
-
-def _venue_symbol(request: OrderRequest | StopRequest) -> str:
-    return request.symbol.split(":")[0].replace("/", "")
+                self._must(rests == wanted, 6, f"the stop rests at {rests}, the journal says {wanted}")

@@ -122,13 +122,13 @@ async def test_what_the_journal_claims_and_the_venue_denies(it: World) -> None:
 
 async def test_an_intent_that_ended_with_another_amount(it: World) -> None:
     intent, record = a_trim(it)
-    tracked = judge(it)._intents[intent]
+    tracked = judge(it).book.intents[intent]
     assert tracked.outcome is not None
     wrong = replace(tracked.outcome, filled=tracked.outcome.filled / 2)
     tracked.outcome = None
-    judge(it)._ended(intent, tracked, wrong)
+    judge(it).book.ended(intent, tracked, wrong)
     assert broken(it) == {6}
-    judge(it)._ended(intent, tracked, replace(wrong, state=IntentState.ACCEPTED))
+    judge(it).book.ended(intent, tracked, replace(wrong, state=IntentState.ACCEPTED))
     assert broken(it) >= {3, 5}
     assert record.before is not None
 

@@ -27,6 +27,11 @@ class Sent(msgspec.Struct, frozen=True):
         return self.path == "/v5/order/create"
 
     @property
+    def cancels(self) -> str:
+        """The venue's id of the order that it cancels; '' where it cancels none."""
+        return str(self.body.get("orderId", "")) if self.path == "/v5/order/cancel" else ""
+
+    @property
     def stop(self) -> Decimal | None:
         """Trigger of the position's stop that it asks for."""
         raw = self.body.get("stopLoss")

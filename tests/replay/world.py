@@ -73,11 +73,11 @@ class Seat:
 
     async def poll(self) -> CycleReport:
         """Run one cycle and judge it."""
-        before = self.wire.requests
+        before, held = self.wire.requests, self.invariants.truth.held()
         report = await self.guard.cycle()
         self.cycles += 1
         self.errors += bool(report.error)
-        self.invariants.after_cycle(report, self.wire.requests - before, self.wire.taken())
+        self.invariants.after_cycle(report, self.wire.requests - before, self.wire.taken(), held)
         return report
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bot.model import Figure, MarginMode, Mark, Position, PriceTerms, Side, Snapshot
-from bot.risk.gates import Doubt, PriceGates, PriceMemory, judge
+from bot.risk.gates import LEAST_APART, Doubt, Look, PriceGates, PriceMemory, _agreeing, judge
 from tests.risk.build import AT, NOTHING, balance, mark, position, snapshot, symbol_of
 
 TERMS = PriceTerms()
@@ -270,3 +270,11 @@ def test_a_fall_that_all_prices_share_waits_for_nothing(
 def test_the_side_of_a_position_does_not_matter() -> None:
     short = snapshot(position(side=Side.SHORT), marks={BTC: prices("BTC", 130, 100)})
     assert judge(short, PriceMemory(), TERMS, AT, 10.0).unsettled
+
+
+def test_looks_that_follow_within_a_second_count_once() -> None:
+    looks = (Look(AT, 80_000.0),)
+    soon = Look(AT + LEAST_APART / 2, 80_000.0)
+    later = Look(AT + LEAST_APART, 80_000.0)
+    assert _agreeing(looks, soon, PriceTerms()) == looks
+    assert _agreeing(looks, later, PriceTerms()) == (*looks, later)

@@ -5,10 +5,19 @@ from pathlib import Path
 import pytest
 
 from bot.documents import DocumentError
-from bot.model import Action, Demand, Unknown
+from bot.model import Action, BlindAction, Demand, Unknown
 from bot.risk.metrics import METRICS, measure
 from bot.risk.portfolio import Portfolio
-from bot.rules import RulesMemory, evaluate, load_rules, profile_names, profile_path, profiles, rules_path
+from bot.rules import (
+    Gates,
+    RulesMemory,
+    evaluate,
+    load_rules,
+    profile_names,
+    profile_path,
+    profiles,
+    rules_path,
+)
 from tests.rules.build import AT, BTC, context, portfolio, seconds, snapshot
 
 STEP = 0.005
@@ -27,6 +36,15 @@ def test_a_profile_loads_and_keeps_trigger_and_target_apart(name: str) -> None:
         assert apart > 0.05 or Action.TRIM not in rule.permits
         assert (Action.TRIM in rule.permits) <= (not METRICS[rule.metric].alert_only)
     assert "# What it saves" in path.read_text()
+
+
+@pytest.mark.parametrize("name", ["balanced", "conservative", "lifeline"])
+def test_a_profile_that_acts_says_what_it_does_while_it_cannot_see(name: str) -> None:
+    rules = load_rules(profile_path(name)).rules
+    told = {rule.name: rule.if_blind for rule in rules if rule.if_blind is not None}
+    assert "margin ratio" in told
+    assert all(one.do == (BlindAction.NOTIFY, BlindAction.PROTECT) for one in told.values())
+    assert {rule.gates for rule in rules} == {Gates.ON}
 
 
 def test_observe_only_tells() -> None:

@@ -4,7 +4,7 @@ Where the truth stands: equity in totalEquity, margin balance in totalMarginBala
 margin in totalMaintenanceMargin of the wallet (their quotient is the venue's accountMMRate, 1 is
 liquidation); margin mode in the account's info, since positions of a unified account always say
 cross; an isolated position's own wallet in positionBalance, which does not hold unrealised PnL; the
-leg in positionIdx. One contract is one coin.
+leg in positionIdx. One contract is one coin, unless its row states another size.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from bot.exchange.errors import GatewayError
-from bot.exchange.parts import CurrencyOf, Terms, Wire
+from bot.exchange.failures import AnsweredError
+from bot.exchange.gate import Hold
+from bot.exchange.parts import CurrencyOf, Holdings, Listing, Terms, Wire
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
 from bot.exchange.together import together
@@ -22,8 +24,9 @@ from bot.exchange.venues import bybit_history as history
 from bot.exchange.venues import bybit_orders as orders
 from bot.exchange.venues.bybit_holdings import BybitHoldings, read_holdings
 from bot.exchange.venues.bybit_keys import parse_key_rights
-from bot.exchange.venues.bybit_markets import parse_fees, parse_market, parse_tiers
-from bot.exchange.venues.bybit_parse import parse_margin_mode, parse_positions
+from bot.exchange.venues.bybit_markets import OneContract, parse_fees, parse_markets, parse_tiers
+from bot.exchange.venues.bybit_parse import parse_margin_mode
+from bot.exchange.venues.bybit_positions import parse_positions
 from bot.model import (
     Candle,
     Fill,
@@ -53,6 +56,7 @@ class Bybit:
         "enableUnifiedAccount": True,
     }
     demo_trading = False
+    ip_limit = codes.IP_LIMIT
     throttled_status = codes.THROTTLED_STATUS
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
@@ -62,6 +66,10 @@ class Bybit:
     def verdict_of(self, code: str, message: str, request: Sendable | None) -> Verdict:
         """Say what a refusal proves."""
         return codes.verdict_of(code, message, request)
+
+    def hold_of(self, error: AnsweredError) -> Hold:
+        """Say what an answer that means THROTTLED asks for."""
+        return codes.hold_of(error)
 
     def wire_of(self, request: Sendable, market: Market) -> Wire:
         """Write a request as the venue reads it. Raises NotSentError."""
@@ -95,11 +103,11 @@ class Bybit:
         with reads.told("fee rates"):
             return parse_fees(answer.rows)
 
-    async def markets(self, reads: Reads, currency_of: CurrencyOf, venue_symbol: str = "") -> list[Market]:
+    async def markets(self, reads: Reads, currency_of: CurrencyOf, venue_symbol: str = "") -> Listing:
         """Read all contracts that trade, or one in whatever state it is. Raises GatewayError."""
         answer = await reads.rows(calls.markets(venue_symbol))
         with reads.told("markets"):
-            return [parse_market(row, currency_of) for row in answer.rows]
+            return parse_markets(answer.rows, currency_of, whole_list=not venue_symbol)
 
     async def tiers(self, reads: Reads, market: Market) -> tuple[Tier, ...]:
         """Read the risk limits of one contract. Raises GatewayError."""
@@ -107,16 +115,16 @@ class Bybit:
         with reads.told("risk limits"):
             return parse_tiers(row for row in answer.rows if row.get("symbol") == market.venue_symbol)
 
-    async def holdings(self, reads: Reads, watched: frozenset[str]) -> BybitHoldings:
+    async def holdings(self, reads: Reads, before: Holdings | None) -> BybitHoldings:
         """Read everything that changes from one snapshot to the next. Raises GatewayError."""
-        return await read_holdings(reads, watched)
+        return await read_holdings(reads, before)
 
     async def positions(self, reads: Reads, market: Market, margin_mode: MarginMode) -> tuple[Position, ...]:
         """Read the open positions of one contract. Raises GatewayError."""
         answer = await reads.rows(calls.positions_of(market.venue_symbol))
         with reads.told("positions"):
             rows = [row for row in answer.rows if row.get("symbol") == market.venue_symbol]
-            return parse_positions(rows, lambda _: market.symbol, margin_mode, answer.at)
+            return parse_positions(rows, OneContract(market), margin_mode, answer.at)
 
     async def find_order(
         self, reads: Reads, market: Market, client_order_id: str

@@ -5,8 +5,11 @@ A code that is not in the tables proves nothing. Codes: the venue's list of erro
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
-from bot.exchange.failures import BrokenAnswerError, VenueRefusalError
+from bot.exchange.budget import Limit
+from bot.exchange.failures import AnsweredError, BrokenAnswerError, VenueRefusalError
+from bot.exchange.gate import Hold
 from bot.exchange.scrub import Scrubber
 from bot.model import CancelRequest, Sendable, StopRequest, Verdict
 
@@ -14,8 +17,18 @@ CLOCK_CODE = "10002"
 CLOCK_PATH = "v5/market/time"
 LIMIT_RESET_HEADER = "x-bapi-limit-reset-timestamp"
 
-THROTTLED_STATUS = frozenset({403, 429})
-"""403 is the venue's answer to a breached IP limit. Neither request was looked at."""
+IP_LIMIT = Limit(requests=600, seconds=5.0)
+"""What one address may send over HTTP, all accounts and calls together (docs/v5/rate-limit, IP limit)."""
+
+THROTTLED_STATUS = frozenset({403, 418, 429})
+"""403 is the venue's answer to a breached IP limit. None of these requests was looked at."""
+
+BAN_WORDS = "too frequent"
+BAN = timedelta(minutes=10)
+"""How long the venue wants all sessions of an address to end after 403 with those words (the same page).
+A 403 without them comes of a proxy, of the region or of an empty body as well."""
+
+_IP_CODES = frozenset({"10018"})
 
 _AUTH = "10003 10004 10005 10007 10008 10009 10010 10024 10027 10028 10029 33004 -2015"
 _THROTTLED = "429 10006 10018 10429"
@@ -58,6 +71,16 @@ def verdict_of(code: str, message: str, request: Sendable | None) -> Verdict:
     if zero and (code == "110017" or (code == "10001" and isinstance(request, StopRequest))):
         return Verdict.NOTHING_TO_DO
     return CODES.get(code, Verdict.UNKNOWN)
+
+
+def hold_of(error: AnsweredError) -> Hold:
+    """Say what an answer that means THROTTLED asks for.
+
+    An HTTP status, and the code of the IP limit, concern the whole host; other codes one account's calls.
+    """
+    if isinstance(error, BrokenAnswerError):
+        return Hold(whole_host=True, least=BAN if BAN_WORDS in error.came else timedelta(0))
+    return Hold(whole_host=isinstance(error, VenueRefusalError) and error.code in _IP_CODES)
 
 
 def check_envelope(scrub: Scrubber, status: int, decoded: object, body: str) -> None:

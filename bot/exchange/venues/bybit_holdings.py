@@ -4,24 +4,24 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.exchange.errors import GatewayError
-from bot.exchange.failures import MalformedDataError
-from bot.exchange.parts import Parts, SymbolOf
+from bot.exchange.failures import IncompleteViewError, MalformedDataError
+from bot.exchange.parts import Contracts, Holdings, Parts, SymbolOf
 from bot.exchange.reading import Reads, Rows
 from bot.exchange.together import together
 from bot.exchange.values import Row, name
 from bot.exchange.venues import bybit_calls as calls
+from bot.exchange.venues.bybit_evidence import Leg, contradiction, in_doubt, older_row, open_legs
 from bot.exchange.venues.bybit_orders import is_conditional, parse_order
 from bot.exchange.venues.bybit_parse import (
     coins_in_use,
-    contradiction,
     parse_balance,
     parse_mark,
-    parse_position_mode,
-    parse_positions,
     unified_row,
 )
+from bot.exchange.venues.bybit_positions import parse_position_mode, parse_positions
 from bot.model import MarginMode, Order, PartTimes, Verdict
 
 FIRST_SETTLE = "USDT"
@@ -47,12 +47,13 @@ class BybitHoldings(Struct, frozen=True):
         lists = (self.positions, self.orders, self.stops)
         return frozenset(name(row, "symbol") for part in lists for row in part.rows)
 
-    def parts(self, symbol_of: SymbolOf, margin_mode: MarginMode) -> Parts:
-        """Read the rows. Raises MalformedDataError, also where wallet and positions contradict each other."""
-        positions = parse_positions(self.positions.rows, symbol_of, margin_mode, self.positions.at)
-        if wrong := contradiction(self.wallet, positions, READ_SETTLES):
-            raise MalformedDataError(wrong)
-        orders = _parse_orders([*self.orders.rows, *self.stops.rows], symbol_of)
+    def parts(self, contracts: Contracts, margin_mode: MarginMode) -> Parts:
+        """Read the rows. Raises MalformedDataError."""
+        symbol_of = contracts.symbol_of
+        positions = parse_positions(
+            self.positions.rows, contracts, margin_mode, self.positions.at, self.wallet
+        )
+        orders = _parse_orders([*self.orders.rows, *self.stops.rows], symbol_of, self.orders.at)
         shown = self.venue_symbols
         return Parts(
             times=PartTimes(
@@ -75,18 +76,22 @@ class BybitHoldings(Struct, frozen=True):
         )
 
 
-def _parse_orders(rows: Iterable[Row], symbol_of: SymbolOf) -> list[tuple[Order, bool]]:
+def _parse_orders(rows: Iterable[Row], symbol_of: SymbolOf, at: datetime) -> list[tuple[Order, bool]]:
     """Read orders, each once: one that was triggered between the two lists may stand in both."""
     by_id = {name(row, "orderId"): row for row in rows}
-    return [(parse_order(row, symbol_of(name(row, "symbol"))), is_conditional(row)) for row in by_id.values()]
+    return [
+        (parse_order(row, symbol_of(name(row, "symbol")), at), is_conditional(row)) for row in by_id.values()
+    ]
 
 
-async def read_holdings(reads: Reads, watched: frozenset[str]) -> BybitHoldings:
-    """Read all parts at once; `watched` are the venue symbols of the snapshot before.
+async def read_holdings(reads: Reads, before: Holdings | None) -> BybitHoldings:
+    """Read all parts at once; `before` is what the snapshot before was made of.
 
     The wallet names the coins in which margin is held, so that another settle coin's positions are
-    never missed. Raises GatewayError.
+    never missed. Where wallet and positions contradict each other both are read once more. Raises
+    GatewayError, with the code `incomplete` where they still do.
     """
+    watched = before.venue_symbols if before is not None else frozenset()
     wallet, positions, orders, stops, tickers = await together(
         reads.rows(calls.balance()),
         reads.rows(calls.positions(FIRST_SETTLE)),
@@ -94,29 +99,94 @@ async def read_holdings(reads: Reads, watched: frozenset[str]) -> BybitHoldings:
         reads.rows(calls.stops(FIRST_SETTLE)),
         _tickers(reads, watched),
     )
-    with reads.told("wallet balance"):
-        account = unified_row(wallet.rows)
-        used = coins_in_use(account)
-    with reads.told("positions"):
-        if strange := used - OTHER_SETTLES - {FIRST_SETTLE}:
-            raise MalformedDataError(
-                f"margin is held in {', '.join(sorted(strange))}: inverse contracts are not read, so the"
-                " account would be seen only in part; hold them in another sub-account"
-            )
-    for coin in sorted(used & OTHER_SETTLES):
+    account = _account(reads, wallet)
+    for coin in _other_settles(reads, account):
         more = await together(
             reads.rows(calls.positions(coin)), reads.rows(calls.orders(coin)), reads.rows(calls.stops(coin))
         )
         positions, orders, stops = (
             _joined(part, extra) for part, extra in zip((positions, orders, stops), more, strict=True)
         )
-    holdings = BybitHoldings(account, wallet.at, positions, orders, stops, tickers)
+    view = await _believed(reads, View(account, wallet.at, positions), before)
+    holdings = BybitHoldings(view.wallet, view.wallet_at, view.positions, orders, stops, tickers)
     with reads.told("positions"):
         missing = holdings.venue_symbols - {row.get("symbol") for row in tickers.rows}
     if missing and 0 < len(watched) <= MAX_SINGLE_TICKERS:
-        tickers = await reads.rows(calls.tickers())
-        holdings = BybitHoldings(account, wallet.at, positions, orders, stops, tickers)
+        holdings = replace(holdings, tickers=await reads.rows(calls.tickers()))
     return holdings
+
+
+class View(Struct, frozen=True):
+    """Wallet and positions, which must tell of the same account."""
+
+    wallet: Row
+    wallet_at: datetime
+    positions: Rows
+
+
+async def _believed(reads: Reads, view: View, before: Holdings | None) -> View:
+    """Return the view, or one that was read anew, once a second source agrees. Raises GatewayError."""
+    if not await _doubt(reads, view, before):
+        return view
+    wallet, positions = await together(reads.rows(calls.balance()), reads.rows(calls.positions(FIRST_SETTLE)))
+    account = _account(reads, wallet)
+    for coin in _other_settles(reads, account):
+        positions = _joined(positions, await reads.rows(calls.positions(coin)))
+    view = View(account, wallet.at, positions)
+    doubt = await _doubt(reads, view, before)
+    with reads.told("positions"):
+        if doubt:
+            raise IncompleteViewError(f"{doubt}; both were read twice")
+    return view
+
+
+async def _doubt(reads: Reads, view: View, before: Holdings | None) -> str:
+    """Say what speaks against a view, '' where nothing does."""
+    with reads.told("positions"):
+        legs = open_legs(view.positions.rows)
+        earlier = open_legs(before.positions.rows) if isinstance(before, BybitHoldings) else {}
+        wrong = contradiction(view.wallet, legs, READ_SETTLES) or older_row(legs, earlier)
+        doubted = () if wrong else in_doubt(view.wallet, legs, earlier, READ_SETTLES)
+    if doubted:
+        told = await together(*(_not_gone(reads, leg) for leg in doubted))
+        wrong = next((one for one in told if one), "")
+    return wrong
+
+
+async def _not_gone(reads: Reads, leg: Leg) -> str:
+    """Ask by name for a position that the list lacks: the venue then shows flat ones as well.
+
+    A contract that it lists no more has been settled: there the wallet's word is enough.
+    """
+    symbol = leg[0]
+    try:
+        answer = await reads.rows(calls.positions_of(symbol))
+    except GatewayError as error:
+        if error.verdict is not Verdict.REJECTED:
+            raise
+        return ""
+    with reads.told("positions"):
+        shown = [row for row in answer.rows if row.get("symbol") == symbol]
+        if leg in open_legs(shown):
+            return f"the list of positions is incomplete: it lacks {symbol}, which is open"
+    return "" if shown else f"the list of positions lacks {symbol}, and nothing shows that it was closed"
+
+
+def _account(reads: Reads, wallet: Rows) -> Row:
+    with reads.told("wallet balance"):
+        return unified_row(wallet.rows)
+
+
+def _other_settles(reads: Reads, account: Row) -> list[str]:
+    with reads.told("wallet balance"):
+        used = coins_in_use(account)
+    with reads.told("positions"):
+        if strange := used - READ_SETTLES:
+            raise MalformedDataError(
+                f"margin is held in {', '.join(sorted(strange))}: inverse contracts are not read, so the"
+                " account would be seen only in part; hold them in another sub-account"
+            )
+    return sorted(used & OTHER_SETTLES)
 
 
 async def _tickers(reads: Reads, watched: frozenset[str]) -> Rows:

@@ -6,35 +6,66 @@ Field meanings: docs/v5/market/instrument, docs/v5/market/risk-limit, docs/v5/ac
 from collections.abc import Iterable
 from decimal import Decimal
 
+from msgspec import Struct
+
 from bot.exchange.failures import MalformedDataError
-from bot.exchange.parts import CurrencyOf
-from bot.exchange.values import Row, moment, name, optional, required, text
-from bot.model import Market, Tier
+from bot.exchange.parts import Aside, CurrencyOf, Listing
+from bot.exchange.values import Row, figure, moment, name, optional, positive, required, text
+from bot.model import Market, Tier, Unknown
 
 ZERO = Decimal(0)
+_COINS = ("baseCoin", "quoteCoin", "settleCoin")
+_SIZE_KEYS = ("contractSize", "contractMultiplier", "multiplier")
 
 TAKER_FEE = Decimal("0.00055")
 MAKER_FEE = Decimal("0.0002")
 """The venue's fees without any discount, for contracts that its list of fees does not name."""
 
 
+class OneContract(Struct, frozen=True):
+    """What is known of the contracts where there is only one."""
+
+    market: Market
+
+    def symbol_of(self, _venue_symbol: str) -> str:
+        """Return its unified symbol."""
+        return self.market.symbol
+
+    def contract_size(self, _venue_symbol: str) -> Decimal:
+        """Return coins in one contract."""
+        return self.market.contract_size
+
+
+def parse_markets(rows: Iterable[Row], currency_of: CurrencyOf, *, whole_list: bool) -> Listing:
+    """Read contracts; one that cannot be read is set aside, so that it does not stop the others.
+
+    Raises MalformedDataError where a row names no symbol, or not one of the whole list can be read.
+    """
+    markets: list[Market] = []
+    aside: list[Aside] = []
+    for row in rows:
+        venue_symbol = name(row, "symbol")
+        try:
+            markets.append(parse_market(row, currency_of))
+        except MalformedDataError as error:
+            aside.append(Aside(venue_symbol, _symbol_or(venue_symbol, row, currency_of), str(error)))
+    if whole_list and aside and not markets:
+        raise MalformedDataError(f"no contract can be read, the first because {aside[0].reason}")
+    return Listing(markets, aside)
+
+
 def parse_market(row: Row, currency_of: CurrencyOf) -> Market:
     """Read one linear contract, named as ccxt names it. Raises MalformedDataError."""
-    kind = name(row, "contractType")
-    if not kind.startswith("Linear"):
-        raise MalformedDataError(f"{row.get('symbol')!r} is no linear contract: {kind}")
-    base, quote = currency_of(name(row, "baseCoin")), currency_of(name(row, "quoteCoin"))
-    settle = currency_of(name(row, "settleCoin"))
     lots, prices = _section(row, "lotSizeFilter"), _section(row, "priceFilter")
-    expiry = "" if kind == "LinearPerpetual" else f"-{moment(row, 'deliveryTime'):%y%m%d}"
+    base, quote, settle = (currency_of(name(row, key)) for key in _COINS)
     return Market(
-        symbol=f"{base}/{quote}:{settle}{expiry}",
+        symbol=_symbol(row, currency_of),
         venue_symbol=name(row, "symbol"),
         base=base,
         quote=quote,
         settle=settle,
         linear=True,
-        contract_size=Decimal(1),
+        contract_size=_contract_size(row),
         amount_step=_step(lots, "qtyStep"),
         amount_min=required(lots, "minOrderQty"),
         amount_max=optional(lots, "maxOrderQty"),
@@ -47,11 +78,41 @@ def parse_market(row: Row, currency_of: CurrencyOf) -> Market:
     )
 
 
+def _symbol(row: Row, currency_of: CurrencyOf) -> str:
+    kind = name(row, "contractType")
+    if not kind.startswith("Linear"):
+        raise MalformedDataError(f"{row.get('symbol')!r} is no linear contract: {kind}")
+    base, quote, settle = (currency_of(name(row, key)) for key in _COINS)
+    expiry = "" if kind == "LinearPerpetual" else f"-{moment(row, 'deliveryTime'):%y%m%d}"
+    return f"{base}/{quote}:{settle}{expiry}"
+
+
+def _symbol_or(fallback: str, row: Row, currency_of: CurrencyOf) -> str:
+    try:
+        return _symbol(row, currency_of)
+    except MalformedDataError:
+        return fallback
+
+
+def _contract_size(row: Row) -> Decimal:
+    """Read coins in one contract: one, unless the row states another size."""
+    stated = [key for key in _SIZE_KEYS if key in row]
+    if not stated:
+        return Decimal(1)
+    size = positive(row, stated[0])
+    if isinstance(size, Unknown):
+        raise MalformedDataError(f"the contract size of {row.get('symbol')!r} is unclear: {size.reason}")
+    return size
+
+
 def parse_fees(rows: Iterable[Row]) -> dict[str, tuple[Decimal, Decimal]]:
-    """Read taker and maker fee by venue symbol."""
-    return {
-        name(row, "symbol"): (required(row, "takerFeeRate"), required(row, "makerFeeRate")) for row in rows
-    }
+    """Read taker and maker fee by venue symbol; a contract whose row cannot be read keeps its own."""
+    fees: dict[str, tuple[Decimal, Decimal]] = {}
+    for row in rows:
+        taker, maker = figure(row, "takerFeeRate"), figure(row, "makerFeeRate")
+        if isinstance(taker, Decimal) and isinstance(maker, Decimal):
+            fees[text(row, "symbol")] = (taker, maker)
+    return fees
 
 
 def parse_tiers(rows: Iterable[Row]) -> tuple[Tier, ...]:

@@ -6,11 +6,12 @@ docs/v5/order/create-order, docs/v5/position/trading-stop.
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from bot.exchange.failures import MalformedDataError, NotSentError
 from bot.exchange.parts import Wire
-from bot.exchange.values import Row, moment, name, optional, plain, required, text, whole
+from bot.exchange.values import Row, figure, moment, name, optional, plain, required, text, whole
 from bot.model import (
     CancelRequest,
     Fill,
@@ -25,6 +26,7 @@ from bot.model import (
     StopRequest,
     Style,
     TriggerRequest,
+    Unknown,
 )
 
 ZERO = Decimal(0)
@@ -49,12 +51,18 @@ NO_REASON = frozenset({"", "EC_NoError", "UNKNOWN"})
 FILL_KINDS = frozenset({"Trade", "AdlTrade", "BustTrade", "Delivery", "BlockTrade", "MovePosition"})
 """Executions that change a position; funding and settlement do not."""
 
+LEGS = frozenset({0, 1, 2})
+"""One-way, the long leg, the short leg."""
+UNREADABLE = "unreadable"
+
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
 
 def wire_of(request: Sendable, market: Market) -> Wire:
     """Write a request as the venue reads it. Raises NotSentError where it does not fit the market."""
     common: dict[str, object] = {"category": "linear", "symbol": market.venue_symbol}
+    if not isinstance(request, CancelRequest) and request.position_index not in LEGS:
+        raise NotSentError(f"the leg of the position in {request.symbol} is not known")
     if isinstance(request, OrderRequest):
         return Wire("privatePostV5OrderCreate", {**common, **_order_body(request, market)})
     if isinstance(request, StopRequest):
@@ -137,28 +145,40 @@ def is_conditional(row: Row) -> bool:
     return text(row, "orderStatus") == "Untriggered"
 
 
-def parse_order(row: Row, symbol: str) -> Order:
-    """Read one resting order. Raises MalformedDataError."""
+def _levels(row: Row, waits: bool) -> tuple[Decimal | None, Decimal | None, str]:
+    """Read price, trigger price and what triggers."""
+    by = TRIGGERS.get(text(row, "triggerBy"), UNREADABLE) if waits else ""
+    try:
+        return optional(row, "price"), optional(row, "triggerPrice") if waits else None, by
+    except MalformedDataError:
+        return None, None, UNREADABLE if waits else ""
+
+
+def parse_order(row: Row, symbol: str, at: datetime | None = None) -> Order:
+    """Read one resting order. Raises MalformedDataError where side, size or leg cannot be read.
+
+    One whose trigger or price cannot be read has a trigger that covers nothing; what was filled of it, where
+    that is unclear, counts as nothing. `at` stands for a time that is not given.
+    """
     waits = is_conditional(row)
     plain_kind = OrderKind.MARKET if text(row, "orderType") == "Market" else OrderKind.LIMIT
-    by = text(row, "triggerBy")
-    if waits and by not in TRIGGERS:
-        raise MalformedDataError(f"an order of {symbol} with trigger {by!r}")
+    price, trigger, by = _levels(row, waits)
+    filled = figure(row, "cumExecQty")
     return Order(
         order_id=name(row, "orderId"),
         client_order_id=text(row, "orderLinkId"),
         symbol=symbol,
         side=_side(row),
         kind=OrderKind.STOP if waits else plain_kind,
-        price=optional(row, "price"),
-        trigger_price=optional(row, "triggerPrice") if waits else None,
-        trigger_by=TRIGGERS[by] if waits else "",
+        price=price,
+        trigger_price=trigger,
+        trigger_by=by,
         contracts=required(row, "qty"),
-        filled=required(row, "cumExecQty"),
+        filled=ZERO if isinstance(filled, Unknown) else filled,
         reduce_only=row.get("reduceOnly") is True or row.get("closeOnTrigger") is True,
         attached=text(row, "stopOrderType") in ATTACHED,
         position_index=whole(row, "positionIdx"),
-        created_at=moment(row, "createdTime"),
+        created_at=moment(row, "createdTime", at),
         stop_loss=text(row, "stopOrderType") == "StopLoss",
     )
 
