@@ -1,6 +1,7 @@
 """The only place that wires rooms together."""
 
 from collections.abc import Mapping
+from functools import partial
 from random import Random
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
 from bot.exchange.budget import Budget
 from bot.exchange.factory import make_budget, make_gateway
+from bot.exchange.failures import NotSentError
 from bot.exchange.feed import StreamTerms
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.streams import AccountStreams
@@ -78,8 +80,9 @@ def gateway_of(
     clock: Clock,
     transport: Transport | None = None,
     budgets: Budgets | None = None,
+    lease: Lease | None = None,
 ) -> CcxtGateway:
-    """Make the gateway of one account. Nothing is sent yet.
+    """Make the gateway of one account. Nothing is sent yet, and nothing later that outlives the lease.
 
     Over a `transport` inside the process nothing is shared with others; without `budgets` the account
     shares the host's by itself.
@@ -96,7 +99,18 @@ def gateway_of(
         transport=transport,
         timeout_seconds=REQUEST_SECONDS,
         budget=budget,
+        leave=partial(_leave, lease) if lease is not None else None,
     )
+
+
+def _leave(lease: Lease) -> None:
+    """Let a signed request go while the lease lasts.
+
+    The executor asks before; but a request may wait for its turn since then, and a process that is stopped
+    meanwhile would sign it with the time at which it wakes.
+    """
+    if lease.seconds_to_send <= 0:
+        raise NotSentError("the daemon's lease may end before an answer came")
 
 
 def streams_of(settings: Settings, account: AccountSettings, clock: Clock) -> AccountStreams:
@@ -149,7 +163,7 @@ def build_guard(
 ) -> Guard:
     """Wire the guard of one account."""
     settings = prepared.settings
-    gateway = gateway_of(settings, account, clock, transport, budgets)
+    gateway = gateway_of(settings, account, clock, transport, budgets, lease)
     return Guard(
         gateway=gateway,
         executor=Executor(

@@ -23,6 +23,8 @@ from bot.exchange.gate import Admit
 from bot.exchange.transport import Transport
 from bot.exchange.values import figure, to_milliseconds
 
+Leave = Callable[[], None]
+"""Asked once a request that changes something is signed; raises NotSentError where it may not leave."""
 EnvelopeCheck = Callable[[int, object, str], None]
 """Status, decoded body and raw text in; raises VenueRefusalError or BrokenAnswerError."""
 
@@ -70,11 +72,13 @@ class BybitClient(bybit):  # type: ignore[misc]  # ccxt is not typed
         transport: Transport | None,
         check: EnvelopeCheck,
         admit: Admit | None = None,
+        leave: Leave | None = None,
     ) -> None:
         self._guard_clock = clock
         self._guard_transport = transport
         self._guard_check = check
         self._guard_admit = admit
+        self._guard_leave = leave
         self._guard_resync = asyncio.Lock()
         super().__init__(dict(config))
 
@@ -106,7 +110,9 @@ class BybitClient(bybit):  # type: ignore[misc]  # ccxt is not typed
         headers: dict[str, str] | None = None,
         body: str | None = None,
     ) -> object:
-        """Send one request and return its decoded and checked body."""
+        """Send one request, signed already, and return its decoded and checked body."""
+        if self._guard_leave is not None and method == "POST":
+            self._guard_leave()
         if self._guard_transport is None:
             return await super().fetch(url, method, headers, body)
         wanted = self.prepare_request_headers(headers)

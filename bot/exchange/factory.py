@@ -10,7 +10,7 @@ from bot.errors import MisuseError
 from bot.exchange.budget import Budget, Lane, allowance_of
 from bot.exchange.budget_file import open_record
 from bot.exchange.catalog import Catalog
-from bot.exchange.client import BybitClient, quiet
+from bot.exchange.client import BybitClient, Leave, quiet
 from bot.exchange.gate import Gate
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.parts import Profile
@@ -42,13 +42,15 @@ def make_gateway(
     receive_window_ms: int = 5000,
     catalog: Catalog | None = None,
     budget: Budget | None = None,
+    leave: Leave | None = None,
 ) -> CcxtGateway:
     """Make the gateway of one account. Nothing is sent yet.
 
     `base_url` belongs to the sandbox and must be on loopback. `transport` replaces the network, and
     with it the account's own rate limit, which counts real seconds. `catalog` (another gateway's) lets
     accounts of one venue and network share markets and tiers; `budget` (of `make_budget`) lets them share
-    what the host may send, else the account has one of its own. Raises MisuseError.
+    what the host may send, else the account has one of its own. `leave` has the last word on each order,
+    stop and cancel, after it was signed. Raises MisuseError.
     """
     if venue not in VENUES:
         raise MisuseError(f"account {account}: no venue {venue!r}; there is {', '.join(VENUES)}")
@@ -67,7 +69,8 @@ def make_gateway(
     gate = Gate(budget or Budget(allowance_of(profile.ip_limit, SHARE, RESERVE), clock), clock)
 
     def client(lane: Lane) -> BybitClient:
-        made = quiet(BybitClient(config, clock, transport, partial(profile.check, scrub), gate.lane(lane)))
+        check = partial(profile.check, scrub)
+        made = quiet(BybitClient(config, clock, transport, check, gate.lane(lane), leave))
         point(made, profile, network, base_url)
         return made
 

@@ -1,6 +1,5 @@
 """Lets steps in: their intents go on record first, also where only memory can hold the record."""
 
-import math
 from collections.abc import Sequence
 
 from bot.clock import Clock
@@ -17,6 +16,8 @@ from bot.model import CancelRequest, Snapshot, Step, StepKind, position_key
 
 REDUCING = frozenset({StepKind.TRIM, StepKind.CLOSE, StepKind.PROTECT})
 """What the owner may let go out unrecorded."""
+STRETCH_SECONDS = 1.0
+"""Time for one request to be signed, where the journal itself was asked who may send."""
 
 
 class Admission:
@@ -47,8 +48,7 @@ class Admission:
         A lease cannot be renewed in a journal that cannot be written, and neither can another daemon take
         it. So where the owner lets the guard go on then, it is enough that the journal still names this one.
         """
-        left = self._lease.seconds_to_send if self._lease is not None else math.inf
-        if left > 0:
+        if self._lease is None or (left := self._lease.seconds_to_send) > 0:
             return None
         worker = self._recorder.worker
         if (
@@ -56,6 +56,7 @@ class Admission:
             and self._recorder.refused
             and await worker.call(worker.journal.holds_lease)
         ):
+            self._lease.stretch(STRETCH_SECONDS)
             return None
         why = (
             f"the daemon's lease was not renewed, and may end before an answer came ({-left:.0f} s too late)"

@@ -8,7 +8,8 @@ class Lease:
 
     The venue cannot check an epoch, so sending stops `reserve` before the lease ends: the longest round trip
     and the venue's receive window. What was signed before is answered or refused as too old by the time
-    another daemon may act, also where this process is stopped between signing and sending.
+    another daemon may act, also where this process is stopped between signing and sending. So the gateway
+    asks once more after it has signed: what waited for its turn is signed with the time of its sending.
     """
 
     def __init__(self, clock: Clock, length: float, reserve: float) -> None:
@@ -24,6 +25,10 @@ class Lease:
     def lasts_until(self, end: float) -> None:
         """Take note of an end that the journal holds durably."""
         self._ends = end
+
+    def stretch(self, seconds: float) -> None:
+        """Let something be sent for so long without a renewal: the journal still names this one."""
+        self._ends = self._clock.elapsed() + self.reserve + seconds
 
     @property
     def seconds_to_send(self) -> float:

@@ -78,6 +78,9 @@ def translate(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> JournalE
     if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):
         kind, came, hint = _MEANING["SQLITE_CORRUPT"]
         return kind(path, f"{came} (text in it cannot be decoded)", hint)
+    if str(error) == "unsupported file format":  # the header's own word for it, under a general code
+        kind, came, hint = _MEANING["SQLITE_CORRUPT"]
+        return kind(path, f"{came} ({error})", hint)
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_CONSTRAINT_UNIQUE":
         return DuplicateIntentError(

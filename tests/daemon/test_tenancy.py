@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from bot.bootstrap import lease_of
+from bot.bootstrap import gateway_of, lease_of
 from bot.clock import SystemClock, VirtualClock
 from bot.daemon.lock import InstanceLock, InstanceLockError, LockHeldError
 from bot.daemon.service import Service
@@ -20,13 +21,15 @@ from bot.daemon.tenancy import tenancy
 from bot.execution import Lease
 from bot.journal import FullDiskError, JournalError, SupersededError, open_journal, verify
 from bot.journal.records import Kind, Started
+from bot.model import Side as PositionSide
+from bot.model import StopRequest, Verdict
 from bot.sandbox.engine.types import Side
 from bot.settings import load_settings
 from tests.cli.support import Running, running, sandbox, wait, write_config
 from tests.daemon.test_service import QUICK
 from tests.guard.support import bench
 from tests.journal.support import START, stopped
-from tests.sandbox.support import until
+from tests.sandbox.support import KEY, SECRET, serving, until
 
 HOLDER = """
 import sys
@@ -164,6 +167,29 @@ def test_what_must_be_left_of_a_lease_is_a_round_trip_and_the_receive_window(tmp
     config = write_config(tmp_path, "http://127.0.0.1:9", more="lease: 40s\n")
     lease = lease_of(load_settings(config, {}, connect=False), SystemClock())
     assert (lease.length, lease.reserve) == (40.0, 15.0)
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+async def test_what_waited_for_its_turn_past_the_lease_does_not_leave(tmp_path: Path, lasts: bool) -> None:
+    clock = SystemClock()
+    lease = Lease(clock, 30.0, 15.0)
+    async with serving() as venue:
+        config = write_config(tmp_path, venue.url, mode="act")
+        settings = load_settings(config, {"REEF_MAIN_API_KEY": KEY, "REEF_MAIN_SECRET": SECRET})
+        gateway = gateway_of(settings, settings.accounts[0], clock, lease=lease)
+        try:
+            await gateway.snapshot()  # it may look all the same
+            if lasts:
+                lease.lasts_until(lease.next_end())
+            request = StopRequest("reefstop", "BTC/USDT:USDT", PositionSide.LONG, 0, Decimal(90_000))
+            answer = await gateway.submit(request)
+        finally:
+            await gateway.close()
+        if lasts:
+            assert answer.verdict is Verdict.NOTHING_TO_DO, "the venue said that there is no position"
+        else:
+            assert (answer.verdict, answer.code) == (Verdict.REJECTED, "not_sent")
+            assert "lease may end" in answer.message
 
 
 async def test_the_service_renews_its_lease_and_ends_where_another_daemon_takes_it(tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ async def test_without_room_only_the_journals_own_word_lets_reduce_only_orders_o
     assert second.state is IntentState.FILLED
     with open_journal(worker.journal.path) as other:
         other.take_lease("process 2", 0.0, over=1)
+    clock.advance(1)
     (third,) = (await executor.carry_out(plan(trim("reef2", "0.1")), await gateway.snapshot())).results
     assert third.held is Held.NO_LEASE
     assert [request.client_order_id for request in gateway.submitted] == ["reef1"]

@@ -121,6 +121,7 @@ def test_any_changed_byte_of_any_column_is_found(
 @example(place=2183, bit=7)  # bytes of the schema that SQLite quotes and Python cannot decode
 @example(place=3003, bit=7)
 @example(place=524284, bit=7)  # a column of text
+@example(place=47, bit=0)  # the schema format of the header
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_bit_of_the_file_is_found_or_touches_no_entry(
     tmp_path: Path, written: Written, place: int, bit: int
