@@ -92,12 +92,13 @@ LEFT_OUT: Mapping[str, str] = {
 """Kinds of the venue that no seeded day arms, and why."""
 
 USUAL = ("hang", "drop", "server_error", "hidden_orders", "duplicate", "thin_book", "status", "corrupt")
-"""Drawn more often than the others."""
+"""Drawn more often than the others, and mostly at orders."""
+AT_ORDERS = 0.6
 
 
 def fault(random: Random, accounts: Sequence[str]) -> Body:
     """Draw a fault of the venue."""
-    name = random.choice((*RECIPES, *USUAL))
+    name = random.choice((*RECIPES, *USUAL, *USUAL))
     uses = KINDS[name].uses
     body: Body = {
         "count": random.choice((1, 2, 5, 15)),
@@ -110,7 +111,10 @@ def fault(random: Random, accounts: Sequence[str]) -> Body:
         body["symbol"] = random.choice(LISTED)
     if "api_key" in uses and random.random() < 0.3:
         body["api_key"] = f"{random.choice(accounts)}-key"
-    return {"name": name, **body, **RECIPES[name](random)}
+    body = {"name": name, **body, **RECIPES[name](random)}
+    if name in USUAL and "path" in body and random.random() < AT_ORDERS:
+        body["path"] = ORDER
+    return body
 
 
 def unknown_kinds() -> list[str]:
