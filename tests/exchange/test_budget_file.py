@@ -216,8 +216,6 @@ def test_each_venue_network_and_sandbox_has_its_file(tmp_path: Path) -> None:
         budget_reserve=0.1,
         caps=Caps(),
         protection=ProtectionTerms(),
-        prices=PriceTerms(),
-        streams=StreamSettings(False, timedelta(0), Decimal(0), timedelta(0), timedelta(0)),
         log=LogSettings(LogFormat.PEOPLE, LogLevel.INFO),
     )
     account = AccountSettings(
