@@ -379,6 +379,7 @@ def _step(draft: Draft, numbering: Numbering) -> Step:
         contracts=draft.contracts,
         style=quote.style,
         price=quote.price,
+        whole=draft.whole,
     )
     return Step(
         kind=StepKind.CLOSE if draft.whole else StepKind.TRIM,
