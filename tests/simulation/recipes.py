@@ -35,13 +35,19 @@ def _some(random: Random, paths: Sequence[str]) -> Body:
     return {"path": random.choice(paths)}
 
 
+def _status(random: Random) -> Body:
+    """An HTTP error. A venue that turns requests away (429) has not looked at them; behind a 5xx all is open."""
+    status = random.choice(STATUSES)
+    return {**_some(random, ANY), "status": status, "execute": status >= 500 and random.random() < 0.5}
+
+
 RECIPES: Mapping[str, Recipe] = {
     "hang": lambda r: {**_some(r, ANY), "seconds": r.choice((0.4, 1.5, 4.0, 11.0, None))},
     "drop": lambda r: _some(r, WRITES),
     "server_error": lambda r: _some(r, ANY),
     "corrupt": lambda r: {**_some(r, ANY), "variant": r.choice(KINDS["corrupt"].variants)},
     "refused_connection": lambda r: _some(r, ANY),
-    "status": lambda r: {**_some(r, ANY), "status": r.choice(STATUSES), "execute": r.random() < 0.5},
+    "status": _status,
     "error_code": lambda r: {**_some(r, ANY), "code": r.choice(CODES)},
     "overload": lambda r: {},
     "duplicate": lambda r: {},
