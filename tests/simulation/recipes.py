@@ -36,7 +36,7 @@ def _some(random: Random, paths: Sequence[str]) -> Body:
 
 
 def _status(random: Random) -> Body:
-    """An HTTP error. A venue that turns requests away (429) has not looked at them; behind a 5xx all is open."""
+    """An HTTP error. What is turned away with 429 was not looked at; behind a 5xx all is open."""
     status = random.choice(STATUSES)
     return {**_some(random, ANY), "status": status, "execute": status >= 500 and random.random() < 0.5}
 
