@@ -9,7 +9,7 @@ CONFIG ?= reef.yaml
 SEEDS ?= 100
 FIRST_SEED ?= 1
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay crashes wheel clean
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay crashes mutate wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,9 @@ replay: install  ## a day of October 2025 through the sandbox in virtual time (m
 crashes: install  ## kill -9 the guard two hundred times in a fall, and compare the end (minutes)
 	$(BIN)/pytest -n 0 -m slow tests/faults/test_crash.py
 
+mutate: install  ## a tenth of all mutants of planning and execution against their tests (half an hour)
+	$(BIN)/mutmut run "bot.planning.*mutmut_*3" "bot.execution.*mutmut_*3"
+
 bench: install  ## one cycle against bare ccxt calls, the journal against raw SQLite
 	$(BIN)/python -m benchmarks
 
@@ -84,4 +87,4 @@ lock:  ## resolve the dependencies again into requirements.lock
 		--generate-hashes --no-strip-extras --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .venv-audit dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.json
+	rm -rf $(VENV) .venv-audit dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants .coverage .coverage.json

@@ -230,7 +230,7 @@ def held(standing: Standing, now: float, named: float | None, least: float = 0.0
     if running and named is None and not least:
         return standing
     pause = standing.pause if running else min(max(2 * standing.pause, FIRST_PAUSE), LONGEST_PAUSE)
-    length = min(max(max(pause, least) if named is None else named, FIRST_PAUSE), LONGEST_BAN)
+    length = min(max(pause if named is None else named, least, FIRST_PAUSE), LONGEST_BAN)
     return replace(standing, since=now, until=max(standing.until, now + length), pause=pause)
 
 

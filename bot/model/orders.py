@@ -17,7 +17,10 @@ class Style(StrEnum):
 
 
 class OrderRequest(Struct, frozen=True, tag="order"):
-    """A reduce-only order. Contracts and price already fit the market's steps."""
+    """A reduce-only order. Contracts and price already fit the market's steps.
+
+    An order for the whole of a position takes it as it is, also where the venue has raised its step since.
+    """
 
     client_order_id: str
     symbol: str
@@ -27,6 +30,7 @@ class OrderRequest(Struct, frozen=True, tag="order"):
     contracts: Decimal
     style: Style
     price: Decimal | None
+    whole: bool = False
 
 
 class StopRequest(Struct, frozen=True, tag="stop"):

@@ -10,6 +10,7 @@ from bot.model import Action, Demand, Refusal, Sense, Severity, TrimTerms
 from bot.planning.book import Book, Leg, Priced, open_book, price_leg
 from bot.planning.book import take as take_contracts
 from bot.planning.caps import Draft
+from bot.planning.effort import Effort
 from bot.planning.nature import SURVIVAL, Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
@@ -123,16 +124,19 @@ def refuse(demand: Demand, item: str, code: str, reason: str) -> Refusal:
 
 
 def draw(
-    request: PlanRequest, demands: Sequence[Demand], tightness: Sequence[float], prices: Prices
+    request: PlanRequest, demands: Sequence[Demand], efforts: Sequence[Effort], prices: Prices
 ) -> Drawing:
-    """Size every demand, each on what the ones before it left. `tightness` is by demand.
+    """Size every demand, each on what the ones before it left. `efforts` is by demand.
 
     What a later demand takes may hedge an earlier one's limit, so all are gone through again until none needs
     more, at most _ROUNDS times.
     """
     book = open_book(request)
     outcomes = [
-        _answer(demand, book, share, prices) for demand, share in zip(demands, tightness, strict=True)
+        _even(demand, book, effort, prices)
+        if effort.even
+        else _answer(demand, book, effort.tightness, prices)
+        for demand, effort in zip(demands, efforts, strict=True)
     ]
     for _ in range(_ROUNDS):
         again = [_once_more(outcome, book) for outcome in outcomes]
@@ -152,6 +156,30 @@ def _answer(demand: Demand, book: Book, tightness: float, prices: Prices) -> Out
         return outcome
     closed = _close(demand, book, tightness, prices)
     return replace(closed, refusals=outcome.refusals + outcome.shortfall + closed.refusals)
+
+
+def _even(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome:
+    """Take the same share off every position that can be sized."""
+    share, terms = effort.share(demand), book.request.order_terms
+    priced, refusals = prices.of(demand, book.holdings, whole=False)
+    taken: dict[str, Decimal] = {}
+    short: list[str] = []
+    for key, found in priced.items():
+        leg = book.by_key[key]
+        wanted = leg.position.contracts * share - leg.taken
+        more = (
+            take_contracts(leg, found, wanted, found.cost, terms, whole=False) if wanted > 0 else Decimal(0)
+        )
+        if more > 0:
+            taken[key] = more
+        if more < wanted:
+            short.append(key)
+    shortfall: tuple[Refusal, ...] = ()
+    if short:
+        reason = f"{', '.join(short)}: no more may go in one cycle"
+        shortfall = (refuse(demand, demand.target.text, "cap_share", reason),)
+    met = bool(priced) and not short
+    return Outcome(demand, taken, priced, met, refusals=refusals, shortfall=shortfall)
 
 
 def _asked(demand: Demand, book: Book) -> list[Leg]:

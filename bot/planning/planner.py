@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bot.model import (
     Action,
@@ -33,14 +33,11 @@ from bot.planning.check import (
 )
 from bot.planning.crowding import own_in_the_way
 from bot.planning.drafting import Drawing, Outcome, Prices, acting, drafts_of, draw, refuse
+from bot.planning.effort import Effort, can_be_even
 from bot.planning.nature import SURVIVAL
 from bot.planning.numbering import Numbering
 from bot.planning.recomputation import Removal, State, state_before
 from bot.planning.request import PlanRequest, stale_reason, watch_of
-
-_ATTEMPTS = 6
-_FIRST_TIGHTENING = 0.002
-_TIGHTENING_GROWTH = 2.2
 
 
 class Attempt(Struct, frozen=True):
@@ -59,6 +56,8 @@ class Fault(Struct, frozen=True):
     reason: str
     retry: bool
     """Whether a tighter goal may mend it."""
+    nearer: bool = False
+    """Whether the limit comes nearer to its goal all the same."""
 
 
 def plan(request: PlanRequest) -> Plan:
@@ -234,25 +233,42 @@ def _unreadable(request: PlanRequest, demands: Sequence[Demand]) -> list[Refusal
 def _settle(
     request: PlanRequest, demands: Sequence[Demand], before: State | Unknown, allowance: Allowance
 ) -> tuple[Attempt, list[Refusal]]:
-    """Size, check, tighten; drop the demand that still does not pass, until the rest does."""
+    """Size, check, tighten; trim in proportion what still does not pass; drop what does not even then.
+
+    A goal that is missed after every attempt is no reason to do nothing: what brings its limit nearer, and
+    makes no other worse, is done, and the next cycle goes on from there.
+    """
     active = list(demands)
-    tries = [0] * len(active)
+    efforts = [Effort() for _ in active]
     refusals: list[Refusal] = []
     prices, meter = Prices(request), Meter(request)
     while True:
-        tightness = [
-            _FIRST_TIGHTENING * _TIGHTENING_GROWTH ** (count - 1) if count else 0.0 for count in tries
-        ]
-        attempt = _attempt(request, draw(request, active, tightness, prices), before, allowance, meter)
-        fault = _fault(request, attempt)
+        attempt = _attempt(request, draw(request, active, efforts, prices), before, allowance, meter)
+        fault = _fault(request, attempt, efforts)
         if fault is None:
             return attempt, refusals
-        if fault.retry and tries[fault.index] < _ATTEMPTS:
-            tries[fault.index] += 1
+        demand = active[fault.index]
+        further = _further(demand, efforts[fault.index], fault)
+        if further is not None:
+            efforts[fault.index] = further
+            if further.partial:
+                refusals.append(refuse(demand, demand.target.text, "goal_missed", fault.reason))
             continue
-        demand = active.pop(fault.index)
-        tries.pop(fault.index)
+        active.pop(fault.index)
+        efforts.pop(fault.index)
+        refusals = [one for one in refusals if (one.rule, one.code) != (demand.rule, "goal_missed")]
         refusals.append(refuse(demand, demand.target.text, "check_failed", fault.reason))
+
+
+def _further(demand: Demand, effort: Effort, fault: Fault) -> Effort | None:
+    """Return what to try next for a demand that did not pass; None where nothing is left to try."""
+    if fault.retry:
+        again = effort.again()
+        if again is not None:
+            return again
+        if fault.nearer:
+            return structs.replace(effort, partial=True)
+    return None if effort.even or not can_be_even(demand) else Effort(even=True)
 
 
 def _attempt(
@@ -271,7 +287,7 @@ def _removal(draft: Draft) -> Removal:
     return Removal(draft.contracts, draft.quote.worst, expected)
 
 
-def _fault(request: PlanRequest, attempt: Attempt) -> Fault | None:
+def _fault(request: PlanRequest, attempt: Attempt, efforts: Sequence[Effort]) -> Fault | None:
     """Find the first demand that does not pass, or the last one where a limit is made worse."""
     outcomes = attempt.drawing.outcomes
     taking = [index for index, outcome in enumerate(outcomes) if outcome.taken]
@@ -280,7 +296,7 @@ def _fault(request: PlanRequest, attempt: Attempt) -> Fault | None:
     if broken:
         return Fault(taking[-1], "; ".join(broken), retry=False)
     for index, outcome in enumerate(outcomes):
-        fault = _own_fault(attempt, index, outcome)
+        fault = _own_fault(attempt, index, outcome, partial=efforts[index].partial)
         if fault is not None:
             return fault
     yielding = [index for index in taking if not _is_final(outcomes[index])]
@@ -300,8 +316,8 @@ def _is_final(outcome: Outcome) -> bool:
     return outcome.closes and Action.CLOSE_ALL in outcome.demand.permits
 
 
-def _own_fault(attempt: Attempt, index: int, outcome: Outcome) -> Fault | None:
-    """Judge one demand: a complete one must reach its goal, one under a cap must come nearer."""
+def _own_fault(attempt: Attempt, index: int, outcome: Outcome, *, partial: bool) -> Fault | None:
+    """Judge one demand: a complete one must reach its goal, one under a cap or `partial` must come nearer."""
     capped = attempt.capped
     if outcome.closes or (not outcome.taken and not outcome.met):
         return None
@@ -314,8 +330,8 @@ def _own_fault(attempt: Attempt, index: int, outcome: Outcome) -> Fault | None:
         return Fault(index, reason, retry=False) if outcome.taken else None
     own = outcome.demand.target.position
     complete = outcome.met and not (capped.short if own is None else capped.short & {own})
-    if complete and not proof.met:
-        return Fault(index, _missed(proof), retry=True)
+    if complete and not proof.met and not partial:
+        return Fault(index, _missed(proof), retry=True, nearer=bool(outcome.taken) and is_nearer(proof))
     if outcome.taken and not is_nearer(proof):
         if is_block_nearer(watch, attempt.meter, attempt.examination, outcome.taken.keys()):
             return None
@@ -363,6 +379,7 @@ def _step(draft: Draft, numbering: Numbering) -> Step:
         contracts=draft.contracts,
         style=quote.style,
         price=quote.price,
+        whole=draft.whole,
     )
     return Step(
         kind=StepKind.CLOSE if draft.whole else StepKind.TRIM,

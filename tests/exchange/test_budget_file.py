@@ -18,8 +18,17 @@ from bot.exchange.budget_file import SIZE, FileRecord, default_folder, open_reco
 from bot.exchange.factory import make_budget
 from bot.exchange.failures import HeldError
 from bot.model import Caps, PriceTerms, ProtectionTerms
-from bot.settings import AccountSettings, LogFormat, LogLevel, LogSettings, Mode, Network, Settings
-from bot.settings.values import StreamSettings
+from bot.settings import (
+    AccountSettings,
+    IfJournalFails,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    Mode,
+    Network,
+    Settings,
+    StreamSettings,
+)
 from tests.exchange.stub import NOW
 
 ALLOWANCE = Allowance(rate=200.0, burst=100.0, reserve=30.0)
@@ -196,13 +205,17 @@ def test_each_venue_network_and_sandbox_has_its_file(tmp_path: Path) -> None:
         reconcile_interval=timedelta(seconds=1),
         housekeeping_interval=timedelta(seconds=1),
         max_age=timedelta(seconds=1),
+        lease=timedelta(seconds=30),
+        if_journal_fails=IfJournalFails.STOP,
+        streams=StreamSettings(
+            False, timedelta(seconds=1), Decimal("0.01"), timedelta(seconds=1), timedelta(hours=1)
+        ),
+        prices=PriceTerms(),
         budget_dir=tmp_path,
         budget_share=0.5,
         budget_reserve=0.1,
         caps=Caps(),
         protection=ProtectionTerms(),
-        prices=PriceTerms(),
-        streams=StreamSettings(False, timedelta(0), Decimal(0), timedelta(0), timedelta(0)),
         log=LogSettings(LogFormat.PEOPLE, LogLevel.INFO),
     )
     account = AccountSettings(

@@ -118,11 +118,21 @@ async def the_venue_takes_no_stops_any_more(it: Stage) -> None:
     assert shelters(it)[-1] is Shelter.VERIFIED
 
 
+async def the_dust_of_an_older_step_is_closed_too(it: Stage) -> None:
+    """What is held is no multiple of the step any more; the whole of it may go as it is."""
+    it.open(BTC, Side.BUY, "1.3")
+    it.fault("qty_step", symbol=BTC, value="0.5")
+    await it.cycles(3)
+    assert it.size(BTC) == 0
+    assert ends(it) == [IntentState.FILLED]
+
+
 STORIES = (
     Story(2, the_request_never_arrives),
     Story(4, the_venue_is_overloaded),
     Story(10, the_owners_orders_hold_the_position, rules=PATIENT),
     Story(12, the_step_is_no_longer_what_it_was),
     Story(12, what_only_reduces_may_be_small, rules=OUT),
+    Story(12, the_dust_of_an_older_step_is_closed_too, rules=OUT),
     Story(29, the_venue_takes_no_stops_any_more),
 )

@@ -11,6 +11,7 @@ from tests.faults.stage import stage
 
 
 @pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.fault(2)
 async def test_a_dropped_order_is_sent_again_and_taken_once(tmp_path: Path, restarted: bool) -> None:
     async with stage(tmp_path) as it:
         it.open("BTCUSDT", Side.BUY, "6")
@@ -29,6 +30,7 @@ async def test_a_dropped_order_is_sent_again_and_taken_once(tmp_path: Path, rest
         assert len(it.requests()) == 2
 
 
+@pytest.mark.fault(2)
 async def test_both_copies_lost_is_given_up_and_planned_anew(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
         it.open("BTCUSDT", Side.BUY, "6")
@@ -42,6 +44,7 @@ async def test_both_copies_lost_is_given_up_and_planned_anew(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("seconds", [12, 60])
+@pytest.mark.fault(5)
 async def test_an_order_that_no_list_shows_is_not_sent_again(tmp_path: Path, seconds: int) -> None:
     async with stage(tmp_path) as it:
         it.open("BTCUSDT", Side.BUY, "6")

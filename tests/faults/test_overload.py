@@ -3,6 +3,8 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from bot.execution import IntentState
 from bot.journal.records import Kind, Submitted
 from bot.model import StepKind, Verdict
@@ -19,6 +21,7 @@ def verdicts(it: Stage) -> list[Verdict]:
     ]
 
 
+@pytest.mark.fault(4)
 async def test_trims_go_on_while_stops_are_turned_away(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
         it.open("BTCUSDT", Side.BUY, "6")
@@ -38,6 +41,7 @@ async def test_trims_go_on_while_stops_are_turned_away(tmp_path: Path) -> None:
         assert all(one.stop_loss is not None for one in it.engine.positions(ACCOUNT))
 
 
+@pytest.mark.fault(4)
 async def test_a_cancel_that_is_turned_away_holds_no_trim_back(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
         it.open("BTCUSDT", Side.BUY, "6")

@@ -28,6 +28,7 @@ def told(it: Stage) -> list[Protection]:
     return [body for one in it.of_kind(Kind.PROTECTION) if isinstance(body := one.record, Protection)]
 
 
+@pytest.mark.fault(29)
 async def test_a_refused_stop_is_told_in_the_cycle_that_asked_for_it(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
         it.open("BTCUSDT", Side.BUY, "1")

@@ -106,7 +106,7 @@ def test_an_account_that_cannot_be_recomputed_is_not_trimmed() -> None:
     assert plan(request(blind, [calm], terms=KEPT)).refusals == ()
 
 
-def test_a_goal_that_the_recomputation_denies_is_tightened_then_refused() -> None:
+def test_a_goal_that_the_recomputation_denies_is_tightened_then_come_nearer() -> None:
     """Sizing sees the holding, the recomputation the snapshot, whose tiers ask ten times more."""
     shot = snapshot([HELD[0]], 600)
     asked = request(shot, [demand("account.margin_ratio", 0.4)])
@@ -116,9 +116,11 @@ def test_a_goal_that_the_recomputation_denies_is_tightened_then_refused() -> Non
     assert made.refusals == ()
     grossly = replace(asked, snapshot=replace(shot, tiers={BTC: tiers("0.05")}))
     made = plan(grossly)
-    assert codes(made) == ["check_failed"]
-    assert made.steps == ()
-    assert not made.proofs[0].met
+    assert codes(made) == ["goal_missed"]
+    assert len(made.steps) == 1
+    (proof,) = made.proofs
+    assert not proof.met
+    assert is_nearer(proof)
 
 
 def test_a_trim_that_would_not_come_nearer_is_refused() -> None:

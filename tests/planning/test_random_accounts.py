@@ -32,7 +32,14 @@ POSITION_METRICS = (
     "position.liquidation_distance_sigma",
 )
 FURTHEST = {"position.liquidation_distance_atr": 100.0, "position.liquidation_distance_sigma": 33.3}
-REACHED = {"cap_share", "goal_out_of_reach", "trimming_cannot_help", "check_failed", "cap_slippage"}
+REACHED = {
+    "cap_share",
+    "goal_out_of_reach",
+    "trimming_cannot_help",
+    "check_failed",
+    "cap_slippage",
+    "goal_missed",
+}
 
 
 def asked_of(seed: int, metric: str, tightness: float, *, kept: bool = False) -> PlanRequest:

@@ -90,7 +90,8 @@ def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
     lost = Decimal(0)
     positions = []
     for position in snapshot.positions:
-        price = snapshot.marks[position.symbol].mark
+        shown = snapshot.marks.get(position.symbol)
+        price = shown.mark if shown else position.mark_price
         if isinstance(price, Decimal):
             lost += price * worse * position.size
         positions.append(_moved(position, worse * position.side.sign))

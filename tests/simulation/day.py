@@ -20,7 +20,7 @@ BUSY_S = (1.0, 5.0)
 AFTER_S = 15.0
 """For so long after a storm the polls stay frequent."""
 RECONCILE_EVERY = 12
-STATISTICS_S = 4 * 3600
+STATISTICS_S = 12 * 3600
 POLLS_TO_SETTLE = 30
 SETTLE_S = 5.0
 
@@ -100,7 +100,7 @@ class Day:
     async def _watch(self, one: Guarded) -> None:
         """Poll one account for as long as the daemon lives."""
         world, random = self.world, Random(f"{one.name}:{self._random.random()}")
-        statistics = world.true.seconds + (0 if random.random() < 0.15 or not one.cycles else STATISTICS_S)
+        statistics = world.true.seconds + (0 if random.random() < 0.1 or not one.cycles else STATISTICS_S)
         number = 0
         while world.true.seconds < DAY_S and not world.wants_restart:
             life = world.life

@@ -44,9 +44,9 @@ def restart(world: World) -> None:
 def enter(world: World) -> None:
     """Let every owner take up the positions again that were trimmed, with fresh money where it is gone."""
     for one in world.guarded:
-        short = one.role.deposit / 2 - one.judge.truth.equity
+        short = (one.role.deposit / 2 - one.judge.truth.equity).quantize(Decimal("0.01"))
         if short > 0:
-            world.engine.transfer(one.name, USDT, short.quantize(Decimal("0.01")))
+            world.engine.transfer(one.name, USDT, short)
         cast.enter(world.engine, one.role)
         resume(world, one.name)
         held = {f"{symbol} {leg.name}": str(size) for (symbol, leg), size in one.judge.truth.held().items()}

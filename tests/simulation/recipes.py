@@ -35,13 +35,19 @@ def _some(random: Random, paths: Sequence[str]) -> Body:
     return {"path": random.choice(paths)}
 
 
+def _status(random: Random) -> Body:
+    """An HTTP error. What is turned away with 429 was not looked at; behind a 5xx all is open."""
+    status = random.choice(STATUSES)
+    return {**_some(random, ANY), "status": status, "execute": status >= 500 and random.random() < 0.5}
+
+
 RECIPES: Mapping[str, Recipe] = {
     "hang": lambda r: {**_some(r, ANY), "seconds": r.choice((0.4, 1.5, 4.0, 11.0, None))},
     "drop": lambda r: _some(r, WRITES),
     "server_error": lambda r: _some(r, ANY),
     "corrupt": lambda r: {**_some(r, ANY), "variant": r.choice(KINDS["corrupt"].variants)},
     "refused_connection": lambda r: _some(r, ANY),
-    "status": lambda r: {**_some(r, ANY), "status": r.choice(STATUSES), "execute": r.random() < 0.5},
+    "status": _status,
     "error_code": lambda r: {**_some(r, ANY), "code": r.choice(CODES)},
     "overload": lambda r: {},
     "duplicate": lambda r: {},
@@ -92,12 +98,13 @@ LEFT_OUT: Mapping[str, str] = {
 """Kinds of the venue that no seeded day arms, and why."""
 
 USUAL = ("hang", "drop", "server_error", "hidden_orders", "duplicate", "thin_book", "status", "corrupt")
-"""Drawn more often than the others."""
+"""Drawn more often than the others, and mostly at orders."""
+AT_ORDERS = 0.6
 
 
 def fault(random: Random, accounts: Sequence[str]) -> Body:
     """Draw a fault of the venue."""
-    name = random.choice((*RECIPES, *USUAL))
+    name = random.choice((*RECIPES, *USUAL, *USUAL))
     uses = KINDS[name].uses
     body: Body = {
         "count": random.choice((1, 2, 5, 15)),
@@ -110,7 +117,10 @@ def fault(random: Random, accounts: Sequence[str]) -> Body:
         body["symbol"] = random.choice(LISTED)
     if "api_key" in uses and random.random() < 0.3:
         body["api_key"] = f"{random.choice(accounts)}-key"
-    return {"name": name, **body, **RECIPES[name](random)}
+    body = {"name": name, **body, **RECIPES[name](random)}
+    if name in USUAL and "path" in body and random.random() < AT_ORDERS:
+        body["path"] = ORDER
+    return body
 
 
 def unknown_kinds() -> list[str]:

@@ -90,7 +90,7 @@ def _moment(random: Random, storm: Storm) -> float:
     """Draw a moment, often just after positions were taken up: orders are about to leave then."""
     last = storm.end - 2
     if random.random() < AT_ONCE:
-        return round(storm.begin + random.uniform(0.0, 8.0), 1)
+        return round(storm.begin + random.uniform(0.0, 5.0), 1)
     return round(random.uniform(storm.begin, last), 1)
 
 

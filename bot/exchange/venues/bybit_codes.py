@@ -23,6 +23,7 @@ IP_LIMIT = Limit(requests=600, seconds=5.0)
 THROTTLED_STATUS = frozenset({403, 418, 429})
 """403 is the venue's answer to a breached IP limit. None of these requests was looked at."""
 
+FORBIDDEN = 403
 BAN_WORDS = "too frequent"
 BAN = timedelta(minutes=10)
 """How long the venue wants all sessions of an address to end after 403 with those words (the same page).
@@ -99,7 +100,8 @@ def hold_of(error: AnsweredError) -> Hold:
     An HTTP status, and the code of the IP limit, concern the whole host; other codes one account's calls.
     """
     if isinstance(error, BrokenAnswerError):
-        return Hold(whole_host=True, least=BAN if BAN_WORDS in error.came else timedelta(0))
+        named_by_page = error.status == FORBIDDEN and BAN_WORDS in error.came
+        return Hold(whole_host=True, least=BAN if named_by_page else timedelta(0))
     return Hold(whole_host=isinstance(error, VenueRefusalError) and error.code in _IP_CODES)
 
 

@@ -95,7 +95,7 @@ def _check_id(client_order_id: str) -> None:
 
 def _order_body(request: OrderRequest, market: Market) -> dict[str, object]:
     _check_id(request.client_order_id)
-    _must_fit("contracts", request.contracts, market.amount_step)
+    _must_fit("contracts", request.contracts, request.contracts if request.whole else market.amount_step)
     body: dict[str, object] = {
         "side": SIDE_WORDS[request.side],
         "orderType": "Market",

@@ -1,0 +1,57 @@
+"""How a demand is tried: sized at least cost first, and where that passes no check, in proportion.
+
+The cheapest trims may take off the very position that offsets the others, so that another limit gets worse,
+or the worst scenario becomes another one. Trims in proportion leave the shape of the book as it is: whatever
+depends on its size gets better with it.
+"""
+
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.model import Action, Demand, Sense
+
+ATTEMPTS = 6
+_FIRST_TIGHTENING = 0.002
+_TIGHTENING_GROWTH = 2.2
+_MOST_MORE = 0.5
+"""Share of what an even trim would leave that further attempts may take, at the most."""
+
+
+class Effort(Struct, frozen=True):
+    """What was tried for one demand so far."""
+
+    tries: int = 0
+    even: bool = False
+    """Whether every position of the account is trimmed by the same share."""
+    partial: bool = False
+    """Whether coming nearer is enough: the next cycle goes on from there."""
+
+    @property
+    def tightness(self) -> float:
+        """Share of itself by which the goal is moved to its safe side."""
+        return _FIRST_TIGHTENING * _TIGHTENING_GROWTH ** (self.tries - 1) if self.tries else 0.0
+
+    def again(self) -> "Effort | None":
+        """Return the same with a tighter goal; None after `ATTEMPTS`."""
+        return replace(self, tries=self.tries + 1) if self.tries < ATTEMPTS else None
+
+    def share(self, demand: Demand) -> Decimal:
+        """Return the share of each position that an even trim takes off.
+
+        Exact for limits that grow with the size of the book; for the others a first guess, which further
+        tries make larger.
+        """
+        bad, good = demand.value, demand.goal
+        if demand.sense is Sense.MIN:
+            bad, good = good, bad
+        base = 1.0 - max(good, 0.0) / bad if bad > 0 else 0.0
+        base = min(max(base, 0.0), 1.0)
+        more = _MOST_MORE * (self.tries / ATTEMPTS) ** 2
+        return Decimal(repr(base + (1.0 - base) * more))
+
+
+def can_be_even(demand: Demand) -> bool:
+    """Whether a demand may be answered by trims in proportion: it is on the account, and permits trims."""
+    return demand.target.position is None and Action.TRIM in demand.permits
