@@ -208,13 +208,13 @@ class Guard:
     async def _settle(self, snapshot: Snapshot) -> None:
         if self._recovered is None:
             await self._reconcile(snapshot)
-            await self.executor.verify_protection(snapshot)
-            return
-        await self.executor.compare(snapshot)
+        else:
+            await self.executor.compare(snapshot)
         if self._unverified is not None:
             report, before = self._unverified
             self._unverified = None
             await self.executor.verify(report, before, snapshot)
+        self._teller.outside(await self.executor.look_outside(snapshot))
         await self.executor.verify_protection(snapshot)
 
     async def _reconcile(self, snapshot: Snapshot) -> Recovered:

@@ -6,6 +6,7 @@ import structlog
 from msgspec import structs
 
 from bot.decision import Decision, DecisionInput
+from bot.execution.onlooker import Look
 from bot.model import Difference, Snapshot, State, Target
 from bot.risk.gates import PriceGates
 from bot.rules import RuleSet, unknown_symbols
@@ -59,6 +60,13 @@ class Teller:
         for key, why in bare.items():
             if before.get(key) != why:
                 log.critical("unprotected", account=self._account, position=key, why=why)
+
+    def outside(self, look: Look) -> None:
+        """Tell of positions that others changed, and of harm that the guard did."""
+        for one in look.outside:
+            log.warning("changed by others", account=self._account, **structs.asdict(one))
+        if look.harm:
+            log.critical("halted: the guard's orders add risk", account=self._account, why=look.harm)
 
     def differences(self, differences: tuple[Difference, ...]) -> None:
         """Tell of figures that newly differ from the venue's."""

@@ -96,6 +96,13 @@ def _(body: r.Verification) -> str:
 
 
 @line.register
+def _(body: r.Outside) -> str:
+    whose = f"others {body.others:+f} ({', '.join(body.kinds) or 'no execution'}), ours {body.ours:+f}"
+    note = f"; {body.note}" if body.note else ""
+    return f"{body.symbol} {body.side}: {body.before} -> {body.after}, {whose}{note}"
+
+
+@line.register
 def _(body: r.DifferencesSeen) -> str:
     return "; ".join(
         f"{one.target.text} {one.figure}: ours {number(one.ours)}, venue {number(one.venue)}"

@@ -164,7 +164,11 @@ def doubt(intent: Intent, fills: Sequence[Fill], positions: Sequence[Position]) 
     now = next((position.contracts for position in positions if position.key == key), Decimal(0))
     closing = OrderSide.SELL if request.position_side is Side.LONG else OrderSide.BUY
     explained = sum(
-        (fill.contracts for fill in {fill.fill_id: fill for fill in fills}.values() if fill.side is closing),
+        (
+            fill.contracts if fill.closed is None else fill.closed
+            for fill in {fill.fill_id: fill for fill in fills}.values()
+            if fill.side is closing
+        ),
         Decimal(0),
     )
     if before.contracts - now > explained:

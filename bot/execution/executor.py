@@ -17,10 +17,18 @@ from bot.execution.course import STOPPING, Course, age_seconds
 from bot.execution.gate import Barred
 from bot.execution.intents import Intent, advance
 from bot.execution.lease import Lease
+from bot.execution.onlooker import Look, Onlooker
 from bot.execution.pause import Pause
 from bot.execution.recorder import UNWRITABLE, Recorder
 from bot.execution.refusals import Refusals
-from bot.execution.report import ExecutionReport, Held, StepResult, held_back, result_of
+from bot.execution.report import (
+    ExecutionReport,
+    Held,
+    IntentNotRecordedError,
+    StepResult,
+    held_back,
+    result_of,
+)
 from bot.execution.resending import Resender
 from bot.execution.settlement import Settlement, Settler
 from bot.execution.shelters import Shelters
@@ -53,19 +61,6 @@ from bot.model import (
 DISARMED = Barred(Held.DISARMED, "disarmed: planned, not sent")
 
 
-class IntentNotRecordedError(ReefError):
-    """An intent could not be committed, so it was not sent. `report` tells of the steps before it."""
-
-    def __init__(self, account: str, step: Step, report: ExecutionReport, error: JournalError) -> None:
-        super().__init__(
-            f"account {account}: {step.kind.value} {step.request.symbol} was not sent, nor what follows it, "
-            f"since its intent could not be recorded: {error}"
-        )
-        self.account = account
-        self.step = step
-        self.report = report
-
-
 class Executor:
     """Acts for one account. Calls must not overlap.
 
@@ -96,6 +91,7 @@ class Executor:
         self.settler = Settler(gateway, self._recorder, clock, self.terms)
         self._resender = Resender(gateway, self._admission, self._recorder, self.settler, clock, self.terms)
         self.refusals = Refusals(gateway)
+        self.onlooker = Onlooker(gateway, self._recorder, clock, self.terms)
         self.shelters = Shelters(gateway.account, self._recorder, clock)
         self._none_open = False
         self._pause = Pause()
@@ -114,6 +110,8 @@ class Executor:
             return DISARMED
         halt = await self.worker.call(gate.halt_in_force, self.worker.journal, self.account)
         halt = halt or await self._admission.no_lease()
+        harm = self.onlooker.harm
+        halt = halt or (Barred(Held.HALTED, harm) if harm else None)
         paused = self._pause.holds_orders(self.clock.now())
         return halt or (Barred(Held.VENUE_CLOSED, paused) if paused else None)
 
@@ -185,7 +183,7 @@ class Executor:
             await self._recorder.flush()
         found = await self.settler.look_up_all(await self.open_intents())
         for intent in found.ended:
-            self._unseen.note(intent)
+            self._note(intent)
         return found
 
     async def resend(self) -> tuple[Intent, ...]:
@@ -200,7 +198,7 @@ class Executor:
                 continue
             after, answer = await self._resender.send(intent)
             sent.append(after)
-            self._unseen.note(after)
+            self._note(after)
             if answer.verdict in STOPPING:
                 self._pause.begin(answer, self.clock.now())
         return tuple(sent)
@@ -229,8 +227,19 @@ class Executor:
 
         No new order is planned there.
         """
-        open_orders = [intent for intent in await self.open_intents() if intent.is_order]
-        return self._unseen.symbols.union(intent.symbol for intent in open_orders)
+        return self._unseen.symbols | self.onlooker.suspects | await self._open_symbols()
+
+    async def look_outside(self, snapshot: Snapshot) -> Look:
+        """Record what others did to the positions, and halt where the guard's own orders did harm."""
+        return await self.onlooker.look(snapshot, await self._open_symbols())
+
+    async def _open_symbols(self) -> frozenset[str]:
+        return frozenset(intent.symbol for intent in await self.open_intents() if intent.is_order)
+
+    def _note(self, intent: Intent) -> None:
+        """Remember an order that was sent, until snapshots show what it did."""
+        self._unseen.note(intent)
+        self.onlooker.note(intent)
 
     async def verify(
         self, report: ExecutionReport, before: Snapshot, after: Snapshot
@@ -378,7 +387,7 @@ class Executor:
         intent = advance(replace(intent, sent_at=sent_at), standing)
         if isinstance(request, OrderRequest) and not intent.ended:
             intent = await self.settler.follow(intent)
-            self._unseen.note(intent)
+            self._note(intent)
         return intent, answer
 
 

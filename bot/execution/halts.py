@@ -20,6 +20,9 @@ EPISODES_KEPT = 50
 
 EVERY_ACCOUNT = ""
 
+THE_GUARD = "the guard"
+"""Who halts where the guard's own orders do harm."""
+
 THE_RULES = "the rules"
 """Who halts where a rule does."""
 

@@ -10,12 +10,10 @@ from msgspec.structs import replace
 from bot.exchange.errors import GatewayError
 from bot.execution.executor import Executor
 from bot.execution.protection import orphan_stops
+from bot.execution.terms import OWN_PREFIX
 from bot.journal import Draft, Journal
 from bot.journal.records import Adopted, Kind, Recovered
 from bot.model import CancelRequest, Fill, Order, OrderKind, Snapshot, Step, StepKind, unprotected
-
-OWN_PREFIX = "reef"
-"""Client order ids of the guard begin with this."""
 
 ADOPTED = "it carries the guard's prefix, and the journal did not know it"
 SLACK = timedelta(minutes=1)

@@ -6,7 +6,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from bot.errors import ReefError
 from bot.execution.intents import Intent
+from bot.journal import JournalError
 from bot.journal.records import IntentState, Progress
 from bot.model import Answer, Step, StepKind
 
@@ -85,6 +87,19 @@ class ExecutionReport(Struct, frozen=True):
     def complete(self) -> bool:
         """Whether every step did all that it was meant to do."""
         return all(result.complete for result in self.results)
+
+
+class IntentNotRecordedError(ReefError):
+    """An intent could not be committed, so it was not sent. `report` tells of the steps before it."""
+
+    def __init__(self, account: str, step: Step, report: ExecutionReport, error: JournalError) -> None:
+        super().__init__(
+            f"account {account}: {step.kind.value} {step.request.symbol} was not sent, nor what follows it, "
+            f"since its intent could not be recorded: {error}"
+        )
+        self.account = account
+        self.step = step
+        self.report = report
 
 
 def held_back(step: Step, held: Held, why: str) -> StepResult:

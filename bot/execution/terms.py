@@ -2,6 +2,9 @@
 
 from msgspec import Struct
 
+OWN_PREFIX = "reef"
+"""Client order ids of the guard begin with this."""
+
 
 class ExecutionTerms(Struct, frozen=True):
     """Limits in seconds and tries."""

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     PROGRESS = "progress"
     OUTCOME = "outcome"
     VERIFICATION = "verification"
+    OUTSIDE = "outside"
     DIFFERENCE = "difference"
     PROTECTION = "protection"
     ADOPTED = "adopted"
@@ -199,6 +200,22 @@ class Verification(Struct, frozen=True):
     note: str = ""
 
 
+class Outside(Struct, frozen=True):
+    """A position was changed by others: its owner, the venue, or nobody knows whom. Sizes in contracts."""
+
+    symbol: str
+    side: str
+    before: Decimal
+    after: Decimal
+    ours: Decimal
+    """By how much the guard's own executions changed it; negative is less."""
+    others: Decimal
+    """By how much executions of others did."""
+    kinds: tuple[str, ...]
+    """What the venue calls those: trade, stop loss, ADL, liquidation, ..."""
+    note: str = ""
+
+
 class DifferencesSeen(Struct, frozen=True):
     """Our recomputation and the venue's own figures differ."""
 
@@ -308,6 +325,7 @@ Record: TypeAlias = (
     | Progress
     | Outcome
     | Verification
+    | Outside
     | DifferencesSeen
     | Protection
     | Adopted
@@ -330,6 +348,7 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.PROGRESS: Progress,
     Kind.OUTCOME: Outcome,
     Kind.VERIFICATION: Verification,
+    Kind.OUTSIDE: Outside,
     Kind.DIFFERENCE: DifferencesSeen,
     Kind.PROTECTION: Protection,
     Kind.ADOPTED: Adopted,

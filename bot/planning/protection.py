@@ -291,10 +291,7 @@ def _owners_words(owners: Order, trigger: Decimal) -> str:
 
 def _may_stay(desk: _Desk, place: Place, resting: Decimal, trigger: Decimal, mark: Decimal) -> bool:
     """Whether the resting stop is good enough where it is."""
-    sign = place.holding.sign
-    if (mark - resting) * sign <= 0:
-        return False
-    nearer = (resting - trigger) * sign
+    nearer = (resting - trigger) * place.holding.sign
     if abs(nearer) <= Decimal(repr(desk.terms.tolerance)) * mark:
         return True
     if nearer < 0:

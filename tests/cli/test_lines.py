@@ -57,6 +57,14 @@ FINDING = Finding(
             r.Resent(Decimal("0.5"), 2),
             "it never arrived: 0.5 contracts are sent again under the same id, time 2",
         ),
+        (
+            r.Outside("BTC", "long", Decimal(3), Decimal(1), Decimal("-0.5"), Decimal("-1.5"), ("ADL",)),
+            "BTC long: 3 -> 1, others -1.5 (ADL), ours -0.5",
+        ),
+        (
+            r.Outside("BTC", "long", Decimal(0), Decimal(1), Decimal(0), Decimal(0), (), "no execution"),
+            "others +0 (no execution), ours +0; no execution",
+        ),
         (r.Word(r.Command.HALT, "ann", "news"), "halt by ann: news"),
         (r.Failure("snapshot", Verdict.AUTH, "10003", "key refused"), "snapshot failed: key refused"),
         (r.FindingChanged(FINDING, State.FIRING), "firing -> unknown (account.leverage unknown, limit 5)"),

@@ -144,6 +144,13 @@ class FakeGateway:
             self._execution("by-hand", position, amount)
         self._shrink(position, amount)
 
+    def buy_outside(self, key: str, contracts: Decimal) -> None:
+        """Somebody else adds to a long position."""
+        position = self.held[key]
+        self._execution("by-hand", position, contracts)
+        self.executions[-1] = replace(self.executions[-1], side=OrderSide.BUY)
+        self.held[key] = replace(position, contracts=position.contracts + contracts)
+
     def finish_slow(self) -> None:
         """Fill every order that is open."""
         for name, listed in self.listed.items():

@@ -168,6 +168,9 @@ class Execution(RuleBasedStateMachine):
         snapshot = self.runner.run(self.gateway.snapshot())
         self.gateway.broken_reads = broken
         self.runner.run(self.executor.settle(snapshot))
+        look = self.runner.run(self.executor.look_outside(snapshot))
+        assert look.harm == ""
+        assert all(one.ours + one.others == one.after - one.before for one in look.outside)
         self.gateway.broken_reads = 0
         self.runner.run(self.executor.verify_protection(snapshot))
 

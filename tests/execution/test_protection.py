@@ -8,7 +8,7 @@ from bot.clock import VirtualClock
 from bot.execution import Executor
 from bot.execution.protection import read_back
 from bot.journal import JournalWorker
-from bot.journal.records import Kind
+from bot.journal.records import Kind, Protection
 from bot.model import Shelter, Unknown
 from tests.execution.fake_gateway import FakeGateway, Fault
 from tests.execution.support import LONG, cancel, order, plan, stop, trim
@@ -77,3 +77,25 @@ async def test_what_an_order_changed_is_recorded(
     assert found.note == "the position fell by 1, the order executed 0.5"
     (first, second) = worker.journal.entries(kind=Kind.VERIFICATION)
     assert (first.intent, second.intent) == ("reef1", "reef1")
+
+
+async def test_what_is_left_bare_after_stops_were_asked_for(
+    executor: Executor, gateway: FakeGateway, worker: JournalWorker
+) -> None:
+    snapshot = await gateway.snapshot()
+    nothing = "no stop rests at the venue"
+    assert executor.shelters.bare(snapshot) == {LONG: nothing, "ETH/USDT:USDT#short": nothing}
+    gateway.faults.append(Fault.DROP)
+    await executor.protect([stop("s1")], snapshot)
+    assert LONG in executor.shelters.bare(snapshot)
+    gateway.faults.append(Fault.REJECT)
+    await executor.protect([stop("s2")], snapshot)
+    assert "refused the last one: the venue answered rejected" in executor.shelters.bare(snapshot)[LONG]
+    last = worker.journal.entries(kind=Kind.PROTECTION)[-1].record
+    assert isinstance(last, Protection)
+    assert (last.shelter, "refused" in last.note) == (Shelter.UNPROTECTED, True)
+    await executor.protect([stop("s3")], snapshot)
+    assert LONG not in executor.shelters.bare(snapshot)
+    gateway.held[LONG] = replace(gateway.held[LONG], stop_price=None)
+    await executor.verify_protection(await gateway.snapshot())
+    assert executor.shelters.bare(await gateway.snapshot())[LONG] == nothing

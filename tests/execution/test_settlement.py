@@ -110,6 +110,20 @@ async def test_a_fall_that_others_executions_explain_does_not(
     assert await settle(executor, gateway) == [IntentState.REJECTED]
 
 
+@pytest.mark.parametrize(("closed", "state"), [("0.5", IntentState.REJECTED), ("0", IntentState.UNKNOWN)])
+async def test_what_opened_the_other_leg_explains_no_fall(
+    executor: Executor, gateway: FakeGateway, clock: VirtualClock, closed: str, state: IntentState
+) -> None:
+    """In hedge mode a sale may open the short leg: it has taken nothing off the long one."""
+    await send(executor, gateway, Fault.DROP)
+    gateway.trade_outside(LONG, Decimal("0.5"))
+    gateway.executions[-1] = replace(gateway.executions[-1], closed=Decimal(closed))
+    clock.advance(60)
+    await settle(executor, gateway)
+    clock.advance(2)
+    assert await settle(executor, gateway) == [state]
+
+
 @pytest.mark.parametrize(("filled", "state"), [("0.5", IntentState.FILLED), ("0.2", IntentState.CANCELLED)])
 async def test_executions_prove_what_the_lists_of_orders_forgot(
     executor: Executor, gateway: FakeGateway, clock: VirtualClock, filled: str, state: IntentState
