@@ -21,7 +21,7 @@ WRITES = (ORDER, ORDER, ORDER, STOP, CANCEL)
 ANY = (*WRITES, *READS, "/v5/*")
 LISTS = ("/v5/position/list", "/v5/order/realtime", "/v5/order/history", "/v5/execution/list")
 CODES = (10000, 10006, 10016, 10019, 170007, 110094, 3400045, 10010)
-STATUSES = (429, 500, 502, 503, 504)
+BROKEN = (500, 502, 503, 504)
 
 Body = dict[str, Any]
 Recipe = Callable[[Random], Body]
@@ -41,7 +41,13 @@ RECIPES: Mapping[str, Recipe] = {
     "server_error": lambda r: _some(r, ANY),
     "corrupt": lambda r: {**_some(r, ANY), "variant": r.choice(KINDS["corrupt"].variants)},
     "refused_connection": lambda r: _some(r, ANY),
-    "status": lambda r: {**_some(r, ANY), "status": r.choice(STATUSES), "execute": r.random() < 0.5},
+    "status": lambda r: r.choice(
+        (
+            {**_some(r, ANY), "status": 429},  # what turns a request away for its rate has not executed it
+            {**_some(r, ANY), "status": r.choice(BROKEN), "execute": r.random() < 0.5},
+            {**_some(r, ANY), "status": r.choice(BROKEN), "execute": r.random() < 0.5},
+        )
+    ),
     "error_code": lambda r: {**_some(r, ANY), "code": r.choice(CODES)},
     "overload": lambda r: {},
     "duplicate": lambda r: {},
