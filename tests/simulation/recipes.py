@@ -21,7 +21,7 @@ WRITES = (ORDER, ORDER, ORDER, STOP, CANCEL)
 ANY = (*WRITES, *READS, "/v5/*")
 LISTS = ("/v5/position/list", "/v5/order/realtime", "/v5/order/history", "/v5/execution/list")
 CODES = (10000, 10006, 10016, 10019, 170007, 110094, 3400045, 10010)
-STATUSES = (429, 500, 502, 503, 504)
+BROKEN = (500, 502, 503, 504)
 
 Body = dict[str, Any]
 Recipe = Callable[[Random], Body]
@@ -35,19 +35,19 @@ def _some(random: Random, paths: Sequence[str]) -> Body:
     return {"path": random.choice(paths)}
 
 
-def _status(random: Random) -> Body:
-    """An HTTP error. What is turned away with 429 was not looked at; behind a 5xx all is open."""
-    status = random.choice(STATUSES)
-    return {**_some(random, ANY), "status": status, "execute": status >= 500 and random.random() < 0.5}
-
-
 RECIPES: Mapping[str, Recipe] = {
     "hang": lambda r: {**_some(r, ANY), "seconds": r.choice((0.4, 1.5, 4.0, 11.0, None))},
     "drop": lambda r: _some(r, WRITES),
     "server_error": lambda r: _some(r, ANY),
     "corrupt": lambda r: {**_some(r, ANY), "variant": r.choice(KINDS["corrupt"].variants)},
     "refused_connection": lambda r: _some(r, ANY),
-    "status": _status,
+    "status": lambda r: r.choice(
+        (
+            {**_some(r, ANY), "status": 429},  # what turns a request away for its rate has not executed it
+            {**_some(r, ANY), "status": r.choice(BROKEN), "execute": r.random() < 0.5},
+            {**_some(r, ANY), "status": r.choice(BROKEN), "execute": r.random() < 0.5},
+        )
+    ),
     "error_code": lambda r: {**_some(r, ANY), "code": r.choice(CODES)},
     "overload": lambda r: {},
     "duplicate": lambda r: {},
