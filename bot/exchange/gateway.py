@@ -78,8 +78,9 @@ class CcxtGateway:
         self._scrub = scrub
         self._catalog = catalog
         freshness = Freshness(clock)
-        self._reads = Reads(reader, account, scrub, self._judge_read, freshness)
-        self._looks = Reads(looker, account, scrub, self._judge_read, freshness)
+        common = (account, scrub, self._judge_read, freshness, venue.hints)
+        self._reads = Reads(reader, *common)
+        self._looks = Reads(looker, *common)
         self._venue_clock = VenueClock(venue, self._reads, clock)
         self._terms: Terms | None = None
         self._terms_at = self._terms_due = clock.now()

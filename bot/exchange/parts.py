@@ -120,6 +120,8 @@ class Profile(Protocol):
     ip_limit: Limit
     """What the venue allows one address."""
     throttled_status: frozenset[int]
+    hints: Mapping[str, str]
+    """What the owner can do about a refusal, by its code."""
     guards_client_ids: bool
     """Whether a client order id that is in use is refused, so that an order may be sent again under its own.
     A venue may take the id once more after its order has ended: an id alone proves nothing."""

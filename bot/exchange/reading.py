@@ -52,13 +52,20 @@ class Reads:
     """Reads of one account through one ccxt client."""
 
     def __init__(
-        self, client: Any, account: str, scrub: Scrubber, judge: Judge, freshness: Freshness
+        self,
+        client: Any,
+        account: str,
+        scrub: Scrubber,
+        judge: Judge,
+        freshness: Freshness,
+        hints: Mapping[str, str],
     ) -> None:
         self._client = client
         self._account = account
         self._scrub = scrub
         self._judge = judge
         self._freshness = freshness
+        self._hints = hints
 
     @contextmanager
     def told(self, call: str) -> Iterator[None]:
@@ -73,7 +80,7 @@ class Reads:
                 verdict=verdict,
                 code=code,
                 came=self._scrub.clean(f"{type(error).__name__}: {error}"),
-                hint=_HINTS.get(verdict, _DEFAULT_HINT),
+                hint=self._hints.get(code) or _HINTS.get(verdict, _DEFAULT_HINT),
             ) from None  # the cause may quote what was sent
 
     async def result(self, call: Call) -> tuple[Mapping[str, object], datetime]:

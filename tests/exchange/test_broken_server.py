@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ from bot.exchange import Gateway, GatewayError
 from bot.exchange.factory import make_gateway
 from bot.exchange.gateway import CcxtGateway
 from bot.model import Verdict
-from tests.exchange.stub import KEY, SECRET, Sent, StubVenue, envelope, listed, position
+from tests.exchange.stub import BTC, KEY, SECRET, Sent, StubVenue, envelope, listed, position
 from tests.exchange.test_answers import ORDER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -143,6 +144,24 @@ async def test_a_real_connection_logs_no_secret(caplog: pytest.LogCaptureFixture
         await protocol.submit(ORDER)
     assert KEY not in caplog.text
     assert "X-BAPI-SIGN" not in caplog.text
+
+
+@pytest.mark.fault(32)
+async def test_a_name_that_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async with against("/nowhere", html) as gateway:
+        await gateway.snapshot()
+        for client in (gateway._reader, gateway._looker, gateway._trader):
+            client.urls["api"] = dict.fromkeys(client.urls["api"], "http://venue.invalid")
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+        with pytest.raises(GatewayError, match="ExchangeNotAvailable") as caught:
+            await gateway.snapshot()
+        assert caught.value.verdict is Verdict.UNKNOWN
+        with pytest.raises(GatewayError):
+            await gateway.find_order(BTC, "reef-1")
+        assert (await gateway.submit(ORDER)).verdict is Verdict.UNKNOWN
 
 
 async def test_a_server_that_is_not_there() -> None:

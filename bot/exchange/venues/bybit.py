@@ -59,6 +59,7 @@ class Bybit:
     demo_trading = False
     ip_limit = codes.IP_LIMIT
     throttled_status = codes.THROTTLED_STATUS
+    hints = codes.AUTH_HINTS
     guards_client_ids = True
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
