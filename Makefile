@@ -8,8 +8,9 @@ SEED ?= 20251121
 CONFIG ?= reef.yaml
 SEEDS ?= 100
 FIRST_SEED ?= 1
+LONG := tests/simulation tests/faults/test_crash.py tests/e2e
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay crashes mutate wheel clean
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,7 +33,7 @@ run: install  ## run the daemon with CONFIG=reef.yaml
 test: install  ## all tests but the slow ones
 	$(BIN)/pytest -n auto -m "not slow"
 
-ci: install format lint types layers audit coverage simulate wheel  ## everything that must hold before a change lands
+ci: install format lint types layers audit coverage long simulate wheel  ## everything that must hold before a change lands
 
 format: install
 	$(BIN)/ruff format --check .
@@ -54,8 +55,11 @@ advisories:  ## ask for known vulnerabilities of what is locked (needs a network
 	.venv-audit/bin/pip-audit -r requirements.lock --require-hashes --disable-pip
 
 coverage: install
-	$(BIN)/pytest -n auto -m "not slow" --cov --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/pytest -n auto -m "not slow" $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json
+
+long: install  ## what measuring coverage would make too slow: seeded days, the state machine, killed processes
+	$(BIN)/pytest -n auto -m "not slow" $(LONG)
 
 wheel: install
 	rm -rf dist && $(BIN)/python -m build --no-isolation --wheel . >/dev/null
