@@ -98,6 +98,15 @@ async def test_margin_that_was_added_to_an_isolated_position_is_no_gap(
     assert len((await guarded.snapshot()).positions) == 1
 
 
+async def test_initial_margin_that_grew_with_the_mark_is_no_gap(
+    venue: StubVenue, guarded: CcxtGateway
+) -> None:
+    """The wallet counts what an isolated position was given; its row tells what it would need now."""
+    venue.holds(row(positionBalance="600"))
+    venue.set(WALLET, purse("600"))
+    assert len((await guarded.snapshot()).positions) == 1
+
+
 async def test_hedged_legs_may_hold_less_margin(venue: StubVenue, guarded: CcxtGateway) -> None:
     venue.holds(row(positionIdx=1), row(positionIdx=2, side="Sell"))
     venue.set(WALLET, purse("1000"))

@@ -75,9 +75,10 @@ def _margin_apart(coins: list[Row], legs: Legs) -> str:
         most = sum((_most_margin(row) for row in rows), Decimal(0))
         if claimed - most > _unseen(claimed, legs):
             return _incomplete("initial", most, claimed)
-        if not _hedged(legs) and claimed < WELL_UNDER * listed - CLOSE_FEE * gross_value(legs):
+        least = sum((_least_margin(row) for row in rows), Decimal(0))
+        if not _hedged(legs) and claimed < WELL_UNDER * least - CLOSE_FEE * gross_value(legs):
             return (
-                f"the list of positions shows more than the account holds: its initial margin is {listed:f},"
+                f"the list of positions shows more than the account holds: its initial margin is {least:f},"
                 f" the wallet's {claimed:f}"
             )
     claimed, listed = _stated(coins, "totalPositionMM"), _margin(rows, "positionMM")
@@ -163,6 +164,15 @@ def _most_margin(row: Row) -> Decimal:
     """Return what the wallet may count for a position: an isolated one holds what was added to it as well."""
     figures = (figure(row, "positionIM"), figure(row, "positionBalance"))
     return max(known for known in figures if isinstance(known, Decimal))
+
+
+def _least_margin(row: Row) -> Decimal:
+    """Return the least that the wallet counts for a position: of an isolated one perhaps what it was given.
+
+    That does not grow with the mark, as its initial margin does.
+    """
+    figures = (figure(row, "positionIM"), figure(row, "positionBalance"))
+    return min((known for known in figures if isinstance(known, Decimal) and known > 0), default=Decimal(0))
 
 
 def _hedged(legs: Legs) -> bool:
