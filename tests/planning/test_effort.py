@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bot.model import Action, Caps, Plan, Sense, Side, Target
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import ATTEMPTS, Effort, can_be_even
-from bot.planning.planner import plan
+from bot.planning.planner import Fault, _further, plan
 from bot.planning.request import PlanRequest, Watch
 from tests.planning.build import (
     ACCOUNT,
@@ -99,6 +99,14 @@ def test_further_tries_take_more_and_never_the_whole_of_what_would_be_left() -> 
     assert shares == sorted(set(shares))
     assert float(shares[-1]) == pytest.approx(0.7)
     assert Effort().tightness == 0.0
+
+
+def test_what_comes_no_nearer_at_least_cost_is_tried_in_proportion_and_then_no_more() -> None:
+    missed = Fault(0, "missed", retry=True)
+    spent = Effort(tries=ATTEMPTS)
+    assert _further(CAP, spent, missed) == Effort(even=True)
+    assert _further(CAP, replace(spent, even=True), missed) is None
+    assert _further(CAP, spent, replace(missed, nearer=True)) == replace(spent, partial=True)
 
 
 def test_only_trims_of_an_account_can_be_even() -> None:

@@ -72,7 +72,7 @@ async def look(positions: Sequence[Row], wallet: Row) -> Seen:
     """Read recorded rows through the gateway and assess them; marks are the positions' own."""
     venue = StubVenue()
     venue.set(POSITIONS, listed(*positions))
-    venue.set(WALLET, listed(wallet))
+    venue.set(WALLET, listed(_silent(wallet) if positions else wallet))
     held = {row["symbol"]: row.get("markPrice", "") for row in positions if row["symbol"].endswith("USDT")}
     fine = {"priceFilter": {"tickSize": "0.0001", "minPrice": "0.0001", "maxPrice": "1999999"}}
     venue.set(
@@ -86,6 +86,12 @@ async def look(positions: Sequence[Row], wallet: Row) -> Seen:
     finally:
         await made.close()
     return Seen(snapshot, build_portfolio(snapshot, statistics(), venue_terms("bybit"), 0.0))
+
+
+def _silent(wallet: Row) -> Row:
+    """The wallet without its sums over positions: it was not recorded in the same moment as they were."""
+    sums = dict.fromkeys(("unrealisedPnl", "totalPositionIM", "totalPositionMM"), "")
+    return {**wallet, "totalPerpUPL": "", "coin": [{**coin, **sums} for coin in wallet["coin"]]}
 
 
 def _ticker(symbol: str, mark: str) -> dict[str, object]:
