@@ -28,7 +28,15 @@ RARE = frozenset(
 )
 """Strike orders or their executions only, and there may be none while the venue fails at everything else."""
 
-NEEDED: dict[str, dict[str, Any]] = {"cut_page": {"value": "1"}, "old_body": {"seconds": 1}}
+APART = frozenset({"error_code", "status", "rate_ban"})
+"""Armed below; a ban would only make the guard wait."""
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "cut_page": {"value": "1"},
+    "old_body": {"seconds": 1},
+    "wick": {"symbol": "BTCUSDT", "share": "0.1"},
+    "zero_price": {"symbol": "BTCUSDT"},
+}
 LASTING_S = 2.0
 CHANCE = 0.5
 TIMES = 3
@@ -36,12 +44,12 @@ TIMES = 3
 
 
 def faults(here: World) -> Iterator[dict[str, Any]]:
-    """Every fault of the venue, each for a part of the account's requests, and two that tell tales."""
+    """Every fault that bends an answer, each for a part of the account's requests; two tell tales."""
     keys = here.cast.guarded
     tales = f"sign error, origin_string[{keys.api_key} {keys.secret}]"
     for kind in described():
         name, fields = kind["name"], kind["fields"]
-        if kind["place"] != "venue" or name in ("error_code", "status"):
+        if kind["how"] != "answer" or name in APART:
             continue
         body: dict[str, Any] = {"api_key": keys.api_key, "probability": CHANCE, "count": TIMES}
         if name != "hang":
