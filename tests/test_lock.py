@@ -39,7 +39,7 @@ def test_a_good_lock_has_no_problem(audit: ModuleType) -> None:
         (GOOD.replace("aiohttp==3.1", "aiohttp>=3.1"), {}, "not pinned"),
         (GOOD.replace(HASH, "", 1), {}, "without a hash: aiohttp"),
         (GOOD.replace("ruff==0.9", "black==24"), {}, "asked for, not locked: ruff"),
-        (GOOD + "# from https://packages.example/simple\n", {}, "names a place"),
+        (GOOD + "# from https://packages.example/index\n", {}, "names a place"),
         (GOOD + "odd @ file:///home/me/odd\n", {}, "names a place"),
         (GOOD, {"aiohttp": "3.2"}, "installed aiohttp 3.2"),
         (GOOD, {"stray": "1"}, "installed stray 1"),
