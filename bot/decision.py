@@ -18,6 +18,7 @@ from bot.model import (
     ProtectionTerms,
     RefusedBefore,
     Snapshot,
+    Surroundings,
     Unknown,
     Usage,
     position_key,
@@ -71,6 +72,8 @@ class DecisionInput(Struct, frozen=True):
     """What earlier looks saw of prices."""
     price_terms: PriceTerms | None = None
     """None believes every price, whatever its age: so it was before there were gates."""
+    surroundings: Surroundings = Surroundings()
+    """Figures of markets and signals from outside, for rules that ask for them."""
 
 
 class Decision(Struct, frozen=True):

@@ -67,6 +67,7 @@ from bot.model.plans import (
 )
 from bot.model.prices import PriceTerms
 from bot.model.shelter import Cover, Shelter, attached_stop, cover, unprotected
+from bot.model.surroundings import Surroundings
 from bot.model.unknown import (
     Figure,
     Number,
@@ -125,6 +126,7 @@ __all__ = [
     "StepKind",
     "StopRequest",
     "Style",
+    "Surroundings",
     "Target",
     "Tier",
     "Transfer",

@@ -12,6 +12,7 @@ class Scope(StrEnum):
 
     ACCOUNT = "account"
     POSITION = "position"
+    MARKET = "market"
 
 
 class Unit(StrEnum):
