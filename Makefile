@@ -8,7 +8,9 @@ SEED ?= 20251121
 CONFIG ?= reef.yaml
 SEEDS ?= 100
 FIRST_SEED ?= 1
-LONG := tests/simulation tests/faults/test_crash.py tests/e2e
+LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour.py tests/e2e
+# Most tests wait for something: for polls, for time-outs, for processes.
+WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
 .PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate wheel clean
 
@@ -31,7 +33,7 @@ run: install  ## run the daemon with CONFIG=reef.yaml
 	$(BIN)/reef run --config $(CONFIG)
 
 test: install  ## all tests but the slow ones
-	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 ci: install format lint types layers audit coverage long simulate wheel  ## everything that must hold before a change lands
 
@@ -55,11 +57,11 @@ advisories:  ## ask for known vulnerabilities of what is locked (needs a network
 	.venv-audit/bin/pip-audit -r requirements.lock --require-hashes --disable-pip
 
 coverage: install
-	$(BIN)/pytest -n auto -m "not slow" $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json
 
 long: install  ## what measuring coverage would make too slow: seeded days, the state machine, killed processes
-	$(BIN)/pytest -n auto -m "not slow" $(LONG)
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG)
 
 wheel: install
 	rm -rf dist && $(BIN)/python -m build --no-isolation --wheel . >/dev/null
@@ -70,6 +72,7 @@ simulate: install  ## SEEDS=100 days of faults and crashes from FIRST_SEED=1 in 
 
 simulate-nightly: install  ## a thousand such days, and a longer walk of the state machine
 	REEF_MACHINE_EXAMPLES=400 $(BIN)/pytest -n 0 --timeout 3600 tests/simulation/test_machine.py
+	$(BIN)/pytest -n auto -m slow tests/simulation/test_stops_alone.py
 	$(BIN)/python -m tests.simulation --seeds 1000 --first-seed $(FIRST_SEED)
 
 replay: install  ## a day of October 2025 through the sandbox in virtual time (minutes)

@@ -10,14 +10,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session", autouse=True)
-def runtime_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep budgets of requests out of the user's own folder, in this process and those it starts."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
 def _own_runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what processes of one host share (budgets, bans) from the user's own, and from earlier runs."""
     with pytest.MonkeyPatch.context() as patch:

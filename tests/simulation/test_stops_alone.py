@@ -8,6 +8,7 @@ from random import Random
 
 import msgspec
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from bot.demo.scene import DEPOSIT, GUARDED, POSITIONS, PROFILE, TWIN, scenario_file
 from bot.sandbox.engine.scenario import load_scenario
@@ -84,8 +85,18 @@ def fates(first: int, folder: Path, terms: VenueTerms) -> list[Fate]:
     return found
 
 
-@pytest.mark.parametrize("liquidation_first", [False, True], ids=["stop first", "liquidation first"])
-@pytest.mark.parametrize("first", range(1, 101, BATCH))
+def batches() -> list[ParameterSet]:
+    """A hundred seeds, half of them on a venue that liquidates first; the other half of each is slow."""
+    made = []
+    for number, first in enumerate(range(1, 101, BATCH)):
+        for liquidation_first in (False, True):
+            marks = () if liquidation_first is bool(number % 2) else (pytest.mark.slow,)
+            word = "liquidation first" if liquidation_first else "stop first"
+            made.append(pytest.param(first, liquidation_first, marks=marks, id=f"{first}-{word}"))
+    return made
+
+
+@pytest.mark.parametrize(("first", "liquidation_first"), batches())
 def test_stops_alone_keep_the_account(first: int, liquidation_first: bool, tmp_path: Path) -> None:
     found = fates(first, tmp_path, VenueTerms(liquidation_first=liquidation_first))
     assert [one.liquidated for one in found] == [False] * BATCH
