@@ -12,7 +12,7 @@ LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour
 # Most tests wait for something: for polls, for time-outs, for processes.
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate wheel clean
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,7 +35,7 @@ run: install  ## run the daemon with CONFIG=reef.yaml
 test: install  ## all tests but the slow ones
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-ci: install format lint types layers audit coverage long simulate wheel  ## everything that must hold before a change lands
+ci: install format lint types layers audit coverage long simulate docs wheel  ## everything that must hold before a change lands
 
 format: install
 	$(BIN)/ruff format --check .
@@ -62,6 +62,9 @@ coverage: install
 
 long: install  ## what measuring coverage would make too slow: seeded days, the state machine, killed processes
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG)
+
+docs: install  ## build the pages of docs/ into site/; a link that leads nowhere fails
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs site
 
 wheel: install
 	rm -rf dist && $(BIN)/python -m build --no-isolation --wheel . >/dev/null
@@ -94,4 +97,4 @@ lock:  ## resolve the dependencies again into requirements.lock
 		--generate-hashes --no-strip-extras --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .venv-audit dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants .coverage .coverage.json
+	rm -rf $(VENV) .venv-audit dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants .coverage .coverage.json
