@@ -32,10 +32,12 @@ from bot.model.findings import (
 from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
+    BookLevel,
     Candle,
     Mark,
     Market,
     MarketStats,
+    OrderBook,
     Tier,
 )
 from bot.model.orders import (
@@ -80,6 +82,7 @@ __all__ = [
     "Balance",
     "Beta",
     "BlindAction",
+    "BookLevel",
     "CancelRequest",
     "Candle",
     "Caps",
@@ -99,6 +102,7 @@ __all__ = [
     "NotFound",
     "Number",
     "Order",
+    "OrderBook",
     "OrderKind",
     "OrderPolicy",
     "OrderReport",

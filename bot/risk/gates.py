@@ -156,7 +156,7 @@ def judge(
         if mark is None or price is None:
             standings.append(known)
             continue
-        standing, doubt = _look(known, mark, price, terms)
+        standing, doubt = look(known, mark, price, terms)
         standings.append(standing)
         if doubt is not None:
             doubts[symbol] = doubt
@@ -188,7 +188,7 @@ def _price(figure: Figure) -> float | None:
     return None if isinstance(price, Unknown) else price
 
 
-def _look(
+def look(
     known: PriceStanding, mark: Mark, price: float, terms: PriceTerms
 ) -> tuple[PriceStanding, Doubt | None]:
     """Take one look at a symbol; return what to remember, and the doubt where the price is apart."""
