@@ -118,6 +118,8 @@ def _fires_text(seen: Inspection, look: RuleOutlook) -> str:
 def _notes(seen: Inspection) -> Iterator[str]:
     for symbol in seen.unknown_symbols:
         yield f"warning: {symbol.text}"
+    for base in seen.unlisted:
+        yield f"warning: {seen.snapshot.venue} lists no perpetual of {base}, so its figures are unknown"
     for gap in seen.decision.portfolio.gaps:
         yield f"unknown: {gap}"
     for one in seen.rules:

@@ -69,6 +69,15 @@ from bot.model.plans import (
 )
 from bot.model.prices import PriceTerms
 from bot.model.shelter import Cover, Shelter, attached_stop, cover, unprotected
+from bot.model.signals import (
+    CommandSource,
+    FileSource,
+    IfStale,
+    SignalTerms,
+    UrlSource,
+    is_loopback,
+    may_ask,
+)
 from bot.model.surroundings import Surroundings
 from bot.model.unknown import (
     Figure,
@@ -87,12 +96,15 @@ __all__ = [
     "Candle",
     "Caps",
     "Cause",
+    "CommandSource",
     "Cover",
     "Demand",
     "Difference",
     "Figure",
+    "FileSource",
     "Fill",
     "Finding",
+    "IfStale",
     "KeyRights",
     "LimitProof",
     "MarginMode",
@@ -124,6 +136,7 @@ __all__ = [
     "Severity",
     "Shelter",
     "Side",
+    "SignalTerms",
     "Snapshot",
     "State",
     "Step",
@@ -137,11 +150,14 @@ __all__ = [
     "TriggerRequest",
     "TrimTerms",
     "Unknown",
+    "UrlSource",
     "Usage",
     "Verdict",
     "WalletChange",
     "attached_stop",
     "cover",
+    "is_loopback",
+    "may_ask",
     "position_key",
     "unprotected",
 ]

@@ -1,9 +1,9 @@
 """What candles say of a market: averages, volatilities, oscillators, and the highs and closes of windows.
 
 Averages and oscillators are of candles that are over: the running one would count as a whole hour from its
-first second, and its figures would flicker. Highs count the running candle too. Candles must follow each other
-without a gap: what lies behind a gap, or behind a candle without a price, is not looked at, and where too few
-are left the figure is unknown.
+first second, and its figures would flicker. Highs count the running candle too. Candles must follow each
+other without a gap: what lies behind a gap, or behind a candle without a price, is not looked at, and where
+too few are left the figure is unknown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +68,7 @@ def tail_of(candles: Sequence[Candle], step: timedelta) -> Tail:
 
 
 def series_trouble(last: datetime | None, step: timedelta, now: datetime) -> str:
-    """Say why candles whose newest began at `last` cannot be used at `now` (the venue's time); '' if they can.
+    """Say why candles whose newest began at `last` cannot be used at `now`, of the venue's clock; else ''.
 
     The next candle may come late by a whole step, since venues make one only once something was traded.
     """
@@ -162,4 +162,3 @@ def _too_short(tail: Tail, what: str) -> Unknown:
     if not tail.candles:
         return Unknown(f"{what} needs candles of {name}: {why}")
     return Unknown(f"{what} needs candles of {name} before {tail.candles[0].at:%Y-%m-%d %H:%M}: {why}")
-

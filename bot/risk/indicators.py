@@ -23,30 +23,40 @@ class MarketView(Struct, frozen=True):
     """Mark price, unknown while it is too old or not believed."""
     ticker: Mark | Unknown
     book: OrderBook | Unknown
-    levels: Levels
-    """Of `hourly_levels` and `five_minute_levels`."""
+    hours: Levels | Unknown
+    """Of `hourly_levels`."""
+    minutes: Levels | Unknown
+    """Of `five_minute_levels`."""
+
+    def hourly(self, name: str) -> Number:
+        """Return one level of hourly candles."""
+        return self.hours if isinstance(self.hours, Unknown) else self.hours[name]
+
+    def short(self, name: str) -> Number:
+        """Return one level of five-minute candles."""
+        return self.minutes if isinstance(self.minutes, Unknown) else self.minutes[name]
 
 
 def market_figures(view: MarketView) -> dict[str, Number]:
     """Return every figure of MARKET_METRICS by its name without `market.`."""
-    price, levels = view.price, view.levels
+    price, hourly, short = view.price, view.hourly, view.short
     figures: dict[str, Number] = {
         "price": price,
-        "change_1h": _both(price, levels["close_1h"], _change),
-        "change_24h": _both(price, levels["close_24h"], _change),
-        "fall_1h": _both(price, levels["high_1h"], _fall),
-        "fall_24h": _both(price, levels["high_24h"], _fall),
-        "fall_7d": _both(price, _both(levels["high_7d"], levels["high_24h"], max), _fall),
-        "realized_vol_24h": levels["realized_vol_24h"],
-        "realized_vol_7d": levels["realized_vol_7d"],
-        "atr_14h": _both(price, levels["atr"], _share),
-        "rsi_14h": levels["rsi_14h"],
-        "macd_1h": _both(price, levels["macd"], _share),
-        "ema_24h": levels["ema_24h"],
-        "sma_24h": levels["sma_24h"],
-        "sma_7d": levels["sma_7d"],
-        "sma_30d": levels["sma_30d"],
-        "over_sma_30d": _both(price, levels["sma_30d"], _change),
+        "change_1h": _both(price, short("close_1h"), _change),
+        "change_24h": _both(price, short("close_24h"), _change),
+        "fall_1h": _both(price, short("high_1h"), _fall),
+        "fall_24h": _both(price, short("high_24h"), _fall),
+        "fall_7d": _both(price, _both(hourly("high_7d"), short("high_24h"), max), _fall),
+        "realized_vol_24h": hourly("realized_vol_24h"),
+        "realized_vol_7d": hourly("realized_vol_7d"),
+        "atr_14h": _both(price, hourly("atr"), _share),
+        "rsi_14h": hourly("rsi_14h"),
+        "macd_1h": _both(price, hourly("macd"), _share),
+        "ema_24h": hourly("ema_24h"),
+        "sma_24h": hourly("sma_24h"),
+        "sma_7d": hourly("sma_7d"),
+        "sma_30d": hourly("sma_30d"),
+        "over_sma_30d": _both(price, hourly("sma_30d"), _change),
         "basis": _basis(view),
         "funding": _ticker(view, lambda mark: number_of(mark.funding_rate, "funding rate")),
         "spread": _ticker(view, _spread),

@@ -31,9 +31,7 @@ async def read_order_book(reads: Reads, market: Market) -> OrderBook:
             raise MalformedDataError(f"not the book of {market.venue_symbol}: {repr(result)[:60]}")
         bids, asks = (_levels(result.get(key), market) for key in ("b", "a"))
     best_bids = sorted(bids, key=lambda level: level.price, reverse=True)
-    return OrderBook(
-        market.symbol, tuple(best_bids), tuple(sorted(asks, key=lambda level: level.price)), at
-    )
+    return OrderBook(market.symbol, tuple(best_bids), tuple(sorted(asks, key=lambda level: level.price)), at)
 
 
 def _levels(rows: object, market: Market) -> list[BookLevel]:
