@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 import structlog
 from msgspec import Struct
@@ -29,9 +30,6 @@ from bot.risk.figures import price_of
 from bot.risk.gates import PriceStanding, look
 from bot.risk.indicators import MarketView, market_figures
 
-PRICES_MAX_AGE = 30.0
-BOOK_MAX_AGE = 60.0
-"""Seconds, by the venue's own time of the answer."""
 RETRY_AFTER = timedelta(seconds=5)
 FORGOTTEN_AFTER = timedelta(minutes=10)
 """A market that no decision has asked for since then is not read any more."""
@@ -39,6 +37,8 @@ TRIES = 2
 """Through so many accounts a reading is tried: one may be held back where another is not."""
 TRY_SECONDS = 4.0
 """How long each may take: what hangs must not let the rest grow old."""
+
+T = TypeVar("T", Mark, OrderBook)
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +58,8 @@ EVERY = {
     Part.MINUTES: timedelta(seconds=30),
     Part.HOURS: timedelta(minutes=5),
 }
+MAX_AGE = {Part.PRICES: 30.0, Part.BOOK: 60.0}
+"""Seconds, by the venue's own time of the answer; the age of candles is that of the newest one."""
 STEPS = {Part.MINUTES: FIVE_MINUTES, Part.HOURS: HOUR}
 
 
@@ -190,12 +192,8 @@ class MarketKeeper:
         if not market.listed:
             none = Unknown(f"{self.venue} lists no perpetual of {base}")
             return MarketView(none, none, none, none, none)
-        ticker = market.ticker or _unread(base, market, Part.PRICES)
-        if isinstance(ticker, Mark):
-            ticker = _young(base, market, Part.PRICES, ticker.at, at, PRICES_MAX_AGE) or ticker
-        book = market.book or _unread(base, market, Part.BOOK)
-        if isinstance(book, OrderBook):
-            book = _young(base, market, Part.BOOK, book.at, at, BOOK_MAX_AGE) or book
+        ticker = _fresh(base, market, Part.PRICES, market.ticker, at)
+        book = _fresh(base, market, Part.BOOK, market.book, at)
         return MarketView(
             price=ticker if isinstance(ticker, Unknown) else market.price,
             ticker=ticker,
@@ -229,9 +227,12 @@ def _levels(base: str, market: _Market, part: Part, at: datetime) -> Levels | Un
     return Unknown(_told(market, part, f"{base}: {trouble}")) if trouble else series.levels
 
 
-def _young(base: str, market: _Market, part: Part, of: datetime, at: datetime, most: float) -> Unknown | None:
-    trouble = age_trouble(f"{part.value} of {base}", of, at, most)
-    return Unknown(_told(market, part, trouble)) if trouble else None
+def _fresh(base: str, market: _Market, part: Part, read: T | None, at: datetime) -> T | Unknown:
+    """Return what was read while it is young enough."""
+    if read is None:
+        return _unread(base, market, part)
+    trouble = age_trouble(f"{part.value} of {base}", read.at, at, MAX_AGE[part])
+    return Unknown(_told(market, part, trouble)) if trouble else read
 
 
 def _unread(base: str, market: _Market, part: Part) -> Unknown:

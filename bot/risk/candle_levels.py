@@ -153,7 +153,8 @@ def _high(tail: Tail, what: str, since: datetime) -> Number:
     """Return the highest price of all candles that were not over at a moment."""
     if not tail.candles or tail.candles[0].at > since:
         return _too_short(tail, what)
-    return max(float(one.high) for one in tail.candles if one.at + tail.step > since)
+    highs = [float(one.high) for one in tail.candles if one.at + tail.step > since]
+    return max(highs) if highs else Unknown(f"{what} needs candles of it, and the newest one is older")
 
 
 def _too_short(tail: Tail, what: str) -> Unknown:
