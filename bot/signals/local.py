@@ -21,11 +21,14 @@ def read_file(path: Path) -> tuple[bytes, datetime]:
     try:
         # Opening a pipe would wait for somebody to write.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
+        try:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode):
                 raise SignalError(f"{path} is not a file")
-            body = file.read(MAX_BYTES + 1)
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                body = file.read(MAX_BYTES + 1)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise SignalError(f"{path} cannot be read: {error.strerror}") from None
     if len(body) > MAX_BYTES:

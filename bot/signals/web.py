@@ -1,5 +1,6 @@
 """A signal behind a URL: one GET, with bounds on where it may lead and how much may come."""
 
+import os
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -69,6 +70,7 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
 
 
 def _words(error: Exception) -> str:
+    """Say what went wrong by the system's words, without what the library adds: it may quote the address."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    words = cause.strerror if isinstance(cause, OSError) else None
-    return words or type(error).__name__
+    number = cause.errno if isinstance(cause, OSError) else None
+    return os.strerror(number) if number is not None and number > 0 else type(error).__name__
