@@ -27,7 +27,7 @@ from bot.guard import Guard
 from bot.journal import JournalWorker
 from bot.market_figures import MarketKeeper
 from bot.market_stats import StatsKeeper
-from bot.rules import Names, RuleSet, load_choices, unknown_signals
+from bot.rules import Names, RuleSet, load_choices
 from bot.settings import AccountSettings, IfJournalFails, Settings
 from bot.signals import SignalKeeper
 
@@ -52,9 +52,6 @@ def prepare(settings: Settings) -> Prepared:
     accounts = settings.accounts
     names = Names(tuple(one.name for one in accounts), tuple({one.venue: None for one in accounts}))
     loaded, mistakes = load_choices((one.rules for one in accounts), settings.path.parent, names)
-    known = tuple(one.name for one in settings.signals)
-    for rules in loaded.values():
-        mistakes += unknown_signals(rules, known)
     if mistakes:
         raise MistakesError(mistakes)
     return Prepared(settings, {one.name: loaded[one.rules] for one in accounts})

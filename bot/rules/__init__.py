@@ -4,7 +4,7 @@ from bot.rules.blindness import BlindCall, BlindLook, evaluate_blind
 from bot.rules.evaluation import Evaluation, evaluate
 from bot.rules.loading import load_choices, load_rules, load_rules_text
 from bot.rules.memory import EndedEpisode, EndReason, MemoryUnreadableError, RulesMemory, Standing
-from bot.rules.names import Names, UnknownSymbol, unknown_signals, unknown_symbols
+from bot.rules.names import Names, UnknownSymbol, unknown_symbols
 from bot.rules.profiles import profile_names, profile_path, rules_path
 from bot.rules.ruleset import Gates, IfBlind, Match, Rule, RuleSet
 
@@ -32,6 +32,5 @@ __all__ = [
     "profile_names",
     "profile_path",
     "rules_path",
-    "unknown_signals",
     "unknown_symbols",
 ]

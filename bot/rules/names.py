@@ -44,23 +44,6 @@ def _unknown(
             yield document.mistake((*path, index), what, "", nearest_hint(named, known))
 
 
-def unknown_signals(rules: RuleSet, known: Collection[str]) -> list[Mistake]:
-    """Find rules that ask for signals that the config does not have."""
-    return [
-        Mistake(
-            rules.source,
-            rule.line,
-            1,
-            f"rule {rule.name!r}: the config has no signal {shown(name)}",
-            "",
-            nearest_hint(name, known) or "write it below signals: in the settings",
-        )
-        for rule in rules.rules
-        for name in rule.signals
-        if name not in known
-    ]
-
-
 class UnknownSymbol(Struct, frozen=True):
     """A literal `match.symbol` that no market of the venue has."""
 

@@ -65,10 +65,6 @@ class Rule(Struct, frozen=True):
     gates: Gates = Gates.ON
     if_blind: IfBlind | None = None
     """None waits, and says so."""
-    markets: tuple[str, ...] = ()
-    """Base currencies whose market figures it asks for."""
-    signals: tuple[str, ...] = ()
-    """Signals that it asks for."""
 
 
 class RuleSet(Struct, frozen=True):
@@ -80,16 +76,6 @@ class RuleSet(Struct, frozen=True):
     version: str
     """SHA-256 of the text in hexadecimal: what the journal records beside each decision."""
     rules: tuple[Rule, ...]
-
-    @property
-    def markets(self) -> frozenset[str]:
-        """Base currencies whose market figures the rules ask for."""
-        return frozenset(base for rule in self.rules for base in rule.markets)
-
-    @property
-    def signals(self) -> frozenset[str]:
-        """Signals that the rules ask for."""
-        return frozenset(name for rule in self.rules for name in rule.signals)
 
     def rule(self, name: str) -> Rule | None:
         """Find a rule by its name."""

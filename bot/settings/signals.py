@@ -145,6 +145,8 @@ class SignalReader:
             self._add(path, f"signals: {shown(name)} is not a name", expected, key=True)
         shape, checked = check_shape(SignalShape, raw, self._document, path)
         self.mistakes += checked.mistakes
+        if not isinstance(raw, dict):
+            return None
         self._check_source(path, shape, checked)
         self._check_times(path, shape, checked)
         if len(self.mistakes) > before or shape.max_age is None:
