@@ -51,6 +51,8 @@ class GuardTerms(Struct, frozen=True):
     impact: float = 0.0005
     """Price impact allowed for in sizing, as a fraction."""
     prices: PriceTerms = PriceTerms()
+    tags: tuple[str, ...] = ()
+    """The account's, for rules that match by them."""
 
 
 class Remembered(Struct, frozen=True):
@@ -207,6 +209,7 @@ def decision_input(
         refused=refusals.in_force(now) if refusals else (),
         prices=facts.remembered.prices,
         price_terms=terms.prices,
+        tags=terms.tags,
     )
 
 

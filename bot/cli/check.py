@@ -95,9 +95,8 @@ async def look_at(
     gateway = gateway_of(settings, account, clock)
     try:
         stats = stats_of(gateway, clock)
-        return Checked(
-            account.name, await inspect(gateway, stats, rules, terms_of(settings), clock, journal), ""
-        )
+        terms = terms_of(settings, account)
+        return Checked(account.name, await inspect(gateway, stats, rules, terms, clock, journal), "")
     except ReefError as error:
         return Checked(account.name, None, str(error))
     finally:
