@@ -26,7 +26,10 @@ class Around:
 
     def __call__(self, rules: RuleSet, now: datetime) -> Surroundings:
         """Return what these rules ask for, as it stands; what is missing is unknown, with its reason."""
-        return Surroundings(self.markets.figures(rules.markets, now), self.signals.values(rules.signals, now))
+        wanted = rules.markets
+        figures = self.markets.figures(wanted, now)
+        markets = {base: {name: figures[base][name] for name in names} for base, names in wanted.items()}
+        return Surroundings(markets, self.signals.values(rules.signals, now))
 
 
 def nothing_around(_rules: RuleSet, _now: datetime) -> Surroundings:

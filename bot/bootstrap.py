@@ -50,7 +50,13 @@ class Prepared(Struct, frozen=True):
 def prepare(settings: Settings) -> Prepared:
     """Load the rules of every account; raises `MistakesError` with all mistakes of all files."""
     accounts = settings.accounts
-    names = Names(tuple(one.name for one in accounts), tuple({one.venue: None for one in accounts}))
+    tags = tuple({tag: None for one in accounts for tag in one.tags})
+    names = Names(
+        accounts=tuple(one.name for one in accounts),
+        venues=tuple({one.venue: None for one in accounts}),
+        tags=tags,
+        signals=tuple(one.name for one in settings.signals),
+    )
     loaded, mistakes = load_choices((one.rules for one in accounts), settings.path.parent, names)
     if mistakes:
         raise MistakesError(mistakes)
@@ -183,13 +189,14 @@ def stats_of(gateway: CcxtGateway, clock: Clock) -> StatsKeeper:
     return StatsKeeper(gateway, REFERENCE_SYMBOLS[gateway.venue], REFERENCE, clock.now())
 
 
-def terms_of(settings: Settings) -> GuardTerms:
-    """Return how accounts are guarded, beside their rules."""
+def terms_of(settings: Settings, account: AccountSettings) -> GuardTerms:
+    """Return how an account is guarded, beside its rules."""
     return GuardTerms(
         caps=settings.caps,
         protection=settings.protection,
         max_age_seconds=settings.max_age.total_seconds(),
         prices=settings.prices,
+        tags=account.tags,
     )
 
 
@@ -220,7 +227,7 @@ def build_guard(
         clock=clock,
         rules=rules,
         stats=stats_of(gateway, clock),
-        terms=terms_of(settings),
+        terms=terms_of(settings, account),
         around=surveys.around(account, gateway, rules) if surveys else nothing_around,
     )
 

@@ -56,6 +56,8 @@ class GuardTerms(Struct, frozen=True):
     impact: float = 0.0005
     """Price impact allowed for in sizing, as a fraction."""
     prices: PriceTerms = PriceTerms()
+    tags: tuple[str, ...] = ()
+    """The account's, for rules that match by them."""
 
 
 class Remembered(Struct, frozen=True):
@@ -214,6 +216,7 @@ def decision_input(
         prices=facts.remembered.prices,
         price_terms=terms.prices,
         surroundings=surroundings,
+        tags=terms.tags,
     )
 
 

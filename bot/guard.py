@@ -331,8 +331,8 @@ class Guard:
         rules: RulesMemory | None = None
         if self._sight.blind is not None:
             before = await self._rules_memory()
-            venue = self.gateway.venue
-            look = evaluate_blind(self._rules, self.account, venue, before, self._sight.unseen, now)
+            venue, tags, unseen = self.gateway.venue, self._terms.tags, self._sight.unseen
+            look = evaluate_blind(self._rules, self.account, venue, before, unseen, now, tags)
             calls, rules = look.blind, look.memory
             record = self._recorder.unseen(look, before, now)
             drafts = [*drafts, *record.drafts]

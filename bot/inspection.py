@@ -67,20 +67,19 @@ async def inspect(
         facts = read_facts(journal, gateway.account, position_keys(snapshot), now)
     flows = await wallet_flows(gateway, facts.remembered.ledger, snapshot)
     surroundings = around(rules, now) if around else Surroundings()
-    made = decide(
-        decision_input(snapshot, stats.stats, facts, flows, terms, now, surroundings=surroundings), rules
-    )
+    given = decision_input(snapshot, stats.stats, facts, flows, terms, now, surroundings=surroundings)
+    made = decide(given, rules)
     symbols = gateway.market_symbols() | {position.symbol for position in snapshot.positions}
     return Inspection(
         account=gateway.account,
         snapshot=snapshot,
         decision=made,
-        rules=outlook(made, rules),
+        rules=outlook(made, rules, given.surroundings),
         idle=idle_rules(made, rules),
-        unknown_symbols=unknown_symbols(rules, gateway.account, gateway.venue, symbols),
+        unknown_symbols=unknown_symbols(rules, gateway.account, gateway.venue, symbols, terms.tags),
         metrics=account_metrics(made),
         surroundings=surroundings,
-        unlisted=tuple(sorted(rules.markets & set(around.markets.unlisted))) if around else (),
+        unlisted=tuple(sorted(set(rules.markets) & set(around.markets.unlisted))) if around else (),
     )
 
 

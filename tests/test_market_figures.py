@@ -227,10 +227,10 @@ async def test_a_base_that_is_not_listed_is_unknown_with_that_word() -> None:
     found = keeper.figures({"NOPE", "BTC"}, NOON)
     assert {reason(value) for value in found["NOPE"].values()} == {"bybit lists no perpetual of NOPE"}
     assert found["BTC"]["price"] == 90_000.0
-    assert keeper.unlisted == ("NOPE",)
+    assert list(keeper.unlisted) == ["NOPE"]
     reader.listed.add("NOPE")
     await keeper.refresh(after(reader, 300))
-    assert keeper.unlisted == ()
+    assert not keeper.unlisted
     assert keeper.figures({"NOPE"}, reader.now)["NOPE"]["price"] == 90_000.0
 
 

@@ -111,7 +111,10 @@ def test_without_signals_there_are_none(tmp_path: Path) -> None:
         ("{file: x, max_age: 1h, headers_env: {A: B}}", "headers_env is for a url (take it out)"),
         (
             "{command: ./x.sh 5, max_age: 1h}",
-            "command: './x.sh 5' is not a list; expected a list such as [./flows.sh, --today] (no shell reads it)",
+            (
+                "command: './x.sh 5' is not a list; expected a list such as [./flows.sh, --today]"
+                " (no shell reads it)"
+            ),
         ),
         (
             "{command: [./x.sh, 5], max_age: 1h}",

@@ -85,7 +85,7 @@ async def look_at_all(
     path = settings.journal
     journal = open_journal(path, create=False, read_only=True) if path.exists() else None
     surveys = Surveys(settings, clock)
-    named = frozenset(name for rules in accounts.values() for name in rules.signals)
+    named = {name for rules in accounts.values() for name in rules.signals}
     try:
         await surveys.signals.read_all(named)
         looks = (look_at(settings, one, rules, clock, journal, surveys) for one, rules in accounts.items())
@@ -109,8 +109,8 @@ async def look_at(
     gateway = gateway_of(settings, account, clock)
     try:
         stats, around = stats_of(gateway, clock), surveys.around(account, gateway, rules)
-        seen = await inspect(gateway, stats, rules, terms_of(settings), clock, journal, around)
-        return Checked(account.name, seen, "")
+        terms = terms_of(settings, account)
+        return Checked(account.name, await inspect(gateway, stats, rules, terms, clock, journal, around), "")
     except ReefError as error:
         return Checked(account.name, None, str(error))
     finally:

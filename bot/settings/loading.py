@@ -189,7 +189,7 @@ class _Loader:
         if len(self._mistakes) > before or shape.venue is None or keys is None:
             return None
         rules = shape.rules or self._shape.rules
-        return AccountSettings(shape.name, shape.venue.value, *keys, rules, base_url)
+        return AccountSettings(shape.name, shape.venue.value, *keys, rules, base_url, shape.tags)
 
     def _check_doubled(self, number: int, name: str) -> None:
         """Refuse a name that is another account's, or would read another account's secrets."""

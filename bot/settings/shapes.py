@@ -100,6 +100,16 @@ def _signals(value: object) -> dict[str, object]:
     return value
 
 
+def _tags(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list):
+        hint = f"write [{value}]" if isinstance(value, str) else ""
+        raise WordingError(f"{shown(value)} is not a list", "a list such as [fund, btc]", hint)
+    for tag in value:
+        if value.count(tag) > 1:
+            raise WordingError(f"{shown(tag)} is given twice")
+    return tuple(value)
+
+
 def _share(low: str, high: str) -> BeforeValidator:
     return BeforeValidator(within(parse_share, Decimal(low), Decimal(high), show_percent))
 
@@ -154,6 +164,7 @@ class AccountShape(Shape):
     secret_env: Variable | None = None
     rules: Text | None = None
     base_url: Url | None = None
+    tags: Annotated[tuple[Annotated[str, BeforeValidator(_name)], ...], BeforeValidator(_tags)] = ()
 
 
 class SettingsShape(Shape):

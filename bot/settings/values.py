@@ -71,6 +71,8 @@ class AccountSettings(Struct, frozen=True):
     """Path or profile name, see `bot.rules.profiles.rules_path`."""
     base_url: str | None
     """Address of the sandbox; None on testnet and live."""
+    tags: tuple[str, ...] = ()
+    """Words by which rules match accounts."""
 
 
 class LogSettings(Struct, frozen=True):

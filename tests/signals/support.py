@@ -12,7 +12,7 @@ from bot.model import CommandSource, FileSource, Number, SignalTerms, Unknown, U
 from bot.signals import SignalKeeper
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
@@ -33,7 +33,7 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 def saying(body: str | bytes, status: int = 200, **headers: str) -> Handler:
     """Answer with one text."""
 
-    async def handle(_request: web.Request) -> web.StreamResponse:
+    async def handle(_request: web.BaseRequest) -> web.StreamResponse:
         raw = body.encode() if isinstance(body, str) else body
         return web.Response(body=raw, status=status, headers=headers)
 

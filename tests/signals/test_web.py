@@ -29,7 +29,7 @@ async def test_an_answer_of_exactly_the_bound_is_read() -> None:
 async def test_a_megabyte_is_refused_before_it_has_come() -> None:
     sent = 0
 
-    async def flood(request: web.Request) -> web.StreamResponse:
+    async def flood(request: web.BaseRequest) -> web.StreamResponse:
         nonlocal sent
         answer = web.StreamResponse()
         await answer.prepare(request)
@@ -49,7 +49,7 @@ async def test_a_megabyte_is_refused_before_it_has_come() -> None:
 async def test_a_packed_answer_is_not_unpacked_without_end() -> None:
     seen: list[str] = []
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         seen.append(request.headers["Accept-Encoding"])
         answer = web.Response(body=b"1" * 5_000_000)
         answer.enable_compression(web.ContentCoding.gzip)
@@ -69,7 +69,7 @@ async def test_any_other_status_is_a_failure(status: int) -> None:
 async def test_a_late_answer_is_none() -> None:
     asked = asyncio.Event()
 
-    async def handle(_request: web.Request) -> web.StreamResponse:
+    async def handle(_request: web.BaseRequest) -> web.StreamResponse:
         asked.set()
         await asyncio.sleep(60)
         return web.Response(text="63")
@@ -83,7 +83,7 @@ async def test_a_late_answer_is_none() -> None:
 
 
 async def test_an_answer_that_comes_drop_by_drop_is_late_as_well() -> None:
-    async def drip(request: web.Request) -> web.StreamResponse:
+    async def drip(request: web.BaseRequest) -> web.StreamResponse:
         answer = web.StreamResponse()
         await answer.prepare(request)
         try:
@@ -130,7 +130,7 @@ async def test_text_is_no_number_and_says_what_came() -> None:
 
 
 def redirecting(target: str, seen: list[dict[str, str]]) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         seen.append(dict(request.headers))
         if request.path == "/end":
             return web.Response(text="7")
