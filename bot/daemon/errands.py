@@ -26,9 +26,9 @@ class Errands:
         self._running: set[asyncio.Task[object]] = set()
 
     def schedule(self, scheduler: AsyncIOScheduler, first: datetime) -> None:
-        """Add a job for each errand. Its name shows that it is no account's."""
+        """Add a job for each errand; its name ends as no account's does."""
         for errand in self._errands:
-            name = f"errand:{errand.name}"
+            name = f"{errand.name} (errand)"
             scheduler.add_job(
                 partial(self._run, errand),
                 "interval",
