@@ -69,7 +69,7 @@ async def test_an_errand_that_fails_unforeseen_is_no_failure_of_an_account_of_it
 
     async with bench(tmp_path) as it:
         began: list[str] = []
-        it.guard.begin_again = began.append  # type: ignore[method-assign]
+        it.guard.begin_again = began.append  # type: ignore[method-assign, assignment]
         reports: list[CycleReport] = []
         whole = it.guard._cycle
 

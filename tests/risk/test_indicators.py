@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -44,7 +43,6 @@ BOOK = OrderBook(
     BTC, levels(("99", "1"), ("98.99", "2"), ("90", "50")), levels(("101", "1"), ("102", "9")), AT
 )
 VIEW = MarketView(90_000.0, MARK, BOOK, HOURS, MINUTES)
-DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def test_every_market_metric_has_its_figure() -> None:
@@ -155,14 +153,3 @@ def test_a_book_without_a_middle_has_no_depth(book: OrderBook, reason: str) -> N
     found = depth(book)
     assert isinstance(found, Unknown)
     assert reason in found.reason
-
-
-def test_every_market_metric_is_documented_as_it_is() -> None:
-    section = (DOCS / "rules.md").read_text().split("## Metrics of a market\n", 1)[1].split("\n## ", 1)[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `market.")]
-    told = {row[0].strip(" `"): [cell.strip() for cell in row[1:]] for row in rows}
-    units = {"percent": "%", "usd": "USD", "ratio": "number"}
-    assert told == {
-        name: [f"`{one.sense.value}`", units[one.unit.value], one.description]
-        for name, one in MARKET_METRICS.items()
-    }
