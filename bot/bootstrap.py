@@ -1,13 +1,16 @@
 """The only place that wires rooms together."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from random import Random
 
 from msgspec import Struct
 
 import bot
+from bot.around import Around, nothing_around
 from bot.clock import Clock
+from bot.daemon.errands import Errand
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
@@ -22,15 +25,19 @@ from bot.execution import ExecutionTerms, Executor, Lease
 from bot.facts import GuardTerms
 from bot.guard import Guard
 from bot.journal import JournalWorker
+from bot.market_figures import MarketKeeper
 from bot.market_stats import StatsKeeper
 from bot.rules import Names, RuleSet, load_choices
 from bot.settings import AccountSettings, IfJournalFails, Settings
+from bot.signals import SignalKeeper
 
 REFERENCE = "BTC"
 """Betas refer to this market."""
 REFERENCE_SYMBOLS = {"bybit": "BTC/USDT:USDT"}
 REQUEST_SECONDS = 10.0
 """After this long a request that was not answered is given up."""
+MARKETS_EVERY = timedelta(seconds=1)
+"""How often to look whether figures of a market are due; most looks ask the venue nothing."""
 
 
 class Prepared(Struct, frozen=True):
@@ -43,7 +50,13 @@ class Prepared(Struct, frozen=True):
 def prepare(settings: Settings) -> Prepared:
     """Load the rules of every account; raises `MistakesError` with all mistakes of all files."""
     accounts = settings.accounts
-    names = Names(tuple(one.name for one in accounts), tuple({one.venue: None for one in accounts}))
+    tags = tuple({tag: None for one in accounts for tag in one.tags})
+    names = Names(
+        accounts=tuple(one.name for one in accounts),
+        venues=tuple({one.venue: None for one in accounts}),
+        tags=tags,
+        signals=tuple(one.name for one in settings.signals),
+    )
     loaded, mistakes = load_choices((one.rules for one in accounts), settings.path.parent, names)
     if mistakes:
         raise MistakesError(mistakes)
@@ -72,6 +85,40 @@ class Budgets:
                 reserve=settings.budget_reserve,
             )
         return self._made[key]
+
+
+class Surveys:
+    """What one process reads beside its accounts: markets, once a venue and sandbox, and signals."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._markets: dict[tuple[str, str | None], MarketKeeper] = {}
+        tokens = {name: token.get_secret_value() for name, token in settings.signal_tokens.items()}
+        self.signals = SignalKeeper(settings.signals, tokens, clock)
+
+    def around(self, account: AccountSettings, gateway: CcxtGateway, rules: RuleSet) -> Around:
+        """Return what is around an account; markets of its venue are read through it as well."""
+        key = (account.venue, account.base_url)
+        keeper = self._markets.setdefault(key, MarketKeeper(account.venue, self._settings.prices))
+        keeper.join(gateway)
+        keeper.watch(rules.markets, self._clock.now())
+        return Around(keeper, self.signals)
+
+    def errands(self) -> list[Errand]:
+        """Return the daemon's work: each signal and each venue by itself, so that none waits for another."""
+        markets = [
+            Errand(f"markets {number}", MARKETS_EVERY, partial(self._refresh, keeper))
+            for number, keeper in enumerate(self._markets.values())
+        ]
+        signals = [
+            Errand(f"signal {one.name}", one.every, partial(self.signals.read, one.name))
+            for one in self.signals.signals
+        ]
+        return [*markets, *signals]
+
+    async def _refresh(self, keeper: MarketKeeper) -> None:
+        await keeper.refresh(self._clock.now())
 
 
 def gateway_of(
@@ -142,13 +189,14 @@ def stats_of(gateway: CcxtGateway, clock: Clock) -> StatsKeeper:
     return StatsKeeper(gateway, REFERENCE_SYMBOLS[gateway.venue], REFERENCE, clock.now())
 
 
-def terms_of(settings: Settings) -> GuardTerms:
-    """Return how accounts are guarded, beside their rules."""
+def terms_of(settings: Settings, account: AccountSettings) -> GuardTerms:
+    """Return how an account is guarded, beside its rules."""
     return GuardTerms(
         caps=settings.caps,
         protection=settings.protection,
         max_age_seconds=settings.max_age.total_seconds(),
         prices=settings.prices,
+        tags=account.tags,
     )
 
 
@@ -160,9 +208,10 @@ def build_guard(
     transport: Transport | None = None,
     lease: Lease | None = None,
     budgets: Budgets | None = None,
+    surveys: Surveys | None = None,
 ) -> Guard:
-    """Wire the guard of one account."""
-    settings = prepared.settings
+    """Wire the guard of one account. Without `surveys` its rules know nothing of markets and signals."""
+    settings, rules = prepared.settings, prepared.rules[account.name]
     gateway = gateway_of(settings, account, clock, transport, budgets, lease)
     return Guard(
         gateway=gateway,
@@ -176,9 +225,10 @@ def build_guard(
         ),
         worker=worker,
         clock=clock,
-        rules=prepared.rules[account.name],
+        rules=rules,
         stats=stats_of(gateway, clock),
-        terms=terms_of(settings),
+        terms=terms_of(settings, account),
+        around=surveys.around(account, gateway, rules) if surveys else nothing_around,
     )
 
 
@@ -188,9 +238,9 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
     watched = settings.accounts if settings.streams.enabled else ()
     streams = [streams_of(settings, account, clock) for account in watched]
     worker = JournalWorker(tenant.journal)
-    budgets = Budgets(settings, clock)
+    budgets, surveys = Budgets(settings, clock), Surveys(settings, clock)
     guards = [
-        build_guard(prepared, account, worker, clock, lease=lease, budgets=budgets)
+        build_guard(prepared, account, worker, clock, lease=lease, budgets=budgets, surveys=surveys)
         for account in settings.accounts
     ]
     terms = ServiceTerms(
@@ -204,4 +254,5 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         hint=settings.streams.interval,
         epoch=tenant.epoch,
     )
-    return Service(guards, worker, clock, terms, streams=streams, lease=lease)
+    errands = surveys.errands()
+    return Service(guards, worker, clock, terms, streams=streams, lease=lease, errands=errands)

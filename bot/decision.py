@@ -74,6 +74,8 @@ class DecisionInput(Struct, frozen=True):
     """None believes every price, whatever its age: so it was before there were gates."""
     surroundings: Surroundings = Surroundings()
     """Figures of markets and signals from outside, for rules that ask for them."""
+    tags: tuple[str, ...] = ()
+    """The account's, for rules that match by them."""
 
 
 class Decision(Struct, frozen=True):
@@ -98,7 +100,17 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
     gates = judge_prices(given)
     ledger = advance_ledger(given)
     context = MetricContext(given.stats, view_units(given, ledger))
-    evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at, gates)
+    evaluation = evaluate(
+        rules,
+        snapshot,
+        portfolio,
+        context,
+        given.memory,
+        given.at,
+        gates,
+        given.surroundings,
+        given.tags,
+    )
     planned = Plan(snapshot.account, given.at, (), (), (), "")
     if evaluation.demands:
         planned = plan(
@@ -204,11 +216,11 @@ def view_units(given: DecisionInput, ledger: UnitLedger | None) -> UnitView:
 
 
 def watches(rules: RuleSet, evaluation: Evaluation) -> tuple[Watch, ...]:
-    """Return every limit in force, demanded or not: no plan may make one worse."""
+    """Return every limit in force that trades can move, demanded or not: no plan may make one worse."""
     made = []
     for finding in evaluation.findings:
         rule = rules.rule(finding.rule)
-        if rule is not None:
+        if rule is not None and rule.has_level and finding.in_force:
             made.append(
                 Watch(
                     rule=rule.name,

@@ -21,6 +21,7 @@ from bot.model import (
     ProtectionTerms,
     Snapshot,
     StopRequest,
+    Surroundings,
     Unknown,
     Usage,
     position_key,
@@ -42,6 +43,10 @@ LOG_SECONDS = 2.0
 """How long the wallet's log may take: a cycle must act on fresh data, with or without it."""
 
 
+NOTHING_AROUND = Surroundings()
+"""Where no rule asks for markets or signals."""
+
+
 class GuardTerms(Struct, frozen=True):
     """How an account is guarded, beside its rules."""
 
@@ -51,6 +56,8 @@ class GuardTerms(Struct, frozen=True):
     impact: float = 0.0005
     """Price impact allowed for in sizing, as a fraction."""
     prices: PriceTerms = PriceTerms()
+    tags: tuple[str, ...] = ()
+    """The account's, for rules that match by them."""
 
 
 class Remembered(Struct, frozen=True):
@@ -184,6 +191,7 @@ def decision_input(
     now: datetime,
     blocked: frozenset[str] = frozenset(),
     refusals: Refusals | None = None,
+    surroundings: Surroundings = NOTHING_AROUND,
 ) -> DecisionInput:
     """Put together what a decision is made of."""
     return DecisionInput(
@@ -207,6 +215,8 @@ def decision_input(
         refused=refusals.in_force(now) if refusals else (),
         prices=facts.remembered.prices,
         price_terms=terms.prices,
+        surroundings=surroundings,
+        tags=terms.tags,
     )
 
 

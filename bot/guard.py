@@ -9,6 +9,7 @@ from typing import TypeAlias
 import structlog
 from msgspec import Struct, structs
 
+from bot.around import Look, nothing_around
 from bot.clock import Clock
 from bot.decision import Decision, DecisionInput, decide
 from bot.errors import ReefError
@@ -86,6 +87,7 @@ class Guard:
         rules: RuleSet,
         stats: StatsKeeper,
         terms: GuardTerms,
+        around: Look = nothing_around,
     ) -> None:
         self.account = gateway.account
         self.gateway = gateway
@@ -95,6 +97,7 @@ class Guard:
         self._clock = clock
         self._rules = rules
         self._terms = terms
+        self._around = around
         self._recorder = Recorder(self.account, rules, armed=executor.armed)
         self._remembered: Remembered | None = None
         self._recovered: Recovered | None = None
@@ -234,7 +237,8 @@ class Guard:
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
         refusals = self.executor.refusals
-        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked, refusals)
+        more = (blocked, refusals, self._around(self._rules, now))
+        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, *more)
 
     async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
         sends = self._sends(made, barred)
@@ -327,8 +331,8 @@ class Guard:
         rules: RulesMemory | None = None
         if self._sight.blind is not None:
             before = await self._rules_memory()
-            venue = self.gateway.venue
-            look = evaluate_blind(self._rules, self.account, venue, before, self._sight.unseen, now)
+            venue, tags, unseen = self.gateway.venue, self._terms.tags, self._sight.unseen
+            look = evaluate_blind(self._rules, self.account, venue, before, unseen, now, tags)
             calls, rules = look.blind, look.memory
             record = self._recorder.unseen(look, before, now)
             drafts = [*drafts, *record.drafts]

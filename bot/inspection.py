@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from bot.around import Around
 from bot.clock import Clock
 from bot.decision import Decision, decide
 from bot.exchange.protocol import Gateway
@@ -18,7 +19,7 @@ from bot.facts import (
 )
 from bot.journal import Journal
 from bot.market_stats import StatsKeeper
-from bot.model import Number, Snapshot, Usage
+from bot.model import Number, Snapshot, Surroundings, Usage
 from bot.outlook import IdleRule, RuleOutlook, idle_rules, outlook
 from bot.risk.metrics import METRICS, Scope, measure
 from bot.rules import RuleSet, RulesMemory, UnknownSymbol, unknown_symbols
@@ -40,6 +41,10 @@ class Inspection(Struct, frozen=True):
     """Rules that apply to nothing now."""
     unknown_symbols: tuple[UnknownSymbol, ...] = ()
     """Symbols in rules that no market of the venue has: perhaps misspelt."""
+    surroundings: Surroundings = Surroundings()
+    """Figures of markets and signals that the rules ask for."""
+    unlisted: tuple[str, ...] = ()
+    """Markets that the rules ask for and that the venue does not list."""
 
 
 async def inspect(
@@ -49,25 +54,32 @@ async def inspect(
     terms: GuardTerms,
     clock: Clock,
     journal: Journal | None,
+    around: Around | None = None,
 ) -> Inspection:
     """Observe, assess and decide with what the journal remembers; raises `GatewayError`."""
     snapshot = await gateway.snapshot()
     await stats.refresh({position.symbol for position in snapshot.positions}, clock.now())
+    if around is not None:
+        await around.refresh(rules, clock.now())
     now = clock.now()
     facts = NOTHING_KNOWN
     if journal is not None:
         facts = read_facts(journal, gateway.account, position_keys(snapshot), now)
     flows = await wallet_flows(gateway, facts.remembered.ledger, snapshot)
-    made = decide(decision_input(snapshot, stats.stats, facts, flows, terms, now), rules)
+    surroundings = around(rules, now) if around else Surroundings()
+    given = decision_input(snapshot, stats.stats, facts, flows, terms, now, surroundings=surroundings)
+    made = decide(given, rules)
     symbols = gateway.market_symbols() | {position.symbol for position in snapshot.positions}
     return Inspection(
         account=gateway.account,
         snapshot=snapshot,
         decision=made,
-        rules=outlook(made, rules),
+        rules=outlook(made, rules, given.surroundings),
         idle=idle_rules(made, rules),
-        unknown_symbols=unknown_symbols(rules, gateway.account, gateway.venue, symbols),
+        unknown_symbols=unknown_symbols(rules, gateway.account, gateway.venue, symbols, terms.tags),
         metrics=account_metrics(made),
+        surroundings=surroundings,
+        unlisted=tuple(sorted(set(rules.markets) & set(around.markets.unlisted))) if around else (),
     )
 
 

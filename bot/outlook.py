@@ -4,10 +4,12 @@ import msgspec
 from msgspec import Struct
 
 from bot.decision import Decision
-from bot.model import Finding, Number, Sense, Unknown
-from bot.risk.firing import AlreadyPast, Firing, FiringPoint, firing_price
-from bot.risk.metrics import METRICS
-from bot.rules import RuleSet
+from bot.model import Finding, Number, Sense, Surroundings, Unknown
+from bot.risk.catalogue import definition_of
+from bot.risk.context import MetricContext
+from bot.risk.firing import AlreadyPast, Firing, FiringPoint, Gauge, firing_price
+from bot.risk.portfolio import Portfolio
+from bot.rules import Rule, RuleSet, measure_rule
 
 
 class RuleOutlook(Struct, frozen=True):
@@ -30,22 +32,37 @@ class RuleOutlook(Struct, frozen=True):
     """Whether the limit is passed now."""
 
 
-def outlook(made: Decision, rules: RuleSet) -> tuple[RuleOutlook, ...]:
-    """Look ahead from a decision, for each of its findings."""
+def outlook(
+    made: Decision, rules: RuleSet, surroundings: Surroundings | None = None
+) -> tuple[RuleOutlook, ...]:
+    """Look ahead from a decision, for each finding. Figures of markets and signals stay as they are."""
+    surroundings = surroundings or Surroundings()
     looks = []
     for finding in made.evaluation.findings:
         rule = rules.rule(finding.rule)
         context = msgspec.structs.replace(made.context, scenarios=rule.scenarios if rule else ())
-        firing = firing_price(
-            finding.metric,
-            finding.limit,
-            finding.sense,
-            made.portfolio,
-            context,
-            finding.target.position,
-        )
+        firing: Firing = None
+        if rule is not None and rule.priced_by:
+            firing = firing_price(
+                finding.metric,
+                finding.limit,
+                finding.sense,
+                made.portfolio,
+                context,
+                finding.target.position,
+                None if rule.when is None else _measured(rule, surroundings),
+            )
         looks.append(_look(finding, firing))
     return tuple(looks)
+
+
+def _measured(rule: Rule, surroundings: Surroundings) -> Gauge:
+    """Return what measures a rule with a condition: where that is false, its limit counts as not passed."""
+
+    def measured(portfolio: Portfolio, context: MetricContext, key: str | None) -> Number:
+        return measure_rule(rule, portfolio, context, surroundings, key or "")
+
+    return measured
 
 
 class IdleRule(Struct, frozen=True):
@@ -61,7 +78,7 @@ def idle_rules(made: Decision, rules: RuleSet) -> tuple[IdleRule, ...]:
     """Return the rules of which a decision has no finding."""
     found = {finding.rule for finding in made.evaluation.findings}
     return tuple(
-        IdleRule(rule.name, METRICS[rule.metric].unit.value, rule.sense, rule.limit)
+        IdleRule(rule.name, definition_of(rule.metric).unit.value, rule.sense, rule.limit)
         for rule in rules.rules
         if rule.name not in found
     )
@@ -79,13 +96,18 @@ def _look(finding: Finding, firing: Firing) -> RuleOutlook:
             fires_at = Unknown("no position in the reference market: see the move")
     return RuleOutlook(
         finding=finding,
-        unit=METRICS[finding.metric].unit.value,
+        unit=definition_of(finding.metric).unit.value,
         room=_room(finding),
         fires_at=fires_at,
         move=move,
         prices=prices,
-        past=isinstance(firing, AlreadyPast),
+        past=isinstance(firing, AlreadyPast) or _is_past(finding),
     )
+
+
+def _is_past(finding: Finding) -> bool:
+    room = _room(finding)
+    return finding.in_force and not isinstance(room, Unknown) and room < 0
 
 
 def _room(finding: Finding) -> Number:

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from bot.decision import Decision, DecisionInput
 from bot.execution.onlooker import Look
-from bot.model import Difference, Snapshot, State, Target
+from bot.model import Difference, State, Target
 from bot.risk.gates import PriceGates
 from bot.rules import RuleSet, unknown_symbols
 
@@ -31,7 +31,7 @@ class Teller:
         if not self._looked:
             self._looked = True
             self._first_look(given, made)
-            self._unknown_symbols(given.snapshot, venue, symbols)
+            self._unknown_symbols(given, venue, symbols)
         self.differences(made.differences)
         self._doubts(made.gates)
         self._findings(given, made)
@@ -49,9 +49,9 @@ class Teller:
             steps=len(made.plan.steps),
         )
 
-    def _unknown_symbols(self, snapshot: Snapshot, venue: str, symbols: frozenset[str]) -> None:
-        known = symbols | {position.symbol for position in snapshot.positions}
-        for one in unknown_symbols(self._rules, self._account, venue, known):
+    def _unknown_symbols(self, given: DecisionInput, venue: str, symbols: frozenset[str]) -> None:
+        known = symbols | {position.symbol for position in given.snapshot.positions}
+        for one in unknown_symbols(self._rules, self._account, venue, known, given.tags):
             log.warning("rule names no market", account=self._account, **structs.asdict(one))
 
     def bare(self, bare: Mapping[str, str]) -> None:
@@ -106,4 +106,5 @@ class Teller:
                     limit=finding.limit,
                     episode=finding.episode,
                     note=finding.note,
+                    inhibited_by=finding.inhibited_by,
                 )

@@ -21,6 +21,7 @@ from bot.settings import (
     secret_names,
 )
 from bot.settings.shapes import AccountShape, CapsShape, LogShape, PricesShape, ProtectionShape, SettingsShape
+from bot.settings.signals import SignalShape
 
 ROOT = Path(__file__).resolve().parent.parent
 PLANTED = "pLaNtEd5eCrEt"
@@ -142,6 +143,8 @@ def test_the_sample_loads_and_holds_every_setting(tmp_path: Path) -> None:
     for shape in (SettingsShape, AccountShape, CapsShape, ProtectionShape, PricesShape, LogShape):
         for key in shape.known_keys():
             assert f"{key}:" in plain
+    for key in SignalShape.known_keys():
+        assert f"{key}:" in plain
 
 
 @pytest.mark.parametrize(
@@ -270,6 +273,7 @@ def test_every_setting_is_documented() -> None:
         (ProtectionShape, "protection."),
         (PricesShape, "prices."),
         (LogShape, "log."),
+        (SignalShape, "signals."),
     ):
         for key in shape.known_keys():
             assert f"| `{prefix}{key}` |" in text, f"{prefix}{key} is not documented"
@@ -278,7 +282,11 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_the_examples_in_the_docs_are_right(tmp_path: Path) -> None:
-    blocks = (ROOT / "docs" / "settings.md").read_text().split("```yaml\n")[1:]
+    blocks = [
+        block
+        for name in ("settings.md", "signals.md")
+        for block in (ROOT / "docs" / name).read_text().split("```yaml\n")[1:]
+    ]
     for block in blocks:
         text = block.split("```")[0]
         parse_document(text, "docs/settings.md")

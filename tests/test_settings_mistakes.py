@@ -186,11 +186,19 @@ PERCENT = "expected a percentage such as 15%"
             ["venue: 'bibit' is not known; expected one of bybit (did you mean 'bybit'?)"],
         ),
         ({}, {"venue": "okx"}, ["venue: 'okx' is not available in this version (known: bybit)"]),
+        (
+            {},
+            {"tags": "fund"},
+            ["tags: 'fund' is not a list; expected a list such as [fund, btc] (write [fund])"],
+        ),
+        ({}, {"tags": "5"}, ["tags: 5 is not a list; expected a list such as [fund, btc]"]),
+        ({}, {"tags": "[a, a]"}, ["tags: 'a' is given twice"]),
+        ({}, {"tags": "[' ']"}, [f"tags: ' ' is not a name; {NAME}"]),
         ({}, {"rules": "5"}, ["rules: 5 is not right; expected text"]),
         (
             {},
             {"leverage": "5"},
-            ["unknown key 'leverage' (known: api_key_env, base_url, name, rules, secret_env, venue)"],
+            ["unknown key 'leverage' (known: api_key_env, base_url, name, rules, secret_env, tags, venue)"],
         ),
     ],
 )

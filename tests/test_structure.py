@@ -12,7 +12,13 @@ EVERYTHING = SOURCES + sorted(
 )
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 70
-HOMES = {"ccxt": "exchange", "sqlalchemy": "journal", "alembic": "journal", "apscheduler": "daemon"}
+HOMES = {
+    "ccxt": "exchange",
+    "cel": "rules",
+    "sqlalchemy": "journal",
+    "alembic": "journal",
+    "apscheduler": "daemon",
+}
 
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=lambda path: str(path.relative_to(ROOT)))

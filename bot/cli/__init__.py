@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from bot import __version__
-from bot.cli import check, control, demo, doctor, explain, journal, rules, run, sandbox, status
+from bot.cli import check, control, demo, doctor, explain, journal, rules, run, sandbox, signals, status
 from bot.cli.output import complain, print_json
 from bot.documents import MistakesError
 from bot.errors import ReefError
@@ -34,6 +34,7 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
+app.command("signals")(signals.signals)
 app.add_typer(rules.app, name="rules")
 app.add_typer(journal.app, name="journal")
 app.command("explain")(explain.explain)

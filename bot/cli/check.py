@@ -1,6 +1,7 @@
 """`reef check`: one cycle that sends nothing, and what it tells."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import typer
 from msgspec import Struct
@@ -24,6 +25,9 @@ from bot.journal import Journal, open_journal
 from bot.logs import configure_logs
 from bot.rules import RuleSet
 from bot.settings import AccountSettings, Settings
+
+if TYPE_CHECKING:
+    from bot.bootstrap import Surveys
 
 
 class Checked(Struct, frozen=True):
@@ -76,10 +80,15 @@ async def look_at_all(
     settings: Settings, accounts: dict[AccountSettings, RuleSet], clock: Clock
 ) -> list[Checked]:
     """Look at every account at once; one that fails does not hold up another."""
+    from bot.bootstrap import Surveys
+
     path = settings.journal
     journal = open_journal(path, create=False, read_only=True) if path.exists() else None
+    surveys = Surveys(settings, clock)
+    named = {name for rules in accounts.values() for name in rules.signals}
     try:
-        looks = (look_at(settings, one, rules, clock, journal) for one, rules in accounts.items())
+        await surveys.signals.read_all(named)
+        looks = (look_at(settings, one, rules, clock, journal, surveys) for one, rules in accounts.items())
         return list(await asyncio.gather(*looks))
     finally:
         if journal is not None:
@@ -87,17 +96,21 @@ async def look_at_all(
 
 
 async def look_at(
-    settings: Settings, account: AccountSettings, rules: RuleSet, clock: Clock, journal: Journal | None
+    settings: Settings,
+    account: AccountSettings,
+    rules: RuleSet,
+    clock: Clock,
+    journal: Journal | None,
+    surveys: "Surveys",
 ) -> Checked:
     """Look at one account."""
     from bot.bootstrap import gateway_of, stats_of, terms_of
 
     gateway = gateway_of(settings, account, clock)
     try:
-        stats = stats_of(gateway, clock)
-        return Checked(
-            account.name, await inspect(gateway, stats, rules, terms_of(settings), clock, journal), ""
-        )
+        stats, around = stats_of(gateway, clock), surveys.around(account, gateway, rules)
+        terms = terms_of(settings, account)
+        return Checked(account.name, await inspect(gateway, stats, rules, terms, clock, journal, around), "")
     except ReefError as error:
         return Checked(account.name, None, str(error))
     finally:
@@ -117,6 +130,9 @@ def as_value(checked: Checked) -> dict[str, object]:
         "metrics": seen.metrics,
         "rules": seen.rules,
         "idle": seen.idle,
+        "markets": seen.surroundings.markets,
+        "signals": seen.surroundings.signals,
+        "unlisted": seen.unlisted,
         "unknown_symbols": seen.unknown_symbols,
         "differences": seen.decision.differences,
         "plan": seen.decision.plan,

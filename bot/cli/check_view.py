@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from bot.cli.output import Column, bound, level, measured, number, percent, size, table
+from bot.cli.output import Column, fires, level, measured, number, percent, size, table
 from bot.cli.plan_view import order_text, proof_text, refusal_text, value_text
 from bot.inspection import Inspection
-from bot.model import Plan, Position, Sense, Unknown
+from bot.model import Plan, Position, Unknown
 from bot.outlook import IdleRule, RuleOutlook
 from bot.risk.portfolio import Holding
 
@@ -91,15 +91,15 @@ def _rule_row(seen: Inspection, look: RuleOutlook) -> tuple[str, ...]:
     return (
         f"{finding.rule}\n  {target}" if target else finding.rule,
         measured(look.unit, finding.value),
-        f"{'>' if finding.sense is Sense.MAX else '<'} {bound(look.unit, finding.limit)}",
-        "none" if look.past else measured(look.unit, look.room),
+        fires(look.unit, finding.sense, finding.limit),
+        "none" if look.past else "" if look.unit == "truth" else measured(look.unit, look.room),
         _fires_text(seen, look),
         finding.state.value,
     )
 
 
 def _idle_row(idle: IdleRule) -> tuple[str, ...]:
-    limit = f"{'>' if idle.sense is Sense.MAX else '<'} {bound(idle.unit, idle.limit)}"
+    limit = fires(idle.unit, idle.sense, idle.limit)
     return (idle.rule, "", limit, "", "applies to nothing now", "")
 
 
@@ -118,6 +118,8 @@ def _fires_text(seen: Inspection, look: RuleOutlook) -> str:
 def _notes(seen: Inspection) -> Iterator[str]:
     for symbol in seen.unknown_symbols:
         yield f"warning: {symbol.text}"
+    for base in seen.unlisted:
+        yield f"warning: {seen.snapshot.venue} lists no perpetual of {base}, so its figures are unknown"
     for gap in seen.decision.portfolio.gaps:
         yield f"unknown: {gap}"
     for one in seen.rules:

@@ -7,6 +7,7 @@ from bot.cli.output import number, price
 from bot.journal import Entry
 from bot.journal import records as r
 from bot.model import CancelRequest, OrderRequest, Request, StopRequest, Unknown
+from bot.risk.catalogue import WHEN
 
 
 def summary(entry: Entry) -> str:
@@ -47,8 +48,11 @@ def _(body: r.FindingChanged) -> str:
     one = body.finding
     before = "new" if body.before is None else body.before.value
     value = "unknown" if isinstance(one.value, Unknown) else f"{one.value:.4g}"
-    change = f"{before} -> {one.state.value} ({one.metric} {value}, limit {one.limit:.4g})"
-    return f"{one.rule} on {one.target.text}: {change}"
+    limit = f"({one.metric} {value}, limit {one.limit:.4g})"
+    if one.metric == WHEN:
+        limit = f"({one.note})"
+    silenced = f"; not told of while {one.inhibited_by} is firing" if one.inhibited_by else ""
+    return f"{one.rule} on {one.target.text}: {before} -> {one.state.value} {limit}{silenced}"
 
 
 @line.register

@@ -28,13 +28,15 @@ Live = Annotated[
 DEFAULT_CONFIG = Path("reef.yaml")
 
 
-def settings_from(config: Path, *, live: bool = False) -> Settings:
-    """Load the settings with the secrets of the environment.
+def settings_from(
+    config: Path, *, live: bool = False, connect: bool = True, tokens: bool | None = None
+) -> Settings:
+    """Load the settings with the secrets of the environment; see `load_settings`.
 
     Raises `MistakesError`; where the settings are wrong, the mistakes of the rules they choose come along.
     """
     try:
-        return load_settings(config, os.environ, live=live)
+        return load_settings(config, os.environ, live=live, connect=connect, tokens=tokens)
     except SettingsError as error:
         _, mistakes = load_choices(error.rules, config.parent)
         raise MistakesError([*error.mistakes, *mistakes]) from None
@@ -42,9 +44,8 @@ def settings_from(config: Path, *, live: bool = False) -> Settings:
 
 def secrets_of(settings: Settings) -> list[str]:
     """Return what must never be printed."""
-    return [
-        one.get_secret_value() for account in settings.accounts for one in (account.api_key, account.secret)
-    ]
+    keys = [one for account in settings.accounts for one in (account.api_key, account.secret)]
+    return [one.get_secret_value() for one in (*keys, *settings.signal_tokens.values())]
 
 
 def journal_path(journal: Path | None, config: Path) -> Path:

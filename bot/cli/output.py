@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.model import Unknown
+from bot.model import Sense, Unknown
 
 console = Console()
 errors = Console(stderr=True)
@@ -112,6 +112,8 @@ def measured(unit: str, value: object) -> str:
     """Write a metric's value in its unit: percent, usd, or a plain number."""
     if unit == "percent":
         return percent(value)
+    if unit == "truth" and not isinstance(value, Unknown):
+        return "true" if value else "false"
     return f"{number(value)} USD" if unit == "usd" and not isinstance(value, Unknown) else number(value)
 
 
@@ -119,4 +121,11 @@ def bound(unit: str, value: float) -> str:
     """Write a limit as its owner wrote it: without zeros at its end."""
     if unit == "percent":
         return f"{value * 100:,.10g} %"
+    if unit == "truth":
+        return "true" if value else "false"
     return f"{value:,.10g} USD" if unit == "usd" else f"{value:,.10g}"
+
+
+def fires(unit: str, sense: Sense, limit: float) -> str:
+    """Write when a rule fires, for example > 5."""
+    return "true" if unit == "truth" else f"{'>' if sense is Sense.MAX else '<'} {bound(unit, limit)}"

@@ -12,7 +12,7 @@ from bot.model import (
     StopRequest,
     Unknown,
 )
-from bot.risk.metrics import METRICS
+from bot.risk.catalogue import definition_of
 
 
 def order_text(request: Request) -> str:
@@ -30,7 +30,7 @@ def order_text(request: Request) -> str:
 
 def proof_text(proof: LimitProof) -> str:
     """Say what a plan does to one limit, by the independent recomputation."""
-    unit = METRICS[proof.metric].unit.value
+    unit = definition_of(proof.metric).unit.value
     before, after = value_text(proof.metric, proof.before), value_text(proof.metric, proof.after)
     sign = ">" if proof.sense == Sense.MAX.value else "<"
     met = "met" if proof.met else "not met yet"
@@ -49,4 +49,4 @@ def value_text(metric: str, value: Number) -> str:
     """Write a metric's value in its unit, or why it is unknown."""
     if isinstance(value, Unknown):
         return f"unknown ({value.reason})"
-    return measured(METRICS[metric].unit.value, value)
+    return measured(definition_of(metric).unit.value, value)

@@ -1,15 +1,15 @@
 """`reef rules`: what the rule files say."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.cli.options import AsJson
-from bot.cli.output import Column, bound, console, print_json, say, table
+from bot.cli.output import Column, bound, console, fires, print_json, say, table
 from bot.documents import show_duration
-from bot.model import Sense
-from bot.risk.metrics import METRICS
+from bot.risk.catalogue import WHEN, definition_of
 from bot.rules import Gates, Rule, RuleSet, load_rules, rules_path
 
 COLUMNS = (
@@ -57,17 +57,30 @@ def show(rules: RuleSet) -> None:
         if rule.if_blind is not None:
             after, does = show_duration(rule.if_blind.after), ", ".join(rule.if_blind.do)
             say(f"{rule.name}: {does} after {after} without its data")
+        for line in terms_of(rule):
+            say(f"{rule.name}: {line}")
     say(f"{len(rules.rules)} rules, no mistakes. Version {rules.version[:12]}.")
+
+
+def terms_of(rule: Rule) -> Iterator[str]:
+    """What else bounds a rule, a line each."""
+    if rule.when is not None:
+        yield f"{'when' if rule.metric == WHEN else 'and only when'} {rule.when.text}"
+    if rule.active is not None:
+        yield f"begins only {rule.active.text}"
+    if rule.inhibited_by:
+        yield f"is not told of while {' or '.join(rule.inhibited_by)} is firing"
+    if rule.approve:
+        yield "waits for the owner's yes"
 
 
 def row(rule: Rule) -> tuple[str, ...]:
     """One rule's line."""
-    unit = METRICS[rule.metric].unit.value
-    sign = ">" if rule.sense is Sense.MAX else "<"
+    unit = definition_of(rule.metric).unit.value
     return (
         rule.name,
         rule.metric,
-        f"{sign} {bound(unit, rule.limit)}",
+        fires(unit, rule.sense, rule.limit),
         bound(unit, rule.goal),
         f"{rule.hold.total_seconds():g} s",
         rule.severity.value,

@@ -9,14 +9,15 @@ import msgspec
 from msgspec import Struct
 
 from bot.cli.journal_lines import line
-from bot.cli.output import bound, level, number, size
+from bot.cli.output import bound, fires, level, number, size
 from bot.cli.plan_view import order_text, proof_text, refusal_text, value_text
 from bot.decision import DecisionInput
 from bot.journal import Entry, Journal
 from bot.journal import records as r
 from bot.model import Finding, OrderRequest, Plan, Sense, Snapshot, State, Step, Unknown
 from bot.replaying import Redecision, decide_again
-from bot.risk.metrics import METRICS
+from bot.risk.catalogue import definition_of
+from bot.risk.definitions import Unit
 
 MOST_POSITIONS = 10
 
@@ -74,20 +75,24 @@ def tell_body(body: object) -> Rows:
 @tell_body.register
 def _(body: r.FindingChanged) -> Rows:
     one = body.finding
-    sign = "over" if one.sense is Sense.MAX else "under"
-    unit = METRICS[one.metric].unit.value
+    unit = definition_of(one.metric).unit.value
     value = value_text(one.metric, one.value)
+    alone = unit == Unit.TRUTH
     match one.state:
         case State.FIRING:
-            text = f"fires: {one.metric} is {value}, {sign} its limit of {bound(unit, one.limit)}"
-            text += f"; acts until {bound(unit, one.goal)}"
+            sign = "over" if one.sense is Sense.MAX else "under"
+            text = f"fires: {one.metric} is {value}"
+            if not alone:
+                text += f", {sign} its limit of {bound(unit, one.limit)}; acts until {bound(unit, one.goal)}"
         case State.INACTIVE | State.COOLING:
-            text = f"restored: {one.metric} is {value}, goal {bound(unit, one.goal)}; the episode is over"
+            goal = "" if alone else f", goal {bound(unit, one.goal)}"
+            text = f"restored: {one.metric} is {value}{goal}; the episode is over"
         case _:
             was = "new" if body.before is None else body.before.value
-            note = f"; {one.note}" if one.note and not isinstance(one.value, Unknown) else ""
-            text = f"{was} -> {one.state.value}: {one.metric} is {value}{note}"
-    return [("rule", f"{one.rule} on {one.target.text} {text}")]
+            text = f"{was} -> {one.state.value}: {one.metric} is {value}"
+    note = f"; {one.note}" if one.note and not isinstance(one.value, Unknown) else ""
+    silenced = f"; not told of while {one.inhibited_by} is firing" if one.inhibited_by else ""
+    return [("rule", f"{one.rule} on {one.target.text} {text}{note}{silenced}")]
 
 
 @tell_body.register
@@ -148,10 +153,9 @@ def _seen(snapshot: Snapshot | None) -> Rows:
 
 
 def _standing(one: Finding) -> str:
-    unit = METRICS[one.metric].unit.value
-    sign = ">" if one.sense is Sense.MAX else "<"
+    unit = definition_of(one.metric).unit.value
     value = value_text(one.metric, one.value)
-    limits = f"fires {sign} {bound(unit, one.limit)}, goal {bound(unit, one.goal)}"
+    limits = f"fires {fires(unit, one.sense, one.limit)}, goal {bound(unit, one.goal)}"
     note = f"; {one.note}" if one.note and not isinstance(one.value, Unknown) else ""
     return f"{one.rule} is {one.state.value}: {one.metric} {value} ({limits}){note}"
 

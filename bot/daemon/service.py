@@ -15,6 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from msgspec import Struct
 
 from bot.clock import Clock
+from bot.daemon.errands import Errand, Errands
 from bot.daemon.hints import Hints, Streams, poll_job
 from bot.execution import Lease
 from bot.guard import Guard
@@ -57,6 +58,7 @@ class Service:
         *,
         streams: Sequence[Streams] = (),
         lease: Lease | None = None,
+        errands: Sequence[Errand] = (),
     ) -> None:
         self._guards = guards
         self._worker = worker
@@ -70,6 +72,7 @@ class Service:
         self._scheduler.add_listener(self._job_failed, EVENT_JOB_ERROR)
         polls = {guard.account: guard.cycle for guard in guards}
         self._hints = Hints(self._scheduler, streams, polls, clock, terms.hint)
+        self._errands = Errands(errands)
         self._stop = asyncio.Event()
         self._reason = ""
 
@@ -114,6 +117,7 @@ class Service:
                 now + self._terms.reconcile,
             )
             self._every(STATISTICS_EVERY, guard.refresh_stats, f"statistics {guard.account}", now)
+        self._errands.schedule(self._scheduler, now)
         self._every(self._terms.housekeeping, self._keep_house, "housekeeping", now)
         if self._lease is not None:
             # Two renewals may fail before sending stops.
@@ -167,6 +171,7 @@ class Service:
         if self._scheduler.running:
             self._scheduler.pause()
         await self._hints.end()
+        await self._errands.end()
         closed = await asyncio.gather(*(guard.close() for guard in self._guards), return_exceptions=True)
         for guard, error in zip(self._guards, closed, strict=True):
             if error is not None:

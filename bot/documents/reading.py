@@ -12,6 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from bot.documents.mistakes import DocumentError, Mistake, MistakesError, shown
+from bot.documents.places import place_inside
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
@@ -54,6 +55,17 @@ class Document(Struct, frozen=True):
         """Return a mistake at the place of `path`."""
         place = self.place(path, key=key)
         return Mistake(self.name, place.line, place.column, what, expected, hint)
+
+    def mistake_inside(
+        self, path: Sequence[str | int], offset: int, what: str, expected: str = "", hint: str = ""
+    ) -> Mistake:
+        """Return a mistake at a character of the text at `path`."""
+        place, value = self.place(path), self.data
+        for step in path:
+            value = value[step]  # type: ignore[index]
+        lines = self.text.split("\n")
+        line, column = place_inside(lines, place.line, place.column, str(value), offset)
+        return Mistake(self.name, line, column, what, expected, hint)
 
 
 def read_document(path: Path, name: str | None = None) -> Document:

@@ -72,6 +72,14 @@ class Catalog:
         """Return the market of a unified symbol, None where there is none."""
         return self._markets.get(self._venue_symbols.get(symbol, ""))
 
+    def perpetual(self, base: str, settles: Iterable[str]) -> str | None:
+        """Return the symbol of a base's perpetual: of the first settle coin in which there is one."""
+        for settle in settles:
+            symbol = f"{base}/{settle}:{settle}"
+            if symbol in self._venue_symbols:
+                return symbol
+        return None
+
     def tiers(self, symbol: str) -> tuple[Tier, ...]:
         """Return the risk limits of a unified symbol that was ensured. Raises KeyError."""
         return self._tiers[symbol]

@@ -31,8 +31,10 @@ from bot.model import (
     Candle,
     Fill,
     KeyRights,
+    Mark,
     Market,
     NotFound,
+    OrderBook,
     OrderReport,
     Position,
     Sendable,
@@ -227,6 +229,30 @@ class CcxtGateway:
         with self._reads.told("candles"):
             self._gate.check_poll()
         return await self._venue.candles(self._reads, await self._market(symbol), timeframe, limit)
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """The venue's time less the guard's, as last measured."""
+        return self._venue_clock.offset
+
+    async def perpetual(self, base: str) -> str | None:
+        """Return the symbol of a base currency's perpetual, None where there is none. Raises GatewayError."""
+        with self._reads.told("markets"):
+            self._gate.check_poll()
+        await self._catalog.ensure_markets(self._reads, self._clock.now())
+        return self._catalog.perpetual(base, self._venue.settles)
+
+    async def ticker(self, symbol: str) -> Mark:
+        """Read the prices of one symbol, held or not. Raises GatewayError."""
+        with self._reads.told("ticker"):
+            self._gate.check_poll()
+        return await self._venue.ticker(self._reads, await self._market(symbol))
+
+    async def order_book(self, symbol: str) -> OrderBook:
+        """Read as many levels of an order book as the venue tells at once. Raises GatewayError."""
+        with self._reads.told("order book"):
+            self._gate.check_poll()
+        return await self._venue.order_book(self._reads, await self._market(symbol))
 
     async def market(self, symbol: str) -> Market:
         """Return what may be traded under a symbol, held or not. Raises GatewayError."""

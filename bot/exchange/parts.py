@@ -22,6 +22,7 @@ from bot.model import (
     Mark,
     Market,
     Order,
+    OrderBook,
     OrderReport,
     PartTimes,
     Position,
@@ -122,6 +123,8 @@ class Profile(Protocol):
     throttled_status: frozenset[int]
     hints: Mapping[str, str]
     """What the owner can do about a refusal, by its code."""
+    settles: tuple[str, ...]
+    """Coins in which perpetuals are settled; of several of one base the first counts as its market."""
     guards_client_ids: bool
     """Whether a client order id that is in use is refused, so that an order may be sent again under its own.
     A venue may take the id once more after its order has ended: an id alone proves nothing."""
@@ -196,4 +199,12 @@ class Profile(Protocol):
 
     async def candles(self, reads: Reads, market: Market, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """Read candles, oldest first."""
+        ...
+
+    async def ticker(self, reads: Reads, market: Market) -> Mark:
+        """Read the prices of one contract."""
+        ...
+
+    async def order_book(self, reads: Reads, market: Market) -> OrderBook:
+        """Read as many levels of one contract's book as the venue tells at once."""
         ...

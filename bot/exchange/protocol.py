@@ -1,13 +1,15 @@
 """What the guard asks of an exchange. Everything that reads or trades goes through this."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.model import (
     Answer,
     Candle,
     Fill,
+    Mark,
     NotFound,
+    OrderBook,
     OrderReport,
     Position,
     Request,
@@ -80,4 +82,34 @@ class Gateway(Protocol):
 
     async def close(self) -> None:
         """Close connections."""
+        ...
+
+
+class MarketReader(Protocol):
+    """What may be asked of a venue about any market, held or not. Every method may raise `GatewayError`."""
+
+    @property
+    def venue(self) -> str:
+        """Name of the venue, as ccxt spells it."""
+        ...
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """The venue's time less the guard's, as last measured."""
+        ...
+
+    async def perpetual(self, base: str) -> str | None:
+        """Return the symbol of a base currency's perpetual; None where the venue lists none."""
+        ...
+
+    async def ticker(self, symbol: str) -> Mark:
+        """Read the prices of one symbol."""
+        ...
+
+    async def order_book(self, symbol: str) -> OrderBook:
+        """Read as many levels of one symbol's order book as the venue tells at once."""
+        ...
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
+        """Read candles, oldest first; the last may still be open."""
         ...

@@ -32,10 +32,12 @@ from bot.model.findings import (
 from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
+    BookLevel,
     Candle,
     Mark,
     Market,
     MarketStats,
+    OrderBook,
     Tier,
 )
 from bot.model.orders import (
@@ -67,6 +69,15 @@ from bot.model.plans import (
 )
 from bot.model.prices import PriceTerms
 from bot.model.shelter import Cover, Shelter, attached_stop, cover, unprotected
+from bot.model.signals import (
+    CommandSource,
+    FileSource,
+    IfStale,
+    SignalTerms,
+    UrlSource,
+    is_loopback,
+    may_ask,
+)
 from bot.model.surroundings import Surroundings
 from bot.model.unknown import (
     Figure,
@@ -80,16 +91,20 @@ __all__ = [
     "Balance",
     "Beta",
     "BlindAction",
+    "BookLevel",
     "CancelRequest",
     "Candle",
     "Caps",
     "Cause",
+    "CommandSource",
     "Cover",
     "Demand",
     "Difference",
     "Figure",
+    "FileSource",
     "Fill",
     "Finding",
+    "IfStale",
     "KeyRights",
     "LimitProof",
     "MarginMode",
@@ -99,6 +114,7 @@ __all__ = [
     "NotFound",
     "Number",
     "Order",
+    "OrderBook",
     "OrderKind",
     "OrderPolicy",
     "OrderReport",
@@ -120,6 +136,7 @@ __all__ = [
     "Severity",
     "Shelter",
     "Side",
+    "SignalTerms",
     "Snapshot",
     "State",
     "Step",
@@ -133,11 +150,14 @@ __all__ = [
     "TriggerRequest",
     "TrimTerms",
     "Unknown",
+    "UrlSource",
     "Usage",
     "Verdict",
     "WalletChange",
     "attached_stop",
     "cover",
+    "is_loopback",
+    "may_ask",
     "position_key",
     "unprotected",
 ]

@@ -120,6 +120,10 @@ class Finding(Struct, frozen=True):
     episode: str
     """Identity of the firing; '' while nothing fires."""
     note: str = ""
+    inhibited_by: str = ""
+    """The stronger rule that is firing on the account, so that this one is not told of; '' where none is."""
+    in_force: bool = True
+    """Whether the limit holds now; not outside the rule's hours, nor while its condition is false."""
 
 
 class Demand(Struct, frozen=True):
@@ -140,6 +144,15 @@ class Demand(Struct, frozen=True):
     drawdown_budget: float
     """For account.cushion: the drawdown that may not be passed after the shock (the goal); 0 elsewhere."""
     acting_since: datetime
+    why: str = ""
+    """What is passed, in words, where `value` and `limit` are no numbers to be told; '' elsewhere."""
+    approve: bool = False
+    """Whether the owner must say yes before it is carried out."""
+
+    @property
+    def standing(self) -> str:
+        """Where the metric stands, in words."""
+        return self.why or f"{self.metric} is {self.value:.6g}, limit {self.limit:.6g}, goal {self.goal:.6g}"
 
 
 class Difference(Struct, frozen=True):

@@ -56,6 +56,24 @@ class Mark(Struct, frozen=True):
     at: datetime
 
 
+class BookLevel(Struct, frozen=True):
+    """What rests at one price of an order book."""
+
+    price: Decimal
+    coins: Decimal
+
+
+class OrderBook(Struct, frozen=True):
+    """The best levels of an order book, as many as the venue tells."""
+
+    symbol: str
+    bids: tuple[BookLevel, ...]
+    """Best first."""
+    asks: tuple[BookLevel, ...]
+    """Best first."""
+    at: datetime
+
+
 class Candle(Struct, frozen=True):
     """One bar; `at` is its opening time."""
 

@@ -306,5 +306,5 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
         contracts=leg.taken if most is None else min(leg.taken, most),
         trade_cost=priced.expected,
         lifeline=is_lifeline(demand),
-        reason=f"{demand.metric} is {demand.value:.6g}, limit {demand.limit:.6g}, goal {demand.goal:.6g}",
+        reason=demand.standing,
     )

@@ -38,6 +38,7 @@ from bot.planning.nature import SURVIVAL
 from bot.planning.numbering import Numbering
 from bot.planning.recomputation import Removal, State, state_before
 from bot.planning.request import PlanRequest, stale_reason, watch_of
+from bot.risk.catalogue import of_account
 
 
 class Attempt(Struct, frozen=True):
@@ -114,7 +115,7 @@ def _plan(
 
 def _halt_reason(demand: Demand) -> str:
     where = f"{demand.metric} of {demand.target.text}"
-    return f"{demand.rule}: {where} is {demand.value:.6g}, limit {demand.limit:.6g}"
+    return f"{demand.rule}: {demand.why or f'{where} is {demand.value:.6g}, limit {demand.limit:.6g}'}"
 
 
 def _wants_step(demand: Demand) -> bool:
@@ -349,7 +350,7 @@ def _text(number: float | Unknown) -> str:
 
 
 def _proofs(demands: Sequence[Demand], attempt: Attempt) -> tuple[LimitProof, ...]:
-    """Prove every demand that permits trades, those that were refused included."""
+    """Prove every demand that permits trades and can be moved by them, those that were refused included."""
     expected = {
         (outcome.demand.rule, outcome.demand.target): outcome.expected for outcome in attempt.drawing.outcomes
     }
@@ -361,6 +362,7 @@ def _proofs(demands: Sequence[Demand], attempt: Attempt) -> tuple[LimitProof, ..
             expected=expected.get((demand.rule, demand.target), False),
         )
         for demand in demands
+        if of_account(demand.metric)
     )
 
 

@@ -25,6 +25,8 @@ class Unit(StrEnum):
     MULTIPLE = "multiple"
     """A count of ATRs or daily sigmas."""
     USD = "usd"
+    TRUTH = "truth"
+    """1 for true, 0 for false."""
 
 
 class MetricDefinition(Struct, frozen=True):

@@ -5,6 +5,10 @@ its beta to the reference, without residual. Nothing is traded or liquidated on 
 moves with equity, and statistics stay as they are.
 """
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
 from msgspec import Struct
 
 from bot.model import Number, Sense, Unknown
@@ -45,6 +49,9 @@ class AlreadyPast(Struct, frozen=True):
 Firing = FiringPoint | AlreadyPast | Unknown | None
 """None: no move in [LOWEST_MOVE, HIGHEST_MOVE] that the search steps through passes the limit."""
 
+Gauge: TypeAlias = Callable[[Portfolio, MetricContext, str | None], Number]
+"""Measures a portfolio; the last argument is the position's key."""
+
 
 def firing_price(
     metric: str,
@@ -53,14 +60,16 @@ def firing_price(
     portfolio: Portfolio,
     context: MetricContext,
     key: str | None = None,
+    gauge: Gauge | None = None,
 ) -> Firing:
     """Find where a metric first passes its limit: strictly above for MAX, strictly below for MIN.
 
-    `key` as in `measure`, whose errors are raised here too. Unknown where the metric is. The moves stepped
+    `key` as in `measure`, whose errors are raised here too; a `gauge` measures in its place. Unknown where
+    the metric is. The moves stepped
     through lie 1 % apart near 0 and up to 25 % apart at the end; a limit that is passed only between two of
     them is missed.
     """
-    return _Search(metric, limit, sense, portfolio, context, key).run()
+    return _Search(metric, limit, sense, portfolio, context, key, gauge or partial(measure, metric)).run()
 
 
 class _Search:
@@ -74,20 +83,20 @@ class _Search:
         portfolio: Portfolio,
         context: MetricContext,
         key: str | None,
+        gauge: Gauge,
     ) -> None:
-        self._metric = metric
+        self._gauge = gauge
         self._limit = limit
         self._sense = sense
         self._portfolio = portfolio
         self._context = context
         self._key = key
-        definition = METRICS.get(metric)
-        alone = key if definition is not None and definition.scope is Scope.POSITION else None
+        alone = None if metric in METRICS and METRICS[metric].scope is Scope.ACCOUNT else key
         self._holding = None if alone is None else portfolio.holding(alone)
         self._liquidations = () if alone is None else (alone,)
 
     def run(self) -> Firing:
-        now = measure(self._metric, self._portfolio, self._context, self._key)
+        now = self._gauge(self._portfolio, self._context, self._key)
         if isinstance(now, Unknown):
             return now
         if self._past(now):
@@ -134,7 +143,7 @@ class _Search:
         units = _units_after(context.units, self._portfolio.equity, moved.equity)
         if units is not context.units:
             context = MetricContext(context.stats, units, context.scenarios)
-        return measure(self._metric, moved, context, self._key)
+        return self._gauge(moved, context, self._key)
 
     def _point(self, move: float) -> FiringPoint:
         moved = revalued(self._portfolio, self._moves(move), ())

@@ -111,6 +111,11 @@ class PriceGates(Struct, frozen=True):
     """Where liquidation is near: of the account ('') and of isolated positions, by key."""
 
     @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to say: every price is fresh and together with the others."""
+        return not (self.view or self.old or self.doubts)
+
+    @property
     def unsettled(self) -> tuple[Doubt, ...]:
         """Prices that are not believed yet."""
         return tuple(doubt for doubt in self.doubts.values() if doubt.held)
@@ -120,7 +125,7 @@ class PriceGates(Struct, frozen=True):
 
         An account depends on the prices of all that it holds, and so does a position in cross margin.
         """
-        if not (self.view or self.old or self.doubts):
+        if self.quiet:
             return OPEN
         isolated = position is not None and position.margin_mode is MarginMode.ISOLATED
         if isolated and position is not None and metric in OWN_BLOCK:
@@ -156,7 +161,7 @@ def judge(
         if mark is None or price is None:
             standings.append(known)
             continue
-        standing, doubt = _look(known, mark, price, terms)
+        standing, doubt = look(known, mark, price, terms)
         standings.append(standing)
         if doubt is not None:
             doubts[symbol] = doubt
@@ -188,7 +193,7 @@ def _price(figure: Figure) -> float | None:
     return None if isinstance(price, Unknown) else price
 
 
-def _look(
+def look(
     known: PriceStanding, mark: Mark, price: float, terms: PriceTerms
 ) -> tuple[PriceStanding, Doubt | None]:
     """Take one look at a symbol; return what to remember, and the doubt where the price is apart."""

@@ -1,7 +1,10 @@
 """Rules: their schema, loading with places, and their states. Pure but for loading."""
 
+from bot.rules.active import Active
 from bot.rules.blindness import BlindCall, BlindLook, evaluate_blind
+from bot.rules.conditions import Condition
 from bot.rules.evaluation import Evaluation, evaluate
+from bot.rules.gauge import measure_rule
 from bot.rules.loading import load_choices, load_rules, load_rules_text
 from bot.rules.memory import EndedEpisode, EndReason, MemoryUnreadableError, RulesMemory, Standing
 from bot.rules.names import Names, UnknownSymbol, unknown_symbols
@@ -9,8 +12,10 @@ from bot.rules.profiles import profile_names, profile_path, rules_path
 from bot.rules.ruleset import Gates, IfBlind, Match, Rule, RuleSet
 
 __all__ = [
+    "Active",
     "BlindCall",
     "BlindLook",
+    "Condition",
     "EndReason",
     "EndedEpisode",
     "Evaluation",
@@ -29,6 +34,7 @@ __all__ = [
     "load_choices",
     "load_rules",
     "load_rules_text",
+    "measure_rule",
     "profile_names",
     "profile_path",
     "rules_path",

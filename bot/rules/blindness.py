@@ -55,7 +55,13 @@ class BlindLook(Struct, frozen=True):
 
 
 def evaluate_blind(
-    ruleset: RuleSet, account: str, venue: str, memory: RulesMemory, unseen: Unknown, now: datetime
+    ruleset: RuleSet,
+    account: str,
+    venue: str,
+    memory: RulesMemory,
+    unseen: Unknown,
+    now: datetime,
+    tags: tuple[str, ...] = (),
 ) -> BlindLook:
     """Let every rule be unknown on each target that it was looked at last; episodes go on.
 
@@ -65,7 +71,7 @@ def evaluate_blind(
     findings: list[Finding] = []
     standings: list[Standing] = []
     calls: list[BlindCall] = []
-    for rule, before in _standings(ruleset, account, venue, memory, now):
+    for rule, before in _standings(ruleset, (account, venue, tags), memory, now):
         if rule is None:
             standings.append(before)
             continue
@@ -81,7 +87,7 @@ def evaluate_blind(
 
 
 def _standings(
-    ruleset: RuleSet, account: str, venue: str, memory: RulesMemory, now: datetime
+    ruleset: RuleSet, who: tuple[str, str, tuple[str, ...]], memory: RulesMemory, now: datetime
 ) -> Iterator[tuple[Rule | None, Standing]]:
     """Yield what is remembered, each with its rule as long as there is one, then what is not yet."""
     met = set()
@@ -90,16 +96,21 @@ def _standings(
         met.add(standing.rule)
         yield (rule if rule is not None and rule.metric == standing.metric else None), standing
     for rule in ruleset.rules:
-        if rule.name not in met and not rule.of_position and matches_account(rule.match, account, venue):
-            yield rule, begin(rule, Target(account), now)
+        if rule.name not in met and not rule.of_position and matches_account(rule.match, *who):
+            yield rule, begin(rule, Target(who[0]), now)
 
 
 def look_blind(
     rule: Rule, standing: Standing, value: Number, now: datetime
 ) -> tuple[Standing, BlindCall | None]:
-    """Return the standing with what `if_blind` asks for, from the moment on at which it is due."""
+    """Return the standing with what `if_blind` asks for, from the moment on at which it is due.
+
+    Outside its hours a rule without an episode asks for nothing.
+    """
     wanted = rule.if_blind
     if standing.state is not State.UNKNOWN or wanted is None or now - standing.since < wanted.after:
+        return standing, None
+    if rule.active is not None and not standing.episode and not rule.active.covers(now):
         return standing, None
     reason = value.reason if isinstance(value, Unknown) else "a price is not believed yet"
     first = not standing.blind_told
@@ -129,9 +140,13 @@ def unknown_note(standing: Standing, value: Unknown) -> str:
     return f"{value.reason}; {_EPISODE_GOES_ON}" if standing.episode else value.reason
 
 
-def matches_account(match: Match, account: str, venue: str) -> bool:
+def matches_account(match: Match, account: str, venue: str, tags: tuple[str, ...] = ()) -> bool:
     """Whether a rule applies to an account."""
-    return matches_any(match.account, account) and matches_any(match.venue, venue.lower())
+    return (
+        matches_any(match.account, account)
+        and matches_any(match.venue, venue.lower())
+        and (not match.tags or any(matches_any(match.tags, tag) for tag in tags))
+    )
 
 
 def matches_any(patterns: tuple[str, ...], word: str) -> bool:

@@ -1,7 +1,7 @@
 """Limits in the unit of their metric: 15%, 5x, 10k."""
 
 from bot.documents import WordingError, parse_fraction, parse_multiple, parse_number, plain_percent, shown
-from bot.risk.metrics import MetricDefinition, Unit
+from bot.risk.metrics import MetricDefinition, Scope, Unit
 
 NEVER_ABOVE_ONE = frozenset(
     {
@@ -12,6 +12,9 @@ NEVER_ABOVE_ONE = frozenset(
         "account.cushion",
         "account.concentration",
         "position.gross_share",
+        "market.fall_1h",
+        "market.fall_24h",
+        "market.fall_7d",
     }
 )
 """Percentages for which a limit of 100 % or more could never do its work."""
@@ -33,14 +36,14 @@ def read_limit(value: object, definition: MetricDefinition) -> float:
         number = float(parse_number(value))
     else:
         number = float(parse_multiple(value))
-    if number < 0:
+    if number < 0 and definition.scope is not Scope.MARKET:
         raise WordingError(f"{shown(value)} is negative", "a positive number")
     return number
 
 
 def check_limit(limit: float, definition: MetricDefinition) -> None:
     """Refuse limits that would always or never be passed. Raises `WordingError`."""
-    if limit == 0:
+    if limit == 0 and definition.scope is not Scope.MARKET:
         raise WordingError("0 is no limit", "a limit above 0")
     if definition.name in NEVER_ABOVE_ONE and limit >= 1:
         raise WordingError(f"{show_limit(limit, definition)} is too late", "less than 100 %")

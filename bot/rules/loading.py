@@ -6,12 +6,12 @@ from pathlib import Path
 
 from bot.documents import Document, Mistake, MistakesError, Words, check_shape, parse_document, read_text
 from bot.rules.checks import RuleCheck
-from bot.rules.names import Names, misnamed
+from bot.rules.inhibition import misruled
+from bot.rules.names import Names, misnamed, unsignalled
 from bot.rules.profiles import rules_path
 from bot.rules.ruleset import Rule, RuleSet
 from bot.rules.schema import (
     LATER_KEYS,
-    LATER_MATCHES,
     DefaultsShape,
     FileShape,
     IfBlindShape,
@@ -19,11 +19,13 @@ from bot.rules.schema import (
     RuleShape,
     TrimShape,
 )
+from bot.rules.schema_hours import ActiveShape
 
 RULE_WORDS: Words = {
     ("match",): MatchShape.known_keys(),
     ("trim",): TrimShape.known_keys(),
     ("if_blind",): IfBlindShape.known_keys(),
+    ("active",): ActiveShape.known_keys(),
 }
 FILE_WORDS: Words = {("defaults",): DefaultsShape.known_keys()}
 
@@ -59,24 +61,26 @@ def load_rules_text(text: str, name: str, names: Names | None = None) -> RuleSet
         if key not in checked.broken and not getattr(file, key):
             hint = "write version: 1" if key == "version" else ""
             mistakes.append(document.mistake((), f"{key!r} is missing", "", hint))
-    rules = [
-        rule
+    numbered = [
+        (number, rule)
         for number, raw in enumerate(file.rules)
         if (rule := _read_rule(document, number, raw, file.defaults, mistakes)) is not None
     ]
     mistakes += _doubled(document)
-    mistakes += misnamed(document, names) if names else []
+    mistakes += misruled(document)
+    if names:
+        mistakes += misnamed(document, names)
+        mistakes += unsignalled(document, numbered, names)
     if mistakes:
         raise MistakesError(mistakes)
-    return RuleSet(name, text, sha256(text.encode()).hexdigest(), tuple(rules))
+    return RuleSet(name, text, sha256(text.encode()).hexdigest(), tuple(rule for _, rule in numbered))
 
 
 def _read_rule(
     document: Document, number: int, raw: object, defaults: DefaultsShape, mistakes: list[Mistake]
 ) -> Rule | None:
     path = ("rules", number)
-    later = (*LATER_KEYS, *LATER_MATCHES)
-    shape, checked = check_shape(RuleShape, raw, document, path, RULE_WORDS, later)
+    shape, checked = check_shape(RuleShape, raw, document, path, RULE_WORDS, LATER_KEYS)
     check = RuleCheck(document, path, shape, checked)
     rule = check.rule(defaults)
     mistakes += [*checked.mistakes, *check.mistakes]

@@ -1,20 +1,24 @@
 """Words of `match` that name nothing: a rule that they hold back would guard nothing, in silence."""
 
-from collections.abc import Collection, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import Struct
 
 from bot.documents import Document, Mistake, nearest, nearest_hint, shown
-from bot.rules.ruleset import RuleSet
+from bot.rules.blindness import matches_account
+from bot.rules.conditions import Source
+from bot.rules.ruleset import Rule, RuleSet
 from bot.rules.schema import WILD
 
 
 class Names(Struct, frozen=True):
-    """What literal words of `match.account` and `match.venue` may name: all that the config has."""
+    """What literal words of `match`, and signals in conditions, may name: all that the config has."""
 
     accounts: tuple[str, ...]
     venues: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    signals: tuple[str, ...] | None = None
+    """None where signals are not known, and no name of one is judged."""
 
 
 def misnamed(document: Document, names: Names) -> list[Mistake]:
@@ -26,7 +30,7 @@ def misnamed(document: Document, names: Names) -> list[Mistake]:
         match = raw.get("match") if isinstance(raw, dict) else None
         if not isinstance(match, dict):
             continue
-        for key, known in (("account", names.accounts), ("venue", names.venues)):
+        for key, known in (("account", names.accounts), ("venue", names.venues), ("tags", names.tags)):
             mistakes += _unknown(document, ("rules", number, "match", key), match.get(key), known)
     return mistakes
 
@@ -40,8 +44,19 @@ def _unknown(
             continue
         named = word.strip().lower() if key == "venue" else word.strip()
         if named not in known:
-            what = f"match.{key}: the config has no {key} {shown(word)}, so the rule would guard nothing"
+            kind = "tag" if key == "tags" else key
+            what = f"match.{key}: the config has no {kind} {shown(word)}, so the rule would guard nothing"
             yield document.mistake((*path, index), what, "", nearest_hint(named, known))
+
+
+def unsignalled(document: Document, rules: Iterable[tuple[int, Rule]], names: Names) -> Iterator[Mistake]:
+    """Find signals that the config does not have; the numbers are those of the rules in the file."""
+    known = names.signals
+    for number, rule in rules:
+        for name in () if rule.when is None or known is None else rule.when.names:
+            if name.source is Source.SIGNAL and known is not None and name.of not in known:
+                what = f"when: the config has no signal {shown(name.of)}, so the rule would never be known"
+                yield document.mistake(("rules", number, "when"), what, "", nearest_hint(name.of, known))
 
 
 class UnknownSymbol(Struct, frozen=True):
@@ -59,14 +74,14 @@ class UnknownSymbol(Struct, frozen=True):
 
 
 def unknown_symbols(
-    rules: RuleSet, account: str, venue: str, symbols: Collection[str]
+    rules: RuleSet, account: str, venue: str, symbols: Collection[str], tags: tuple[str, ...] = ()
 ) -> tuple[UnknownSymbol, ...]:
     """Find literal symbols that are none of `symbols`, in the rules that apply to this account."""
     known = {symbol.upper(): symbol for symbol in symbols}
     found: list[UnknownSymbol] = []
     for rule in rules.rules:
         match = rule.match
-        if not (_applies(match.account, account) and _applies(match.venue, venue.lower())):
+        if not matches_account(match, account, venue, tags):
             continue
         found += [
             UnknownSymbol(rule.name, symbol, _nearest_symbol(symbol, known))
@@ -85,7 +100,3 @@ def _nearest_symbol(symbol: str, known: dict[str, str]) -> str | None:
         return known[bases[guess]]
     near = nearest(symbol, [one for one in known if one.startswith(f"{base}/")])
     return None if near is None else known[near]
-
-
-def _applies(patterns: tuple[str, ...], word: str) -> bool:
-    return not patterns or any(fnmatchcase(word, pattern) for pattern in patterns)

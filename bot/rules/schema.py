@@ -16,12 +16,13 @@ from bot.documents import (
     word_of,
 )
 from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Severity, Side
+from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS
 from bot.rules.ruleset import Gates
+from bot.rules.schema_hours import ActiveShape
 
 LATER_ACTIONS = ("hedge", "add_margin", "lower_leverage", "protect", "secure")
-LATER_KEYS = ("when", "active", "inhibited_by", "approve", "hedge")
-LATER_MATCHES = ("tags",)
+LATER_KEYS = ("hedge",)
 SIZED = (frozenset(Action) | frozenset(LATER_ACTIONS)) - frozenset(BlindAction)
 """Actions that are made from what is seen."""
 MAX_RULES = 200
@@ -45,10 +46,11 @@ def _name(value: object) -> str:
 
 
 def _metric(value: object) -> str:
-    if isinstance(value, str) and value in METRICS:
+    known = {**METRICS, **MARKET_METRICS}
+    if isinstance(value, str) and value in known:
         return value
     if isinstance(value, str):
-        raise WordingError(f"{shown(value)} is not a metric", hint=nearest_hint(value, METRICS))
+        raise WordingError(f"{shown(value)} is not a metric", hint=nearest_hint(value, known))
     raise WordingError(f"{shown(value)} is not a metric", "a name such as account.leverage")
 
 
@@ -113,6 +115,19 @@ def _once(value: list[object]) -> tuple[object, ...]:
     return tuple(value)
 
 
+def _stronger(value: object) -> tuple[object, ...]:
+    names = value if isinstance(value, list) else [value]
+    if not names:
+        raise WordingError("the list is empty", hint="leave the key out")
+    return _once(names)
+
+
+def _condition(value: object) -> str:
+    if not isinstance(value, str):
+        raise WordingError(f"{shown(value)} is not a condition", "text such as account.leverage > 3")
+    return value
+
+
 def _gates(value: object) -> Gates:
     if isinstance(value, bool):
         word = "on" if value else "off"
@@ -166,6 +181,7 @@ ActionWord = Annotated[Action, BeforeValidator(word_of(Action, LATER_ACTIONS))]
 GatesWord = Annotated[Gates, BeforeValidator(_gates)]
 SideWord = Annotated[Side, BeforeValidator(word_of(Side))]
 ModeWord = Annotated[MarginMode, BeforeValidator(word_of(MarginMode))]
+NameWord = Annotated[str, BeforeValidator(_name)]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed)]
 SymbolPattern = Annotated[str, BeforeValidator(_symbol)]
@@ -193,6 +209,7 @@ class MatchShape(Shape):
     symbol: Annotated[tuple[SymbolPattern, ...], BeforeValidator(_listed)] = ()
     side: Annotated[tuple[SideWord, ...], BeforeValidator(_listed)] = ()
     margin_mode: Annotated[tuple[ModeWord, ...], BeforeValidator(_listed)] = ()
+    tags: Patterns = ()
 
 
 class IfBlindShape(Shape):
@@ -211,13 +228,16 @@ class DefaultsShape(Shape):
     cooldown: Cooldown = timedelta(seconds=30)
     severity: SeverityWord = Severity.CRITICAL
     gates: GatesWord = Gates.ON
+    approve: bool = False
 
 
 class RuleShape(Shape):
     """One rule. None, '' and () stand for keys that are not there."""
 
-    name: Annotated[str, BeforeValidator(_name)] = ""
+    name: NameWord = ""
     metric: Annotated[str, BeforeValidator(_metric)] = ""
+    market: Annotated[str, BeforeValidator(_base)] = ""
+    when: Annotated[str | None, BeforeValidator(_condition)] = None
     max: Limit = None
     min: Limit = None
     restore: Limit = None
@@ -230,6 +250,9 @@ class RuleShape(Shape):
     scenarios: Annotated[tuple[Moves, ...], BeforeValidator(_scenarios)] = ()
     gates: GatesWord | None = None
     if_blind: IfBlindShape | None = None
+    active: ActiveShape | None = None
+    inhibited_by: Annotated[tuple[NameWord, ...], BeforeValidator(_stronger)] = ()
+    approve: bool | None = None
 
 
 class FileShape(Shape):

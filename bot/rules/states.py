@@ -12,6 +12,8 @@
 - Unknown ends nothing and starts nothing: the episode, its age and the clocks are kept, nothing is demanded.
 - A price that is not believed yet (`bot.risk.gates`) is no evidence either: the state stays, except that an
   inactive rule that would be past its limit is pending. The count of `for` begins with a believed price.
+- A rule with a condition is past its limit only while that is true, and its episode ends when it is not.
+- Outside its hours a rule without an episode counts as inside its limit; an episode ends as always.
 - During the cooldown the count of `for` runs, so that a lasting breach fires as soon as the cooldown ends.
 - A clock that was set back moves every remembered time back to now: nothing waits longer than it was told to.
 """
@@ -44,37 +46,48 @@ def begin(rule: Rule, target: Target, now: datetime) -> Standing:
     return Standing(rule.name, rule.metric, target, State.INACTIVE, now)
 
 
-def advance(rule: Rule, previous: Standing, value: Number, now: datetime, *, held: bool = False) -> Standing:
+def advance(
+    rule: Rule,
+    previous: Standing,
+    value: Number,
+    now: datetime,
+    *,
+    held: bool = False,
+    met: bool = True,
+    awake: bool = True,
+) -> Standing:
     """Return the standing after a look at `value`; `previous` itself where nothing changed.
 
-    `held` says that the value rests on a price that is not believed yet. The episode was restored in this
-    look where `previous` has one and the returned standing has none.
+    `held` says that the value rests on a price that is not believed yet, `met` that the rule's condition is
+    true, `awake` that it is inside its hours. The episode was restored in this look where `previous` has one
+    and the returned standing has none.
     """
     if previous.since > now:
         previous = _not_after(previous, now)
     if isinstance(value, Unknown):
         return _moved(previous, State.UNKNOWN, now)
-    if held:
-        begins = previous.state is State.INACTIVE and past_limit(rule, value)
-        return _moved(previous, State.PENDING, now) if begins else previous
-    if previous.episode:
-        return _in_episode(rule, previous, value, now)
-    if previous.state is State.INACTIVE and not past_limit(rule, value):
+    past = met and past_limit(rule, value)
+    if previous.episode and not held:
+        return _in_episode(rule, previous, past, not met or at_goal(rule, value), now)
+    past = past and awake
+    if previous.state is State.INACTIVE and not past:
         return previous
-    return _between_episodes(rule, previous, value, now)
+    if held:
+        return _moved(previous, State.PENDING, now) if previous.state is State.INACTIVE else previous
+    return _between_episodes(rule, previous, past, now)
 
 
-def _in_episode(rule: Rule, previous: Standing, value: float, now: datetime) -> Standing:
-    if past_limit(rule, value):
+def _in_episode(rule: Rule, previous: Standing, past: bool, home: bool, now: datetime) -> Standing:
+    if past:
         return _moved(previous, State.FIRING, now)
-    if not at_goal(rule, value):
+    if not home:
         return _moved(previous, State.RESTORING, now)
     ended = begin(rule, previous.target, now)
     return replace(ended, state=State.COOLING, cooling_since=now) if rule.cooldown else ended
 
 
-def _between_episodes(rule: Rule, previous: Standing, value: float, now: datetime) -> Standing:
-    breach = (previous.breach_since or now) if past_limit(rule, value) else None
+def _between_episodes(rule: Rule, previous: Standing, past: bool, now: datetime) -> Standing:
+    breach = (previous.breach_since or now) if past else None
     cooling = previous.cooling_since
     if cooling is not None and now - cooling < rule.cooldown:
         state = State.COOLING

@@ -26,6 +26,7 @@ from bot.settings.shapes import (
     ProtectionShape,
     SettingsShape,
 )
+from bot.settings.signals import SignalReader
 from bot.settings.values import AccountSettings, LogSettings, Network, Settings, StreamSettings
 
 WORDS: Words = {
@@ -37,15 +38,22 @@ WORDS: Words = {
 
 
 def load_settings(
-    path: Path, environ: Mapping[str, str], *, live: bool = False, connect: bool = True
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    live: bool = False,
+    connect: bool = True,
+    tokens: bool | None = None,
 ) -> Settings:
     """Load a settings file. `live` is the command line's `--live`.
 
-    With `connect` False, for commands that only read the journal, neither secrets nor `--live` are asked for.
+    With `connect` False, for commands that only read the journal, neither secrets nor `--live` are asked for;
+    with `tokens` the secrets of signals are, whatever `connect` says.
     Raises `MistakesError` (exit code 2) with every mistake, each with its place.
     """
     document = read_document(path)
-    return _Loader(document, path, environ, live=live, connect=connect).load()
+    wanted = connect if tokens is None else tokens
+    return _Loader(document, path, environ, live=live, connect=connect, tokens=wanted).load()
 
 
 class SettingsError(MistakesError):
@@ -61,13 +69,21 @@ class _Loader:
     """Loads one file; collects mistakes on the way."""
 
     def __init__(
-        self, document: Document, path: Path, environ: Mapping[str, str], *, live: bool, connect: bool
+        self,
+        document: Document,
+        path: Path,
+        environ: Mapping[str, str],
+        *,
+        live: bool,
+        connect: bool,
+        tokens: bool,
     ) -> None:
         self._document = document
         self._path = path
         self._environ = environ
         self._live = live
         self._connect = connect
+        self._tokens = tokens
         self._mistakes: list[Mistake] = []
         self._file_secrets: Mapping[str, str] = {}
         self._shape, checked = self._check_top()
@@ -83,6 +99,10 @@ class _Loader:
         self._check_network()
         found = [self._account(number, raw) for number, raw in enumerate(shape.accounts)]
         accounts = tuple(account for account in found if account is not None)
+        signals = SignalReader(self._document, self._path.parent)
+        terms = signals.read(shape.signals)
+        tokens = signals.tokens(terms, self._secret) if self._tokens and not self._file_unread else {}
+        self._mistakes += signals.mistakes
         if self._mistakes or shape.network is None:
             raise SettingsError(self._mistakes, self._chosen_rules())
         return Settings(
@@ -111,6 +131,8 @@ class _Loader:
             ),
             prices=PriceTerms(**dict(shape.prices)),
             log=LogSettings(shape.log.format, shape.log.level),
+            signals=terms,
+            signal_tokens={name: SecretStr(value) for name, value in tokens.items()},
         )
 
     def _chosen_rules(self) -> tuple[str, ...]:
@@ -127,7 +149,7 @@ class _Loader:
         return shape, checked
 
     def _read_secrets_file(self) -> None:
-        if self._shape.secrets is None or not self._connect:
+        if self._shape.secrets is None or not (self._connect or self._tokens):
             return
         try:
             self._file_secrets = read_secrets_file(self._beside(self._shape.secrets))
@@ -167,7 +189,7 @@ class _Loader:
         if len(self._mistakes) > before or shape.venue is None or keys is None:
             return None
         rules = shape.rules or self._shape.rules
-        return AccountSettings(shape.name, shape.venue.value, *keys, rules, base_url)
+        return AccountSettings(shape.name, shape.venue.value, *keys, rules, base_url, shape.tags)
 
     def _check_doubled(self, number: int, name: str) -> None:
         """Refuse a name that is another account's, or would read another account's secrets."""
@@ -217,7 +239,7 @@ class _Loader:
     def _secret(self, name: str) -> str:
         """Find a secret in the environment, then among systemd's credentials, then in the secrets file."""
         value = (self._environ.get(name) or "").strip()
-        if value or not self._connect:
+        if value or not (self._connect or self._tokens):
             return value
         try:
             value = read_credential(self._environ, name)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from bot.documents import (
     LATER,
@@ -27,13 +27,14 @@ LATER_MODES = ("approve",)
 LATER_VENUES = ("binance", "binanceusdm", "okx", "hyperliquid", "deribit")
 LATER_KEYS = ("notifications", "dashboard", "heartbeat", "metrics", "retention")
 MAX_ACCOUNTS = 1000
+MAX_SIGNALS = 50
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 
 
 def _name(value: object) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not NAME.fullmatch(value):
         expected = "up to 32 letters, digits, - and _, beginning with a letter or digit"
         raise WordingError(f"{shown(value)} is not a name", expected)
     return value
@@ -87,6 +88,25 @@ def _accounts(value: object) -> tuple[object, ...]:
         raise WordingError(f"{shown(value)} is not a list of accounts", "a list of at least one account")
     if len(value) > MAX_ACCOUNTS:
         raise WordingError(f"more than {MAX_ACCOUNTS} accounts")
+    return tuple(value)
+
+
+def _signals(value: object) -> dict[str, object]:
+    expected = "a mapping such as {fear: {url: ..., path: data.0.value, max_age: 1d}}"
+    if not isinstance(value, dict) or not value:
+        raise WordingError(f"{shown(value)} names no signal", expected)
+    if len(value) > MAX_SIGNALS:
+        raise WordingError(f"more than {MAX_SIGNALS} signals")
+    return value
+
+
+def _tags(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list):
+        hint = f"write [{value}]" if isinstance(value, str) else ""
+        raise WordingError(f"{shown(value)} is not a list", "a list such as [fund, btc]", hint)
+    for tag in value:
+        if value.count(tag) > 1:
+            raise WordingError(f"{shown(tag)} is given twice")
     return tuple(value)
 
 
@@ -144,6 +164,7 @@ class AccountShape(Shape):
     secret_env: Variable | None = None
     rules: Text | None = None
     base_url: Url | None = None
+    tags: Annotated[tuple[Annotated[str, BeforeValidator(_name)], ...], BeforeValidator(_tags)] = ()
 
 
 class SettingsShape(Shape):
@@ -188,4 +209,5 @@ class SettingsShape(Shape):
     protection: ProtectionShape = ProtectionShape()
     prices: PricesShape = PricesShape()
     log: LogShape = LogShape()
+    signals: Annotated[dict[str, Any], BeforeValidator(_signals)] = Field(default_factory=dict)
     accounts: Annotated[tuple[Any, ...], BeforeValidator(_accounts)] = ()

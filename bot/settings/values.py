@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import SecretStr
 
-from bot.model import Caps, PriceTerms, ProtectionTerms
+from bot.model import Caps, PriceTerms, ProtectionTerms, SignalTerms
 
 
 class Mode(StrEnum):
@@ -71,6 +71,8 @@ class AccountSettings(Struct, frozen=True):
     """Path or profile name, see `bot.rules.profiles.rules_path`."""
     base_url: str | None
     """Address of the sandbox; None on testnet and live."""
+    tags: tuple[str, ...] = ()
+    """Words by which rules match accounts."""
 
 
 class LogSettings(Struct, frozen=True):
@@ -122,6 +124,9 @@ class Settings(Struct, frozen=True):
     lease: timedelta = timedelta(seconds=30)
     """How long a daemon that says nothing keeps its place."""
     if_journal_fails: IfJournalFails = IfJournalFails.STOP
+    signals: tuple[SignalTerms, ...] = ()
+    signal_tokens: dict[str, SecretStr] = {}
+    """Values of the variables that `headers_env` names; empty where they were not asked for."""
 
     @property
     def armed(self) -> bool:

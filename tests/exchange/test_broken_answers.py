@@ -42,6 +42,9 @@ READINGS = {
     "executions": Reading("/v5/execution/list", lambda gateway: gateway.fills(BTC, NOW)),
     "wallet log": Reading("/v5/account/transaction-log", lambda gateway: gateway.wallet_changes(NOW)),
     "candles": Reading("/v5/market/kline", lambda gateway: gateway.candles(BTC, "1h", 3)),
+    "ticker": Reading("/v5/market/tickers", lambda gateway: gateway.ticker(BTC)),
+    "order book": Reading("/v5/market/orderbook", lambda gateway: gateway.order_book(BTC)),
+    "perpetual": Reading("/v5/market/instruments-info", lambda gateway: gateway.perpetual("BTC"), cold=True),
     "key": Reading("/v5/user/query-api", lambda gateway: gateway.key_rights()),
 }
 

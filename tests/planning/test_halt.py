@@ -35,6 +35,20 @@ def test_it_halts_with_the_steps_that_leave_nothing_and_when_nothing_is_left() -
     assert not plan(request(SHOT, [demand("account.leverage", 3.0)])).halt
 
 
+def test_a_condition_closes_and_halts_in_its_own_words() -> None:
+    why = "account.leverage > 2 is true: account.leverage 3"
+    found = demand(
+        "when", 0.0, value=1.0, why=why, permits=(Action.CLOSE_ALL, Action.HALT), rule="fear", episode="f.1"
+    )
+    made = plan(request(SHOT, [found]))
+    assert [step.kind.value for step in made.steps] == ["close", "close"]
+    assert all(step.reason.startswith(f"{why}: take 100.0% off ") for step in made.steps)
+    assert made.halt == f"fear: {why}"
+    assert (made.proofs, made.refusals) == ((), ())
+    one = replace(found, permits=(Action.CLOSE,), target=target(BTC))
+    assert [step.request.symbol for step in plan(request(SHOT, [one])).steps] == [BTC]
+
+
 SHUT = replace(SHOT, markets={**SHOT.markets, BTC: market(BTC, active=False)})
 SMALL = replace(
     SHOT,

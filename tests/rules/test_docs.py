@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from bot.model import Action, BlindAction, Severity, State
+from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS, Scope
 from bot.rules import load_rules_text, profile_names
 from bot.rules.limits import TRADING_CANNOT_MOVE
 from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
+from bot.rules.schema_hours import ActiveShape
 
 TEXT = (Path(__file__).resolve().parent.parent.parent / "docs" / "rules.md").read_text()
 
@@ -34,6 +36,7 @@ def test_every_field_is_documented_and_no_other() -> None:
         *(f"match.{key}" for key in MatchShape.known_keys()),
         *(f"trim.{key}" for key in TrimShape.known_keys()),
         *(f"if_blind.{key}" for key in IfBlindShape.known_keys()),
+        *(f"active.{key}" for key in ActiveShape.known_keys()),
     }
 
 
@@ -63,6 +66,13 @@ def test_every_metric_is_documented_as_it_is() -> None:
             assert permits == "all but trim and close"
         else:
             assert permits == ("all" if definition.scope is Scope.POSITION else "all but close")
+
+
+def test_every_metric_of_a_market_is_documented_as_it_is() -> None:
+    told = rows("Metrics of a market")
+    assert set(told) == set(MARKET_METRICS)
+    for name, (_, meaning) in told.items():
+        assert meaning == MARKET_METRICS[name].description
 
 
 @pytest.mark.parametrize("block", TEXT.split("```yaml\n")[1:])

@@ -239,7 +239,7 @@ def test_each_metric_is_measured_once_for_a_target(monkeypatch: pytest.MonkeyPat
         calls.append((name, key, len(terms.scenarios)))
         return measure(name, book, terms, key)
 
-    monkeypatch.setattr("bot.rules.evaluation.measure", counted)
+    monkeypatch.setattr("bot.rules.gauge.measure", counted)
     fall = Scenario("fall", {"BTC": -0.1})
     look(
         *(rule(f"cap {number}", limit=number + 1.0, goal=0.5) for number in range(3)),

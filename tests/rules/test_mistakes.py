@@ -73,7 +73,7 @@ def of_rule(**fields: str) -> list[str]:
         (f"version: 1\nrules: [{'x, ' * 201}]", ["r:2:8: rules: more than 200 rules"]),
         (
             f"version: 1\ndefaults: {{gates: off, if_blind: x}}\nrules: [{RIGHT}]",
-            ["r:2:24: unknown key 'if_blind' (known: cooldown, for, gates, severity)"],
+            ["r:2:24: unknown key 'if_blind' (known: approve, cooldown, for, gates, severity)"],
         ),
         (
             f"version: 1\ndefaults: {{gates: maybe}}\nrules: [{RIGHT}]",
@@ -101,7 +101,7 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
         ({"name": '"-"'}, ["name: '-' is not a name; expected words on one line"]),
         ({"name": r'"a\nb"'}, [r"name: 'a\nb' is not a name; expected words on one line"]),
         ({"name": "a" * 81}, ["name: the name is longer than 80 characters"]),
-        ({"metric": ""}, ["'metric' is missing"]),
+        ({"metric": ""}, ["'metric' is missing (a rule has a metric, a condition in when, or both)"]),
         ({"metric": "[1]"}, ["metric: a list is not a metric; expected a name such as account.leverage"]),
         (
             {"metric": "account.levrage"},
@@ -281,10 +281,10 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
         ),
         ({"match": "bybit"}, ["match: 'bybit' is not right; expected a mapping"]),
         (
-            {"match": "{venu: x, tags: [a]}"},
+            {"match": "{venu: x, tags: 5}"},
             [
                 "unknown key 'venu' (did you mean 'venue'?)",
-                "unknown key 'tags' (not available in this version)",
+                "match.tags: 5 is not a pattern; expected text, where * stands for anything",
             ],
         ),
         (
@@ -300,7 +300,7 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
         ),
         (
             {"match": "{side: long}"},
-            ["match.side: account.leverage is of the whole account; expected account or venue"],
+            ["match.side: account.leverage is of the whole account; expected account, venue or tags"],
         ),
         (
             {
@@ -316,11 +316,8 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
         ),
         ({"metrc": "x"}, ["unknown key 'metrc' (did you mean 'metric'?)"]),
         (
-            {"when": "true", "approve": "true"},
-            [
-                "unknown key 'when' (not available in this version)",
-                "unknown key 'approve' (not available in this version)",
-            ],
+            {"hedge": "true"},
+            ["unknown key 'hedge' (not available in this version)"],
         ),
     ],
 )

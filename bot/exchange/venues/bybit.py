@@ -22,6 +22,7 @@ from bot.exchange.venues import bybit_calls as calls
 from bot.exchange.venues import bybit_codes as codes
 from bot.exchange.venues import bybit_history as history
 from bot.exchange.venues import bybit_orders as orders
+from bot.exchange.venues import bybit_quotes as quotes
 from bot.exchange.venues.bybit_holdings import BybitHoldings, read_holdings
 from bot.exchange.venues.bybit_keys import parse_key_rights
 from bot.exchange.venues.bybit_markets import OneContract, parse_fees, parse_markets, parse_tiers
@@ -33,7 +34,9 @@ from bot.model import (
     Fill,
     KeyRights,
     MarginMode,
+    Mark,
     Market,
+    OrderBook,
     OrderReport,
     Position,
     Sendable,
@@ -61,6 +64,7 @@ class Bybit:
     throttled_status = codes.THROTTLED_STATUS
     hints = codes.AUTH_HINTS
     guards_client_ids = True
+    settles: tuple[str, ...] = ("USDT", "USDC")
 
     def check(self, scrub: Scrubber, status: int, decoded: object, body: str) -> None:
         """Refuse an answer that is not the venue's envelope of success."""
@@ -152,3 +156,11 @@ class Bybit:
     async def candles(self, reads: Reads, market: Market, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """Read candles, oldest first. Raises GatewayError."""
         return await history.read_candles(reads, market, timeframe, limit)
+
+    async def ticker(self, reads: Reads, market: Market) -> Mark:
+        """Read the prices of one contract. Raises GatewayError."""
+        return await quotes.read_ticker(reads, market)
+
+    async def order_book(self, reads: Reads, market: Market) -> OrderBook:
+        """Read the book of one contract. Raises GatewayError."""
+        return await quotes.read_order_book(reads, market)

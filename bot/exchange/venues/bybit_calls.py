@@ -27,6 +27,7 @@ TIMEFRAMES = {
     "1w": "W",
 }
 MAX_CANDLES = 1000
+MAX_LEVELS = 500
 
 
 def server_time() -> Call:
@@ -78,6 +79,11 @@ def tickers(venue_symbol: str = "") -> Call:
     """Ask for prices of one symbol, or of all."""
     symbol = {"symbol": venue_symbol} if venue_symbol else {}
     return Call("publicGetV5MarketTickers", {**LINEAR, **symbol})
+
+
+def order_book(venue_symbol: str) -> Call:
+    """Ask for the best levels of one book, as many as the venue tells."""
+    return Call("publicGetV5MarketOrderbook", {**LINEAR, "symbol": venue_symbol, "limit": MAX_LEVELS})
 
 
 def markets(venue_symbol: str = "") -> Call:

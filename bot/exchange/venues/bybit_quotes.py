@@ -1,0 +1,50 @@
+"""Bybit v5: prices and order book of one contract, held or not.
+
+Field meanings: docs/v5/market/tickers, docs/v5/market/orderbook.
+"""
+
+from bot.exchange.failures import MalformedDataError
+from bot.exchange.reading import Reads
+from bot.exchange.values import required
+from bot.exchange.venues import bybit_calls as calls
+from bot.exchange.venues.bybit_parse import parse_mark
+from bot.model import BookLevel, Mark, Market, OrderBook
+
+
+async def read_ticker(reads: Reads, market: Market) -> Mark:
+    """Read the prices of one contract. Raises GatewayError."""
+    call = calls.tickers(market.venue_symbol)
+    answer = await reads.rows(call)
+    with reads.told(call.method):
+        for row in answer.rows:
+            if row.get("symbol") == market.venue_symbol:
+                return parse_mark(row, market.symbol, answer.at)
+        raise MalformedDataError(f"no prices of {market.venue_symbol} in the answer")
+
+
+async def read_order_book(reads: Reads, market: Market) -> OrderBook:
+    """Read the best levels of one contract's book. Raises GatewayError."""
+    call = calls.order_book(market.venue_symbol)
+    result, at = await reads.result(call)
+    with reads.told(call.method):
+        if result.get("s") != market.venue_symbol:
+            raise MalformedDataError(f"not the book of {market.venue_symbol}: {repr(result)[:60]}")
+        bids, asks = (_levels(result.get(key), market) for key in ("b", "a"))
+    best_bids = sorted(bids, key=lambda level: level.price, reverse=True)
+    return OrderBook(market.symbol, tuple(best_bids), tuple(sorted(asks, key=lambda level: level.price)), at)
+
+
+def _levels(rows: object, market: Market) -> list[BookLevel]:
+    if not isinstance(rows, list):
+        raise MalformedDataError(f"a book without its sides: {repr(rows)[:60]}")
+    return [_level(row, market) for row in rows]
+
+
+def _level(row: object, market: Market) -> BookLevel:
+    if not isinstance(row, list) or len(row) != 2:
+        raise MalformedDataError(f"no level of a book: {repr(row)[:60]}")
+    fields = dict(zip(("price", "size"), row, strict=True))
+    price, contracts = required(fields, "price"), required(fields, "size")
+    if price <= 0 or contracts <= 0:
+        raise MalformedDataError(f"no level of a book: {repr(row)[:60]}")
+    return BookLevel(price, contracts * market.contract_size)

@@ -1,0 +1,46 @@
+"""Finding again what is remembered of a rule on a target."""
+
+from bot.model import Target
+from bot.rules.memory import MemoryUnreadableError, RulesMemory, Standing
+
+
+class Recall:
+    """The remembered standings of one account, each of which is taken once.
+
+    They are taken in the order in which they were written as long as rules and positions stay the same, and
+    looked up from there on where they do not.
+    """
+
+    def __init__(self, memory: RulesMemory, account: str) -> None:
+        self._standings = memory.standings
+        self._account = account
+        self._next = 0
+        self._rest: dict[tuple[str, Target], Standing] | None = None
+
+    def take(self, rule: str, target: Target) -> Standing | None:
+        """Return what is remembered of a rule on a target, None where nothing is.
+
+        Raises `MemoryUnreadableError` where the memory is of another account.
+        """
+        if self._rest is None and self._next < len(self._standings):
+            standing = self._standings[self._next]
+            if standing.rule == rule and standing.target == target:
+                self._next += 1
+                return standing
+        return self._others().pop((rule, target), None)
+
+    def left(self) -> tuple[Standing, ...]:
+        """Return what was not taken. Raises as `take`."""
+        return tuple(self._others().values())
+
+    def _others(self) -> dict[tuple[str, Target], Standing]:
+        if self._rest is None:
+            self._rest = {}
+            for standing in self._standings[self._next :]:
+                other = standing.target.account
+                if other != self._account:
+                    raise MemoryUnreadableError(
+                        f"the remembered rule states are of account {other!r}, not of {self._account!r}"
+                    )
+                self._rest[standing.rule, standing.target] = standing
+        return self._rest
