@@ -11,6 +11,7 @@ WANTED = (
     "bot/shipped/rules/observe.yaml",
     "bot/shipped/migrations/env.py",
     "bot/shipped/config/scenarios/november-2025.yaml",
+    "bot/shipped/config/rules.schema.json",
     "bot/py.typed",
 )
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import append, cycle, idle, lane, recovery, streams
+from benchmarks import append, cycle, idle, lane, recovery, rules, streams
 from benchmarks.figures import Missed
 
 ALL = {
@@ -12,6 +12,7 @@ ALL = {
     "lane": lane.run,
     "recovery": recovery.run,
     "streams": streams.run,
+    "rules": rules.run,
 }
 
 

@@ -11,6 +11,7 @@ from bot.cli.output import Column, bound, console, fires, print_json, say, table
 from bot.documents import show_duration
 from bot.risk.catalogue import WHEN, definition_of
 from bot.rules import Gates, Rule, RuleSet, load_rules, rules_path
+from bot.rules.editor import rules_schema, schema_text
 
 COLUMNS = (
     Column("rule", wrap=True),
@@ -46,6 +47,18 @@ def check(
         print_json({"ok": True, "source": rules.source, "version": rules.version, "rules": rules.rules})
     else:
         show(rules)
+
+
+@app.command("schema")
+def schema(as_json: AsJson = False) -> None:
+    """Print the JSON Schema of rule files, for editors; `--json` prints the same on one line.
+
+    Example: reef rules schema > config/rules.schema.json
+    """
+    if as_json:
+        print_json(rules_schema())
+    else:
+        typer.echo(schema_text(), nl=False)
 
 
 def show(rules: RuleSet) -> None:

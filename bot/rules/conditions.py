@@ -61,12 +61,13 @@ class Condition(Struct, frozen=True):
 
 
 Truth: TypeAlias = bool | Unknown
+Program: TypeAlias = Callable[[cel.Context], bool]
 Measure: TypeAlias = Callable[[str, str], Number]
 """Measures a metric without parameters; the second argument is the position's key, '' for the account."""
 
 
 @lru_cache(maxsize=1024)
-def compiled(program: str) -> Callable[[cel.Context], bool]:
+def compiled(program: str) -> Program:
     """Compile a program once for the life of the process; what is returned runs it."""
     return cel.compile(program).execute
 
@@ -91,38 +92,45 @@ class Conditions:
 
         Unknown where any number that it mentions is, or where it cannot be computed.
         """
-        found: dict[str, Truth] = {}
-        self.judge(key, [(found, condition)])
-        return found[key]
+        return self.judge((key,), (condition,))[0][0]
 
-    def judge(self, key: str, asked: Sequence[tuple[dict[str, Truth], Condition]]) -> None:
-        """Judge conditions on one target, and write what comes out into the dictionary beside each.
+    def judge(self, keys: Sequence[str], asked: Sequence[Condition]) -> list[tuple[Truth, ...]]:
+        """Judge conditions on targets; what comes out is by condition, then by target, in their order.
 
-        Every number that they mention is handed over before any of them runs.
+        Every number that a target has is handed over before any condition runs on it.
         """
-        for name in {name.variable: name for _, condition in asked for name in condition.names}.values():
-            where = key if name.source is Source.POSITION else ""
-            if self._set_for.get(name.variable) != where:
-                self._set(name, where)
-        context, unknown = self._context, self._unknown
-        for found, condition in asked:
-            missing = self._missing(condition) if unknown else None
-            if missing is not None:
-                found[key] = missing
-                continue
-            try:
-                found[key] = compiled(condition.program)(context)
-            except ZeroDivisionError:
-                found[key] = Unknown(f"a division by zero in {condition.text}")
-            except TypeError:
-                found[key] = Unknown(f"numbers too large to be compared in {condition.text}")
+        names = list({name.variable: name for condition in asked for name in condition.names}.values())
+        programs = [compiled(condition.program) for condition in asked]
+        context, rows = self._context, []
+        for key in keys:
+            for name in names:
+                where = key if name.source is Source.POSITION else ""
+                if self._set_for.get(name.variable) != where:
+                    self._set(name, where)
+            rows.append(self._row(asked, programs, context))
+        return list(zip(*rows, strict=True))
 
-    def _missing(self, condition: Condition) -> Unknown | None:
-        for name in condition.names:
-            found = self._unknown.get(name.variable)
-            if found is not None:
-                return Unknown(f"{name.text}: {found.reason}")
-        return None
+    def _row(
+        self, asked: Sequence[Condition], programs: Sequence[Program], context: cel.Context
+    ) -> Sequence[Truth]:
+        if not self._unknown:
+            try:
+                return [program(context) for program in programs]
+            except (ZeroDivisionError, TypeError):
+                pass  # which of them it was is told one by one
+        return [self._one(condition) for condition in asked]
+
+    def _one(self, condition: Condition) -> Truth:
+        for name in condition.names if self._unknown else ():
+            missing = self._unknown.get(name.variable)
+            if missing is not None:
+                return Unknown(f"{name.text}: {missing.reason}")
+        try:
+            return compiled(condition.program)(self._context)
+        except ZeroDivisionError:
+            return Unknown(f"a division by zero in {condition.text}")
+        except TypeError:
+            return Unknown(f"numbers too large to be compared in {condition.text}")
 
     def saw(self, condition: Condition, key: str) -> tuple[tuple[Name, Number], ...]:
         """Return the names in a condition, each with its number."""

@@ -1,6 +1,6 @@
 """Everything that rules measure in one evaluation, each number once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -8,7 +8,7 @@ from bot.model import Number, Scenario, Surroundings, Unknown
 from bot.risk.catalogue import WHEN, split_market
 from bot.risk.metrics import MetricContext, measure
 from bot.risk.portfolio import Portfolio
-from bot.rules.conditions import Conditions, finite
+from bot.rules.conditions import Conditions, Truth, finite
 from bot.rules.ruleset import Rule
 
 
@@ -17,32 +17,35 @@ class Gauge:
 
     def __init__(self, portfolio: Portfolio, context: MetricContext, surroundings: Surroundings) -> None:
         self._portfolio = portfolio
-        self._context = context
+        self._context = replace(context, scenarios=())
         self._surroundings = surroundings
         self._plain: dict[str, dict[str, Number]] = {}
         self._under: list[tuple[str, tuple[Scenario, ...], dict[str, Number]]] = []
         self.conditions = Conditions(self.plain, surroundings)
 
-    def values(self, rule: Rule, keys: Iterable[str]) -> Mapping[str, Number]:
-        """Return the rule's metric by position key; '' is the account. Nothing for a condition alone."""
+    def values(
+        self, rule: Rule, keys: Sequence[str], truths: Sequence[Truth] | None = None
+    ) -> Sequence[Number]:
+        """Return the rule's metric by position; the key '' is the account.
+
+        `truths` are what its condition came to on each: of a condition alone they are the metric.
+        """
+        if rule.metric == WHEN:
+            return [one if isinstance(one, Unknown) else float(one) for one in truths or ()]
         market = split_market(rule.metric)
         if market is not None:
-            number = finite(rule.metric, self._surroundings.market(*market))
-            return dict.fromkeys(keys, number)
-        if not rule.has_level:
-            return {}
+            return [finite(rule.metric, self._surroundings.market(*market))] * len(keys)
         known = self._series(rule)
         for key in keys:
             if key not in known:
                 known[key] = self._measure(rule.metric, rule.scenarios, key)
-        return known
+        return [known[key] for key in keys]
 
     def plain(self, metric: str, key: str) -> Number:
         """Return a metric without parameters of the position `key`, or of the account where it is ''."""
         known = self._plain.setdefault(metric, {})
-        if key not in known:
-            known[key] = self._measure(metric, (), key)
-        return known[key]
+        number = known[key] = self._measure(metric, (), key)
+        return number
 
     def _series(self, rule: Rule) -> dict[str, Number]:
         if not rule.scenarios:
@@ -55,7 +58,7 @@ class Gauge:
         return values
 
     def _measure(self, metric: str, scenarios: tuple[Scenario, ...], key: str) -> Number:
-        context = replace(self._context, scenarios=scenarios)
+        context = replace(self._context, scenarios=scenarios) if scenarios else self._context
         return finite(metric, measure(metric, self._portfolio, context, key or None))
 
 
@@ -72,4 +75,4 @@ def measure_rule(
         return truth
     if rule.metric == WHEN:
         return float(truth)
-    return gauge.values(rule, (key,))[key] if truth else rule.goal
+    return gauge.values(rule, (key,))[0] if truth else rule.goal

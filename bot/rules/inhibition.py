@@ -16,14 +16,14 @@ def inhibited(findings: Sequence[Finding], ruleset: RuleSet) -> tuple[Finding, .
 
     A rule that is unknown silences nothing, even where its episode goes on.
     """
+    if not any(rule.inhibited_by for rule in ruleset.rules):
+        return tuple(findings)
     firing = {finding.rule for finding in findings if finding.state in _FIRING}
     over = {
         rule.name: strongest
         for rule in ruleset.rules
         if (strongest := next((name for name in rule.inhibited_by if name in firing), ""))
     }
-    if not over:
-        return tuple(findings)
     return tuple(
         replace(finding, inhibited_by=over[finding.rule]) if finding.rule in over else finding
         for finding in findings

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from bot.documents import plain_percent
-from bot.model import Number, State, Unknown
+from bot.model import Number, State, Target, Unknown
 from bot.risk.catalogue import definition_of
 from bot.risk.definitions import Unit
 from bot.risk.gates import Gate
@@ -16,31 +16,34 @@ _NOT_BELIEVED = "until it is believed, nothing begins or ends by it"
 _COOLDOWN_FIRST = "past the limit again, waits for the end of the cooldown"
 
 
-class Look(Struct, frozen=True):
-    """One rule on one target in one evaluation, before it becomes a finding."""
+class Seen(Struct, frozen=True):
+    """One rule on one target, as it was met."""
 
     rule: Rule
-    standing: Standing
-    value: Number
-    gate: Gate
+    target: Target
+    previous: Standing | None
+    """What was remembered of it."""
+    measured: Number
+    """Its metric; of a condition alone, what that came to."""
     truth: Truth
-    """Of the rule's condition; True where it has none."""
+    """Of its condition; True where it has none."""
+    gate: Gate
     awake: bool
     """Whether it is inside its hours."""
 
 
-def note_of(look: Look, conditions: Conditions) -> str:
+def note_of(seen: Seen, standing: Standing, value: Number, conditions: Conditions) -> str:
     """Say why a finding is as it is: what is unknown, what its condition saw, what it waits for."""
-    rule, standing = look.rule, look.standing
-    unknown = isinstance(look.value, Unknown)
+    rule = seen.rule
+    unknown = isinstance(value, Unknown)
     waits = standing.state is State.COOLING and standing.breach_since is not None
     condition, key = rule.when, standing.target.position or ""
     parts = [
-        unknown_note(standing, look.value) if isinstance(look.value, Unknown) else "",
+        unknown_note(standing, value) if isinstance(value, Unknown) else "",
         _COOLDOWN_FIRST if waits else "",
-        "" if condition is None else condition_note(condition, look.truth, conditions, key),
-        f"outside its hours ({rule.active.text})" if rule.active is not None and not look.awake else "",
-        "" if unknown else _gate_note(look.gate, rule),
+        "" if condition is None else condition_note(condition, seen.truth, conditions, key),
+        f"outside its hours ({rule.active.text})" if rule.active is not None and not seen.awake else "",
+        "" if unknown else _gate_note(seen.gate, rule),
     ]
     return "; ".join(part for part in parts if part)
 

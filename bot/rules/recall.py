@@ -1,5 +1,7 @@
 """Finding again what is remembered of a rule on a target."""
 
+from collections.abc import Sequence
+
 from bot.model import Target
 from bot.rules.memory import MemoryUnreadableError, RulesMemory, Standing
 
@@ -28,6 +30,22 @@ class Recall:
                 self._next += 1
                 return standing
         return self._others().pop((rule, target), None)
+
+    def series(self, rule: str, targets: Sequence[Target]) -> list[Standing | None]:
+        """Return what is remembered of a rule on each of several targets. Raises as `take`."""
+        if self._rest is None:
+            last = self._next + len(targets)
+            found = self._standings[self._next : last]
+            same = [one.rule for one in found] == [rule] * len(targets)
+            if same and [one.target for one in found] == targets:
+                self._next = last
+                return list(found)
+        return [self.take(rule, target) for target in targets]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all was taken, in the order in which it was written."""
+        return self._rest is None and self._next == len(self._standings)
 
     def left(self) -> tuple[Standing, ...]:
         """Return what was not taken. Raises as `take`."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.rules import load_rules_text
 from tests.rules.test_mistakes import mistakes, of_rule
 
 ALONE = "notify, cancel_orders, close, close_all, halt"
@@ -184,6 +185,16 @@ def test_inhibited_by_in_a_circle_and_by_nobody() -> None:
     ]
 
 
+def test_two_ways_to_one_stronger_rule_are_no_circle() -> None:
+    text = rules(
+        rule("a", "inhibited_by: [b, c]"),
+        rule("b", "inhibited_by: d"),
+        rule("c", "inhibited_by: d"),
+        rule("d", "severity: info"),
+    )
+    assert len(load_rules_text(text, "r").rules) == 4
+
+
 def test_names_are_looked_at_in_rules_that_are_wrong_otherwise() -> None:
     told = mistakes(rules("name: a, metric: x, inhibited_by: b") + "  - 5\n  - {name: 7}\n")
     assert any("there is no rule 'b'" in line for line in told)
@@ -213,5 +224,7 @@ def test_the_end_of_a_condition_has_a_place_too() -> None:
     assert mistakes(text)[0].startswith("r:4:30: when: the end is not right here; expected a number, or a ")
     empty = text.replace("account.leverage >", "")
     assert mistakes(empty)[0].startswith("r:4:12: when: the condition is empty; expected a comparison")
+    nothing = "version: 1\nrules:\n  - name: a\n    do: [notify]\n    when: |\n"
+    assert mistakes(nothing)[0].startswith("r:5:11: when: the condition is empty")
     folded = text.replace("'account.leverage >'", "|\n      account.leverage >")
     assert mistakes(folded)[0].startswith("r:5:25: when: the end is not right here")
