@@ -38,11 +38,12 @@ class Anchor(Struct, frozen=True):
 
 
 class Own(Struct, frozen=True):
-    """What an order of the guard filled, until a look shows it."""
+    """What an order of the guard did to its position, until a look shows it."""
 
     symbol: str
     key: str
-    filled: Decimal
+    change: Decimal
+    """Contracts; negative is less."""
     found_at: datetime
 
 
@@ -81,7 +82,8 @@ class Onlooker:
         self._acted.add(request.symbol)
         if intent.ended and standing is not None and standing.filled and standing.looked_at is not None:
             key = position_key(request.symbol, request.position_side)
-            self._own[intent.intent] = Own(request.symbol, key, standing.filled, standing.looked_at)
+            change = request.change * standing.filled
+            self._own[intent.intent] = Own(request.symbol, key, change, standing.looked_at)
 
     async def look(self, snapshot: Snapshot, open_symbols: Set[str]) -> Look:
         """Compare a fresh snapshot with the last one: record what others did, halt for what the guard did.
@@ -137,13 +139,13 @@ class Onlooker:
 
     def _is_ours_alone(self, symbol: str, before: dict[str, Decimal], after: dict[str, Decimal]) -> bool:
         """Whether what the guard knows of explains the positions, perhaps nothing at all: nothing is read."""
-        fell: dict[str, Decimal] = {}
+        moved: dict[str, Decimal] = {}
         for own in self._own.values():
             if own.symbol == symbol:
-                fell[own.key] = fell.get(own.key, ZERO) + own.filled
+                moved[own.key] = moved.get(own.key, ZERO) + own.change
         return all(
-            before.get(key, ZERO) - fell.get(key, ZERO) == after.get(key, ZERO)
-            for key in {*before, *after, *fell}
+            before.get(key, ZERO) + moved.get(key, ZERO) == after.get(key, ZERO)
+            for key in {*before, *after, *moved}
         )
 
     async def _fills(self, symbol: str, snapshot: Snapshot) -> tuple[Fill, ...] | None:

@@ -29,6 +29,7 @@ from bot.model.findings import (
     Target,
     TrimTerms,
 )
+from bot.model.hedges import Hedge, HedgeLink, HedgeTerms
 from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
@@ -90,6 +91,9 @@ __all__ = [
     "Figure",
     "Fill",
     "Finding",
+    "Hedge",
+    "HedgeLink",
+    "HedgeTerms",
     "KeyRights",
     "LimitProof",
     "MarginMode",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from bot.model.account import Side, position_key
+from bot.model.hedges import HedgeTerms
 from bot.model.unknown import Number
 
 
@@ -17,6 +18,7 @@ class Action(StrEnum):
     TRIM = "trim"
     CLOSE = "close"
     CLOSE_ALL = "close_all"
+    HEDGE = "hedge"
     HALT = "halt"
 
 
@@ -140,6 +142,8 @@ class Demand(Struct, frozen=True):
     drawdown_budget: float
     """For account.cushion: the drawdown that may not be passed after the shock (the goal); 0 elsewhere."""
     acting_since: datetime
+    hedge: HedgeTerms | None = None
+    """How the rule lets positions be hedged, where it does."""
 
 
 class Difference(Struct, frozen=True):

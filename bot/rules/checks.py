@@ -3,6 +3,7 @@
 from bot.documents import Checked, Document, KeyPath, Mistake, WordingError, show_percent
 from bot.model import Action, BlindAction, Scenario, Sense, TrimTerms
 from bot.risk.metrics import METRICS, MetricDefinition, Scope
+from bot.rules.hedges import check_hedge, hedge_terms
 from bot.rules.limits import TRADING_CANNOT_MOVE, check_limit, read_limit, show_limit
 from bot.rules.ruleset import DEFAULT_TRIM, IfBlind, Match, Rule
 from bot.rules.schema import EXPECTED_SCENARIOS, DefaultsShape, MatchShape, RuleShape
@@ -33,6 +34,7 @@ class RuleCheck:
             return None
         sense, limit, goal = self._limits(definition)
         self._actions(definition)
+        check_hedge(shape.hedge, shape.do, definition, self._add, readable="do" not in self._broken)
         self._match(definition)
         self._scenarios(definition)
         self._if_blind(definition)
@@ -55,6 +57,7 @@ class RuleCheck:
             drawdown_budget=goal if shape.metric == "account.cushion" else 0.0,
             line=self._document.place(self._path).line,
             gates=shape.gates or defaults.gates,
+            hedge=hedge_terms(shape.hedge, shape.do),
             if_blind=None if shape.if_blind is None else IfBlind(shape.if_blind.after, shape.if_blind.do),
         )
 
@@ -76,7 +79,8 @@ class RuleCheck:
             goal = limit
             if self._trims(definition) and "restore" not in self._broken:
                 hint = "at the limit itself the next small move would fire again"
-                self._add((), "'restore' is missing: a rule that trims says how far", "", hint)
+                does = "trims" if Action.TRIM in self._shape.do else "hedges"
+                self._add((), f"'restore' is missing: a rule that {does} says how far", "", hint)
         else:
             goal = self._number("restore", definition)
         if limit is not None and goal is not None and self._shape.restore is not None:
@@ -124,7 +128,8 @@ class RuleCheck:
             self._add(("restore",), what, f"{word} than {there}")
 
     def _trims(self, definition: MetricDefinition) -> bool:
-        return Action.TRIM in self._shape.do and definition.name not in TRADING_CANNOT_MOVE
+        sized = Action.TRIM in self._shape.do or Action.HEDGE in self._shape.do
+        return sized and definition.name not in TRADING_CANNOT_MOVE
 
     def _actions(self, definition: MetricDefinition) -> None:
         shape = self._shape

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bot.documents import Document, Mistake, MistakesError, Words, check_shape, parse_document, read_text
 from bot.rules.checks import RuleCheck
+from bot.rules.hedges import LATER_KEYS as LATER_HEDGE_KEYS
+from bot.rules.hedges import HedgeShape
 from bot.rules.names import Names, misnamed
 from bot.rules.profiles import rules_path
 from bot.rules.ruleset import Rule, RuleSet
@@ -23,6 +25,7 @@ from bot.rules.schema import (
 RULE_WORDS: Words = {
     ("match",): MatchShape.known_keys(),
     ("trim",): TrimShape.known_keys(),
+    ("hedge",): HedgeShape.known_keys(),
     ("if_blind",): IfBlindShape.known_keys(),
 }
 FILE_WORDS: Words = {("defaults",): DefaultsShape.known_keys()}
@@ -75,7 +78,7 @@ def _read_rule(
     document: Document, number: int, raw: object, defaults: DefaultsShape, mistakes: list[Mistake]
 ) -> Rule | None:
     path = ("rules", number)
-    later = (*LATER_KEYS, *LATER_MATCHES)
+    later = (*LATER_KEYS, *LATER_MATCHES, *LATER_HEDGE_KEYS)
     shape, checked = check_shape(RuleShape, raw, document, path, RULE_WORDS, later)
     check = RuleCheck(document, path, shape, checked)
     rule = check.rule(defaults)

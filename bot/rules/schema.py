@@ -17,10 +17,11 @@ from bot.documents import (
 )
 from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Severity, Side
 from bot.risk.metrics import METRICS
+from bot.rules.hedges import HedgeShape
 from bot.rules.ruleset import Gates
 
-LATER_ACTIONS = ("hedge", "add_margin", "lower_leverage", "protect", "secure")
-LATER_KEYS = ("when", "active", "inhibited_by", "approve", "hedge")
+LATER_ACTIONS = ("add_margin", "lower_leverage", "protect", "secure")
+LATER_KEYS = ("when", "active", "inhibited_by", "approve")
 LATER_MATCHES = ("tags",)
 SIZED = (frozenset(Action) | frozenset(LATER_ACTIONS)) - frozenset(BlindAction)
 """Actions that are made from what is seen."""
@@ -227,6 +228,7 @@ class RuleShape(Shape):
     severity: SeverityWord | None = None
     do: Annotated[tuple[ActionWord, ...], BeforeValidator(_actions)] = ()
     trim: TrimShape | None = None
+    hedge: HedgeShape | None = None
     scenarios: Annotated[tuple[Moves, ...], BeforeValidator(_scenarios)] = ()
     gates: GatesWord | None = None
     if_blind: IfBlindShape | None = None
