@@ -7,11 +7,13 @@ from msgspec import Struct
 from bot.clock import Clock
 from bot.decision import Decision, decide
 from bot.exchange.protocol import Gateway
+from bot.execution import recorded_hedges
 from bot.facts import (
     Facts,
     GuardTerms,
     Remembered,
     decision_input,
+    hedging_symbols,
     position_keys,
     read_facts,
     wallet_flows,
@@ -51,12 +53,14 @@ async def inspect(
     journal: Journal | None,
 ) -> Inspection:
     """Observe, assess and decide with what the journal remembers; raises `GatewayError`."""
+    gateway.show(hedging_symbols(rules, stats.reference_symbol))
     snapshot = await gateway.snapshot()
     await stats.refresh({position.symbol for position in snapshot.positions}, clock.now())
     now = clock.now()
     facts = NOTHING_KNOWN
     if journal is not None:
-        facts = read_facts(journal, gateway.account, position_keys(snapshot), now)
+        hedges = recorded_hedges(journal, gateway.account, now)
+        facts = read_facts(journal, gateway.account, position_keys(snapshot), now, hedges=hedges)
     flows = await wallet_flows(gateway, facts.remembered.ledger, snapshot)
     made = decide(decision_input(snapshot, stats.stats, facts, flows, terms, now), rules)
     symbols = gateway.market_symbols() | {position.symbol for position in snapshot.positions}

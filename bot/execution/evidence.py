@@ -93,8 +93,9 @@ def money(intent: Intent, filled: Decimal, price: Decimal | None, fee: Decimal) 
     """USD traded, and USD lost by it: realised against entry, or against mark where that is more, and the
     fee.
 
-    For linear contracts. What opens realises nothing: its cost is the plan's own. Gains and rebates count as 0: a budget for losses is not refilled by luck. Where the
-    venue names no price, the plan's own figures stand in.
+    For linear contracts. What opens realises nothing: its cost is the plan's own. Gains and rebates count as
+    0: a budget for losses is not refilled by luck. Where the venue names no price, the plan's own figures
+    stand in.
     """
     paid = max(fee, Decimal(0))
     request, before = intent.prepared.step.request, intent.prepared.before

@@ -28,7 +28,8 @@ class Fitting:
         self._terms = terms
 
     async def fitted(self, intent: Intent, snapshot: Snapshot) -> Intent:
-        """Read the position again where the snapshot is old or does not show it; never send more than it holds.
+        """Read the position again where the snapshot is old or does not show it; never send more than it
+        holds.
 
         Before an order that opens it is always read again: what somebody else holds there would be taken for
         the guard's own.

@@ -1,8 +1,8 @@
 """The hedges of one account: added up from the journal's orders, and held against what the venue shows.
 
-What the guard's orders opened and took off again is all that it calls a hedge: of a position that its owner made
-larger, the rest is the owner's. Where the venue shows less than the orders add up to, others closed it, and the
-record follows the venue. It is never opened again for that alone.
+What the guard's orders opened and took off again is all that it calls a hedge: of a position that its owner
+made larger, the rest is the owner's. Where the venue shows less than the orders add up to, others closed it,
+and the record follows the venue. It is never opened again for that alone.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from bot.clock import Clock
 from bot.execution.recorder import Recorder
-from bot.journal import Draft
+from bot.journal import Draft, Journal
 from bot.journal.records import Clipped, HedgeChanged, Outcome, Prepared, Record
 from bot.model import Hedge, OrderRequest, Side, Snapshot, StepKind, position_key
 
@@ -55,15 +55,15 @@ class HedgeBook:
         self._lots = None
 
     async def lots(self) -> tuple[Hedge, ...]:
-        """Return every hedge that is open or may be, and what others closed of late; raises `JournalError`."""
+        """Return every hedge that is open or may be, and what others closed of late; raises
+        `JournalError`."""
         if self._lots is None or any(lot.pending for lot in self._lots):
             worker = self._recorder.worker
             entries = await worker.call(worker.journal.hedge_entries, self._account)
             told = [Told(entry.time, entry.intent, entry.record) for entry in entries]
             told += [Told(draft.at, draft.intent, draft.body) for draft in self._recorder.waiting]
             self._lots = hedges_of(told)
-        now = self._clock.now()
-        return tuple(lot for lot in self._lots if lot.most or _is_fresh(lot, now))
+        return in_force(self._lots, self._clock.now())
 
     async def look(self, snapshot: Snapshot, blocked: Set[str]) -> HedgeLook:
         """Compare with a fresh snapshot, and record what others closed and whose parent is gone.
@@ -83,6 +83,17 @@ class HedgeBook:
             [Draft(now, self._account, one, one.episode) for one in (*changed, *alarms)]
         )
         return HedgeLook(tuple(changed), new)
+
+
+def in_force(lots: Iterable[Hedge], now: datetime) -> tuple[Hedge, ...]:
+    """Return what is open or may be, and what others closed of late."""
+    return tuple(lot for lot in lots if lot.most or _is_fresh(lot, now))
+
+
+def recorded_hedges(journal: Journal, account: str, now: datetime) -> tuple[Hedge, ...]:
+    """Return the hedges of an account as its journal has them; raises `JournalError`."""
+    entries = journal.hedge_entries(account)
+    return in_force(hedges_of(Told(entry.time, entry.intent, entry.record) for entry in entries), now)
 
 
 def hedges_of(told: Iterable[Told]) -> tuple[Hedge, ...]:
@@ -159,7 +170,8 @@ def _ended(
 
 
 def shrunk(lots: Sequence[Hedge], snapshot: Snapshot) -> list[HedgeChanged]:
-    """Say which hedges the venue shows less of than the guard's orders add up to; the newest give way first."""
+    """Say which hedges the venue shows less of than the guard's orders add up to; the newest give way
+    first."""
     found: list[HedgeChanged] = []
     for key in dict.fromkeys(lot.key for lot in lots):
         own = [lot for lot in lots if lot.key == key and lot.contracts]

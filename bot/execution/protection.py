@@ -41,7 +41,8 @@ def rests_at(trigger: Decimal, position: Position, snapshot: Snapshot) -> bool:
 
 
 def profit_rests(request: StopRequest, snapshot: Snapshot) -> bool:
-    """Whether the take profit that a stop was asked for with rests, to the price step; also where none was."""
+    """Whether the take profit that a stop was asked for with rests, to the price step; also where none
+    was."""
     if request.take_profit is None:
         return True
     market = snapshot.markets.get(request.symbol)

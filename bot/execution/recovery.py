@@ -28,10 +28,10 @@ async def recover(
     """Settle open intents, adopt orders of the guard that the journal lacks, list what is unprotected.
 
     An adopted order is followed like one that was prepared: it blocks its symbol until it ends. A stop of the
-    guard's own that outlived its position is cancelled; a hedge that outlived its parent is named, and closed by
-    the next plan. All of it is recorded, but for a round that finds
-    nothing but what is `known` from the one before; recovering again finds the same and changes nothing.
-    Intents that stay open block their symbols until a later cycle settles them. Raises `JournalError`.
+    guard's own that outlived its position is cancelled; a hedge that outlived its parent is named, and closed
+    by the next plan. All of it is recorded, but for a round that finds nothing but what is `known` from the
+    one before; recovering again finds the same and changes nothing. Intents that stay open block their
+    symbols until a later cycle settles them. Raises `JournalError`.
     """
     last = await executor.settle(snapshot)
     ended = last.ended

@@ -220,7 +220,8 @@ class Outside(Struct, frozen=True):
 
 
 class HedgeChanged(Struct, frozen=True):
-    """A hedge that is not what the guard's own orders made it, or whose parent is gone. Sizes in contracts."""
+    """A hedge that is not what the guard's own orders made it, or whose parent is gone. Sizes in
+    contracts."""
 
     symbol: str
     side: str

@@ -14,7 +14,8 @@ class HedgeTerms(Struct, frozen=True):
     """How a rule lets positions be hedged. Shares are fractions."""
 
     symbol: str = ""
-    """The perpetual that hedges; '' is the reference market, in hedge mode the other leg of the same symbol."""
+    """The perpetual that hedges; '' is the reference market, in hedge mode the other leg of the same
+    symbol."""
     max_share: float = 0.5
     """Largest share of the parent's notional that its hedges of this rule may have."""
     horizon_seconds: float = 86_400.0

@@ -7,8 +7,8 @@ PREFIX = "reef"
 """What the id of every order of the guard begins with."""
 
 OPENING = "reef0"
-"""What the id of an order begins with that may open: none of the others has a 0 there. So an execution tells by
-itself whether the guard meant to open."""
+"""What the id of an order begins with that may open: none of the others has a 0 there. So an execution tells
+by itself whether the guard meant to open."""
 
 _LENGTH = 26
 

@@ -10,15 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.documents import KeyPath, Shape, WordingError, percent, shown, span, word_of
 from bot.model import Action, HedgeTerms
-from bot.risk.metrics import METRICS, MetricDefinition
-
-HEDGEABLE = (
-    "account.net_leverage",
-    "account.joint_distance",
-    "account.stress_loss",
-    "account.cushion",
-)
-"""Metrics that a perpetual against a position can bring back."""
+from bot.risk.definitions import HEDGEABLE, MetricDefinition
 
 LATER_INSTRUMENTS = ("put", "call")
 LATER_VENUES = ("bybit", "binance", "binanceusdm", "okx", "hyperliquid", "deribit")
@@ -85,7 +77,12 @@ Add = Callable[..., None]
 
 
 def check_hedge(
-    shape: HedgeShape | None, do: tuple[Action, ...], definition: MetricDefinition, add: Add, *, readable: bool
+    shape: HedgeShape | None,
+    do: tuple[Action, ...],
+    definition: MetricDefinition,
+    add: Add,
+    *,
+    readable: bool,
 ) -> None:
     """Refuse a hedge that could do nothing for its rule. `readable` says that `do` could be read."""
     if Action.HEDGE not in do:
@@ -103,10 +100,9 @@ def check_hedge(
 
 
 def _why_not(definition: MetricDefinition) -> str:
-    helped = [name for name in METRICS if name in HEDGEABLE]
     hurt = definition.name in ("account.leverage", "account.margin_ratio")
     why = "it adds notional and maintenance margin; " if hurt else ""
-    return f"{why}it helps {', '.join(helped)}"
+    return f"{why}it helps {', '.join(HEDGEABLE)}"
 
 
 def hedge_terms(shape: HedgeShape | None, do: tuple[Action, ...]) -> HedgeTerms | None:
