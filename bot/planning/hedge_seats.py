@@ -107,6 +107,8 @@ def _held(
             reason = f"others closed a hedge of {parent.key} at {when}: none is opened again for an hour"
             return NoHedge("hedge_lost", reason)
     key = position_key(symbol, side)
+    if any(lot.pending for lot in request.hedges if lot.key == key):
+        return NoHedge("unknown_outcome", f"an order to open {key} has not ended: none is sent beside it")
     there, other = (request.snapshot.position(position_key(symbol, one)) for one in (side, parent.side))
     own = sum((lot.contracts for lot in request.hedges if lot.key == key), ZERO)
     held = there.contracts if there else ZERO

@@ -24,10 +24,10 @@ def own_stops_of(hedges: Sequence[Hedge], snapshot: Snapshot) -> dict[str, float
     """Return how far the stops of hedges stand, by position key; a position that is partly its owner's has
     none."""
     found: dict[str, float] = {}
-    for key in dict.fromkeys(lot.key for lot in hedges if lot.contracts):
-        lots = [lot for lot in hedges if lot.key == key and lot.contracts]
+    for key in dict.fromkeys(lot.key for lot in hedges if lot.most):
+        lots = [lot for lot in hedges if lot.key == key and lot.most]
         position = snapshot.position(key)
-        if position is not None and sum((lot.contracts for lot in lots), Decimal(0)) >= position.contracts:
+        if position is not None and sum((lot.most for lot in lots), Decimal(0)) >= position.contracts:
             found[key] = min(lot.stop for lot in lots)
     return found
 
@@ -40,7 +40,7 @@ def release_of(
     portfolio: Portfolio,
 ) -> Decimal | None:
     """Return where the take profit of a hedge must be placed; None where it rests well, or is no hedge."""
-    lots = [lot for lot in hedges if lot.key == position.key and lot.contracts]
+    lots = [lot for lot in hedges if lot.key == position.key and lot.most]
     holding, market = portfolio.holding(position.key), snapshot.markets.get(position.symbol)
     if not lots or holding is None or market is None or position.key not in own_stops_of(hedges, snapshot):
         return None

@@ -73,27 +73,28 @@ def with_trims(taken: dict[str, Decimal], request: PlanRequest) -> dict[str, Off
 
 
 def restored(request: PlanRequest, before: State | Unknown, meter: Meter) -> dict[str, Off]:
-    """Return the first hedge that is needed no more: without it its limit would be at its goal.
+    """Return what of the first hedge is needed no more: without it its limit would stay at its goal.
 
-    Nothing is, while its rule acts, while a price is not believed, or where another limit would be made
-    worse.
+    The whole of it, or else as many quarters as may go. Nothing may while its rule acts, while a price is not
+    believed, or where another limit would be made worse.
     """
     if request.doubted or isinstance(before, Unknown):
         return {}
     acting = {demand.rule for demand in request.demands}
     for lot in request.hedges:
-        if (
-            lot.contracts
-            and not lot.pending
-            and lot.rule not in acting
-            and _is_idle(lot, request, before, meter)
-        ):
-            return {lot.key: Off(lot, lot.contracts, "it is needed no more")}
+        if not lot.contracts or lot.pending or lot.rule in acting:
+            continue
+        for quarters in (4, 3, 2, 1):
+            contracts = taken_off(lot, lot.contracts * quarters / 4, request)
+            off = Off(lot, contracts, "so much of it is needed no more")
+            if contracts and _is_idle(off, request, before, meter):
+                return {lot.key: off}
     return {}
 
 
-def _is_idle(lot: Hedge, request: PlanRequest, before: State, meter: Meter) -> bool:
-    draft = drafted(Off(lot, lot.contracts, ""), request)
+def _is_idle(off: Off, request: PlanRequest, before: State, meter: Meter) -> bool:
+    lot = off.lot
+    draft = drafted(off, request)
     own = [watch for watch in request.watches if watch.rule == lot.rule]
     if isinstance(draft, Refusal) or not own:
         return False
