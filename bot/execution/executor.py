@@ -15,7 +15,7 @@ from bot.execution.admission import Admission
 from bot.execution.course import STOPPING, Course
 from bot.execution.fitting import Fitting
 from bot.execution.gate import Barred
-from bot.execution.hedging import HedgeBook, HedgeLook
+from bot.execution.hedging import HedgeBook, HedgeLook, opened_by
 from bot.execution.intents import Intent, advance
 from bot.execution.lease import Lease
 from bot.execution.onlooker import Look, Onlooker
@@ -223,7 +223,8 @@ class Executor:
 
     async def look_outside(self, snapshot: Snapshot) -> Look:
         """Record what others did to the positions, and halt where the guard's own orders did harm."""
-        return await self.onlooker.look(snapshot, await self._open_symbols())
+        opening = opened_by(await self.open_intents())
+        return await self.onlooker.look(snapshot, await self._open_symbols(), opening)
 
     async def look_after_hedges(self, snapshot: Snapshot) -> HedgeLook:
         """Record which hedges others closed, and whose parent is gone. Raises `JournalError`."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.clock import Clock
+from bot.execution.intents import Intent
 from bot.execution.recorder import Recorder
 from bot.journal import Draft, Journal
 from bot.journal.records import Clipped, HedgeChanged, Outcome, Prepared, Record
@@ -167,6 +168,17 @@ def _ended(
         ratio = held / link.parent_contracts
         lot = replace(lot, contracts=held, ratio=ratio, opened_at=at, stop=link.stop)
     lots[name] = lot
+
+
+def opened_by(intents: Iterable[Intent]) -> dict[str, Decimal]:
+    """Return what intents may open, in contracts by position key."""
+    found: dict[str, Decimal] = {}
+    for intent in intents:
+        request = intent.prepared.step.request
+        if isinstance(request, OrderRequest) and request.opens:
+            key = position_key(request.symbol, request.position_side)
+            found[key] = found.get(key, ZERO) + request.contracts
+    return found
 
 
 def shrunk(lots: Sequence[Hedge], snapshot: Snapshot) -> list[HedgeChanged]:

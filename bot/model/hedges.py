@@ -20,7 +20,9 @@ class HedgeTerms(Struct, frozen=True):
     """Largest share of the parent's notional that its hedges of this rule may have."""
     horizon_seconds: float = 86_400.0
     """How long a hedge is expected to be held: what its funding is reckoned over."""
-    stop: float = 0.15
+    max_slippage: float = 0.005
+    """Largest distance of a fill from mark and from index when it is opened."""
+    stop: float = 0.1
     """How far the market may move against a hedge before its own stop closes it, from its entry."""
 
 

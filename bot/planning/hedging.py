@@ -119,7 +119,7 @@ def _priced(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest)
     usd = room_for(seat, terms, request)
     most = round_down(Decimal(repr(usd / seat.unit.notional)), seat.market.amount_step)
     leg = Leg(seat.one.key, mirrored(seat, most), seat.market, seat.unit)
-    patient = TrimTerms(max_slippage=demand.trim.max_slippage, order=OrderPolicy.IOC)
+    patient = TrimTerms(max_slippage=terms.max_slippage, order=OrderPolicy.IOC)
     plain = replace(request, hedges=())
     return price_leg(leg, patient, plain, 0.0, nature_of(demand.metric), whole=True)
 

@@ -62,6 +62,7 @@ class HedgeShape(Shape):
     venue: Annotated[Place, BeforeValidator(word_of(Place, LATER_VENUES))] = Place.SAME
     symbol: Annotated[str, BeforeValidator(_symbol)] = _DEFAULT.symbol
     max_share: Annotated[float, percent(0.01, 1.0)] = _DEFAULT.max_share
+    max_slippage: Annotated[float, percent(0.0001, 0.1)] = _DEFAULT.max_slippage
     horizon: Annotated[timedelta, span(timedelta(hours=1), timedelta(days=30))] = timedelta(
         seconds=_DEFAULT.horizon_seconds
     )
@@ -115,6 +116,7 @@ def hedge_terms(shape: HedgeShape | None, do: tuple[Action, ...]) -> HedgeTerms 
         "symbol": shape.symbol,
         "max_share": shape.max_share,
         "horizon_seconds": shape.horizon.total_seconds(),
+        "max_slippage": shape.max_slippage,
         "stop": shape.stop,
     }
     return HedgeTerms(**given)

@@ -1,4 +1,5 @@
-"""Crashes with a recovery like a V: the hedge is unwound with its parent, in every one, and nothing ever turns."""
+"""Crashes with a recovery like a V: the hedge is unwound with its parent, in every one, and nothing ever
+turns."""
 
 from pathlib import Path
 
