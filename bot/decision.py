@@ -11,6 +11,8 @@ from bot.model import (
     Caps,
     Demand,
     Difference,
+    Hedge,
+    HedgeTerms,
     MarketStats,
     OrderRequest,
     Plan,
@@ -23,7 +25,7 @@ from bot.model import (
     Usage,
     position_key,
 )
-from bot.planning.planner import plan
+from bot.planning.hedged import plan_with_hedges
 from bot.planning.protection import protective_stops
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.assemble import build_portfolio
@@ -76,6 +78,8 @@ class DecisionInput(Struct, frozen=True):
     """Figures of markets and signals from outside, for rules that ask for them."""
     tags: tuple[str, ...] = ()
     """The account's, for rules that match by them."""
+    hedges: tuple[Hedge, ...] = ()
+    """What the guard opened against positions, and what others closed of that of late."""
 
 
 class Decision(Struct, frozen=True):
@@ -112,8 +116,8 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         given.tags,
     )
     planned = Plan(snapshot.account, given.at, (), (), (), "")
-    if evaluation.demands:
-        planned = plan(
+    if evaluation.demands or given.hedges:
+        planned = plan_with_hedges(
             PlanRequest(
                 account=snapshot.account,
                 at=given.at,
@@ -130,6 +134,10 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
                 blocked_symbols=frozenset(given.blocked),
                 crowded_symbols=frozenset(given.crowded),
                 refused=given.refused,
+                hedges=given.hedges,
+                hedging=_hedging(rules, evaluation),
+                doubted=bool(gates.unsettled),
+                impact=given.impact,
             )
         )
     stops, refusals = protective_stops(
@@ -142,6 +150,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         refused=given.refused,
         trimmed=_trimmed(planned, evaluation.demands, given.at),
         unsettled=frozenset(doubt.symbol for doubt in gates.unsettled),
+        hedges=given.hedges,
     )
     return Decision(
         portfolio=portfolio,
@@ -213,6 +222,12 @@ def view_units(given: DecisionInput, ledger: UnitLedger | None) -> UnitView:
         unseen = Unknown("the account's equity has not been seen yet")
         return UnitView(unseen, unseen, unseen)
     return view(ledger, equity)
+
+
+def _hedging(rules: RuleSet, evaluation: Evaluation) -> dict[str, HedgeTerms]:
+    """Return the rules in force that permit hedges."""
+    in_force = {finding.rule for finding in evaluation.findings}
+    return {one.name: one.hedge for one in rules.rules if one.hedge is not None and one.name in in_force}
 
 
 def watches(rules: RuleSet, evaluation: Evaluation) -> tuple[Watch, ...]:

@@ -16,6 +16,7 @@ from bot.journal import Draft, Journal
 from bot.journal.records import Kind, Prepared
 from bot.model import (
     Caps,
+    Hedge,
     MarketStats,
     PriceTerms,
     ProtectionTerms,
@@ -31,7 +32,7 @@ from bot.record import LEDGER, PRICES, RULES, remembered_ledger, remembered_pric
 from bot.risk.flows import SLACK, Flows, FlowState, explain, known_coins, moved_coins
 from bot.risk.gates import PriceMemory
 from bot.risk.ledger import UnitLedger
-from bot.rules import RulesMemory
+from bot.rules import RuleSet, RulesMemory
 
 log = structlog.get_logger(__name__)
 
@@ -77,10 +78,16 @@ class Facts(Struct, frozen=True):
     remembered: Remembered
     usage: Usage
     steps_taken: dict[str, int]
+    hedges: tuple[Hedge, ...] = ()
 
 
 def read_facts(
-    journal: Journal, account: str, positions: tuple[str, ...], now: datetime, known: Remembered | None = None
+    journal: Journal,
+    account: str,
+    positions: tuple[str, ...],
+    now: datetime,
+    known: Remembered | None = None,
+    hedges: tuple[Hedge, ...] = (),
 ) -> Facts:
     """Read from the journal what a decision needs; `known` spares reading what the last cycle left."""
     remembered = known or Remembered(
@@ -90,10 +97,12 @@ def read_facts(
         remembered_prices(journal.load_memory(account, PRICES)),
     )
     episodes = {one.episode for one in remembered.rules.standings if one.episode}
+    episodes |= {lot.episode for lot in hedges}
     return Facts(
         remembered=remembered,
         usage=journal.usage(account, now),
         steps_taken={name: journal.steps_taken(name) for name in sorted(episodes)},
+        hedges=hedges,
     )
 
 
@@ -217,7 +226,13 @@ def decision_input(
         price_terms=terms.prices,
         surroundings=surroundings,
         tags=terms.tags,
+        hedges=facts.hedges,
     )
+
+
+def hedging_symbols(rules: RuleSet, reference: str) -> frozenset[str]:
+    """Return the perpetuals that rules may hedge with, to be shown although nothing may be held there."""
+    return frozenset(rule.hedge.symbol or reference for rule in rules.rules if rule.hedge is not None)
 
 
 def position_keys(snapshot: Snapshot) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from bot.facts import (
     GuardTerms,
     Remembered,
     decision_input,
+    hedging_symbols,
     position_keys,
     read_facts,
     wallet_flows,
@@ -167,7 +168,7 @@ class Guard:
             for intent in await self.executor.resend():
                 log.warning("sent once more", account=self.account, intent=intent.intent, state=intent.state)
         snapshot = await self._observe()
-        self._held = tuple(sorted({position.symbol for position in snapshot.positions}))
+        self._held = tuple(sorted({position.symbol for position in snapshot.positions} | self._hedging))
         await self._settle(snapshot)
         given = await self._input(snapshot)
         made = decide(given, self._rules)
@@ -188,6 +189,8 @@ class Guard:
         The last one counts for as long as data may be used at all, and where the guard's clock was not set
         back meanwhile; beyond that, ages are judged by the gates and the planner.
         """
+        self._hedging = hedging_symbols(self._rules, self.stats.reference_symbol)
+        self.gateway.show(self._hedging)
         last = self._seen
         bound = FIRST_READ_SECONDS if last is None else READ_SECONDS
         try:
@@ -219,6 +222,7 @@ class Guard:
             await self.executor.verify(report, before, snapshot)
         self._teller.outside(await self.executor.look_outside(snapshot))
         await self.executor.verify_protection(snapshot)
+        self._teller.hedges(await self.executor.look_after_hedges(snapshot))
 
     async def _reconcile(self, snapshot: Snapshot) -> Recovered:
         found = await recover(self.executor, snapshot, known=self._recovered)
@@ -229,8 +233,9 @@ class Guard:
 
     async def _input(self, snapshot: Snapshot) -> DecisionInput:
         now = self._clock.now()
+        hedges, keys = await self.executor.hedging.lots(), position_keys(snapshot)
         facts = await self._worker.call(
-            read_facts, self._worker.journal, self.account, position_keys(snapshot), now, self._remembered
+            read_facts, self._worker.journal, self.account, keys, now, self._remembered, hedges
         )
         self._remembered = facts.remembered
         facts = with_unrecorded(facts, self.executor.waiting)

@@ -8,11 +8,13 @@ from bot.around import Around
 from bot.clock import Clock
 from bot.decision import Decision, decide
 from bot.exchange.protocol import Gateway
+from bot.execution import recorded_hedges
 from bot.facts import (
     Facts,
     GuardTerms,
     Remembered,
     decision_input,
+    hedging_symbols,
     position_keys,
     read_facts,
     wallet_flows,
@@ -57,6 +59,7 @@ async def inspect(
     around: Around | None = None,
 ) -> Inspection:
     """Observe, assess and decide with what the journal remembers; raises `GatewayError`."""
+    gateway.show(hedging_symbols(rules, stats.reference_symbol))
     snapshot = await gateway.snapshot()
     await stats.refresh({position.symbol for position in snapshot.positions}, clock.now())
     if around is not None:
@@ -64,7 +67,8 @@ async def inspect(
     now = clock.now()
     facts = NOTHING_KNOWN
     if journal is not None:
-        facts = read_facts(journal, gateway.account, position_keys(snapshot), now)
+        hedges = recorded_hedges(journal, gateway.account, now)
+        facts = read_facts(journal, gateway.account, position_keys(snapshot), now, hedges=hedges)
     flows = await wallet_flows(gateway, facts.remembered.ledger, snapshot)
     surroundings = around(rules, now) if around else Surroundings()
     given = decision_input(snapshot, stats.stats, facts, flows, terms, now, surroundings=surroundings)

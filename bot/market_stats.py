@@ -25,7 +25,7 @@ class StatsKeeper:
 
     def __init__(self, gateway: Gateway, reference_symbol: str, reference: str, at: datetime) -> None:
         self._gateway = gateway
-        self._reference_symbol = reference_symbol
+        self.reference_symbol = reference_symbol
         self._tried: dict[str, datetime] = {}
         self.stats = MarketStats(reference=reference, betas={}, atr={}, daily_sigma={}, at=at)
 
@@ -44,9 +44,9 @@ class StatsKeeper:
         due = self.missing(symbols, now)
         if not due:
             return
-        reference = await self._candles(self._reference_symbol, now)
+        reference = await self._candles(self.reference_symbol, now)
         for symbol in due:
-            candles = reference if symbol == self._reference_symbol else await self._candles(symbol, now)
+            candles = reference if symbol == self.reference_symbol else await self._candles(symbol, now)
             self._tried[symbol] = now
             if candles:
                 self._learn(symbol, candles, reference, now)

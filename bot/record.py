@@ -11,7 +11,8 @@ from bot.decision import Decision, DecisionInput
 from bot.journal import Draft, blob_digest
 from bot.journal.records import Blindness, BlindRule, DifferencesSeen, FindingChanged, canonical
 from bot.journal.records import Decision as DecisionRecord
-from bot.model import Difference, Finding, Number, Plan, State, StepKind, Target, Unknown, unprotected
+from bot.model import Difference, Finding, Hedge, Number, Plan, State, StepKind, Target, Unknown, unprotected
+from bot.risk.carrying import HedgeShown, shown_hedges
 from bot.risk.gates import PriceMemory
 from bot.risk.ledger import UnitLedger
 from bot.risk.metrics import measure
@@ -50,6 +51,8 @@ class Status(Struct, frozen=True):
     """Since when and why the account cannot be seen; None where it can."""
     unprotected_why: dict[str, str] = {}
     """Why each position of `unprotected` is, by its key."""
+    hedges: tuple[HedgeShown, ...] = ()
+    """Hedges that are open, or may be, each with its parent."""
 
 
 class Record(Struct, frozen=True):
@@ -85,6 +88,7 @@ class Recorder:
         self._rules_written: RulesMemory | None = None
         self._ledger_written: UnitLedger | None = None
         self._doubts_written: tuple[object, ...] = ()
+        self._hedges_written: tuple[Hedge, ...] = ()
         self._status_at: datetime | None = None
         self._last: Status | None = None
 
@@ -194,6 +198,7 @@ class Recorder:
             or not _same_units(ledger, self._ledger_written)
             or doubts != self._doubts_written
             or self._last_or(given.at).unprotected_why != unprotected(given.snapshot)
+            or given.hedges != self._hedges_written
         )
         if not changed and self._status_at is not None and given.at - self._status_at < STATUS_EVERY:
             return {}
@@ -206,7 +211,7 @@ class Recorder:
         self._last = self._status(given, made, blind)
         memory[self.account, STATUS] = canonical(self._last).decode()
         self._rules_written, self._ledger_written, self._status_at = rules, ledger, given.at
-        self._doubts_written = doubts
+        self._doubts_written, self._hedges_written = doubts, given.hedges
         return memory
 
     def failed(
@@ -239,6 +244,7 @@ class Recorder:
             differences=made.differences,
             doubts=tuple(doubt.text for doubt in made.gates.doubts.values()),
             blind=blind,
+            hedges=shown_hedges(given.hedges, given.snapshot),
         )
 
     def _draft(self, at: datetime, body: Body, episode: str = "") -> Draft:

@@ -6,6 +6,7 @@ import structlog
 from msgspec import structs
 
 from bot.decision import Decision, DecisionInput
+from bot.execution import HedgeLook
 from bot.execution.onlooker import Look
 from bot.model import Difference, State, Target
 from bot.risk.gates import PriceGates
@@ -67,6 +68,13 @@ class Teller:
             log.warning("changed by others", account=self._account, **structs.asdict(one))
         if look.harm:
             log.critical("halted: the guard's orders add risk", account=self._account, why=look.harm)
+
+    def hedges(self, look: HedgeLook) -> None:
+        """Tell of hedges that others closed, and of those whose parent is gone."""
+        for one in look.changed:
+            log.warning("hedge closed by others", account=self._account, **structs.asdict(one))
+        for lot in look.orphans:
+            log.critical("hedge without parent", account=self._account, hedge=lot.key, parent=lot.parent)
 
     def differences(self, differences: tuple[Difference, ...]) -> None:
         """Tell of figures that newly differ from the venue's."""

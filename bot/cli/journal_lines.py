@@ -107,6 +107,12 @@ def _(body: r.Outside) -> str:
 
 
 @line.register
+def _(body: r.HedgeChanged) -> str:
+    what = f"hedge {body.symbol} {body.side} of {body.parent.replace('#', ' ')}, by {body.rule}"
+    return f"{what}: {body.before} -> {body.after}; {body.note}"
+
+
+@line.register
 def _(body: r.DifferencesSeen) -> str:
     return "; ".join(
         f"{one.target.text} {one.figure}: ours {number(one.ours)}, venue {number(one.venue)}"
@@ -134,6 +140,7 @@ def _(body: r.Recovered) -> str:
     return (
         f"reconciled: {len(body.settled)} settled, {len(body.open)} open, {len(body.adopted)} adopted, "
         f"{len(body.unprotected)} without stop, {len(body.orphan_stops)} stops without position"
+        + (f", {len(body.orphan_hedges)} hedges without parent" if body.orphan_hedges else "")
     )
 
 
@@ -163,9 +170,11 @@ def request_text(request: Request) -> str:
         case OrderRequest():
             at = "at market" if request.price is None else f"at {price(request.price)} or better"
             what = f"{request.side.value} {request.contracts} {request.symbol}"
-            return f"{what} {at}, {request.style.value}, reduce-only"
+            effect = "may open" if request.opens else "reduce-only"
+            return f"{what} {at}, {request.style.value}, {effect}"
         case StopRequest():
             trigger = price(request.trigger_price)
-            return f"stop for {request.symbol} {request.position_side.value} at mark {trigger}"
+            gain = "" if request.take_profit is None else f", in gain at {price(request.take_profit)}"
+            return f"stop for {request.symbol} {request.position_side.value} at mark {trigger}{gain}"
         case CancelRequest():
             return f"cancel order {request.order_id} on {request.symbol}"

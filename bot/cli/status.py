@@ -11,6 +11,7 @@ from bot.cli.standstill import blind_lines, halt_lines
 from bot.clock import SystemClock
 from bot.execution import Halt, halted
 from bot.record import STATUS, Status, remembered_status
+from bot.risk.carrying import HedgeShown
 
 OLD_AFTER_SECONDS = 60.0
 COLUMNS = (
@@ -113,6 +114,7 @@ def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: dat
         f"{apart.target.text}: {apart.figure} is {percent(apart.share)} off the venue's"
         for apart in one.differences
     ]
+    notes += [hedge_text(hedge) for hedge in one.hedges]
     notes += [f"{intents} open intents"] if intents else []
     return (
         name,
@@ -123,6 +125,16 @@ def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: dat
         str(one.positions),
         "\n".join(notes) or "all quiet",
     )
+
+
+def hedge_text(one: HedgeShown) -> str:
+    """Say what a hedge is against, and what it costs to hold."""
+    what = f"hedge {one.key.replace('#', ' ')} {one.contracts:f} ({number(one.notional, 0)} USD)"
+    what += f", and {one.pending:f} that may be filled" if one.pending else ""
+    parent = one.parent.replace("#", " ")
+    if one.orphan:
+        return f"{what} WITHOUT PARENT: {parent} is gone; it is closed"
+    return f"{what} of {parent}, by {one.rule}: funding {number(one.funding_a_day)} USD a day"
 
 
 def _because(one: Status, key: str) -> str:

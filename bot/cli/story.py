@@ -98,7 +98,11 @@ def _(body: r.FindingChanged) -> Rows:
 @tell_body.register
 def _(body: r.Prepared) -> Rows:
     request = body.step.request
-    how = f", {request.style.value}, reduce-only" if isinstance(request, OrderRequest) else ""
+    how = ""
+    if isinstance(request, OrderRequest):
+        how = f", {request.style.value}, {'may open' if request.opens else 'reduce-only'}"
+    link = body.step.hedge
+    how += f"; hedge of {link.parent.replace('#', ' ')}" if link else ""
     return [("order", f"{body.step.kind.value}: {order_text(request)}{how}"), ("because", body.step.reason)]
 
 
@@ -121,6 +125,11 @@ def _(body: r.Outcome) -> Rows:
 @tell_body.register
 def _(body: r.Verification) -> Rows:
     return [("changed", line(body))]
+
+
+@tell_body.register
+def _(body: r.HedgeChanged) -> Rows:
+    return [("hedge", line(body))]
 
 
 @tell_body.register

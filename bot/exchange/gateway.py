@@ -1,6 +1,6 @@
 """The gateway over ccxt: one account at one venue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -87,6 +87,7 @@ class CcxtGateway:
         self._terms: Terms | None = None
         self._terms_at = self._terms_due = clock.now()
         self._before: Holdings | None = None
+        self._wanted: frozenset[str] = frozenset()
 
     @property
     def account(self) -> str:
@@ -111,6 +112,10 @@ class CcxtGateway:
     def forget_market(self, symbol: str) -> None:
         """Read the market of a symbol anew with the next snapshot; until then the old one serves."""
         self._catalog.forget(symbol)
+
+    def show(self, symbols: Iterable[str]) -> None:
+        """Let snapshots hold market, tiers and prices of these symbols too, although nothing names them."""
+        self._wanted = frozenset(symbols)
 
     def market_symbols(self) -> frozenset[str]:
         """Return the symbols of the venue's markets; empty before the first snapshot."""
@@ -157,9 +162,14 @@ class CcxtGateway:
         )
 
     async def _holdings_and_terms(self) -> tuple[Any, Terms]:
-        reading: Any = self._venue.holdings(self._reads, self._before)
+        reading: Any = self._venue.holdings(self._reads, self._before, self._also())
         holdings, terms, _ = await together(reading, self._current_terms(), self._venue_clock.keep())
         return holdings, terms
+
+    def _also(self) -> frozenset[str]:
+        """Return the venue's symbols of what is shown although nothing names it."""
+        markets = (self._catalog.market(symbol) for symbol in self._wanted)
+        return frozenset(market.venue_symbol for market in markets if market is not None)
 
     async def _current_terms(self) -> Terms:
         """Read margin mode and fees where it is due; those that are known serve on while they cannot be read.

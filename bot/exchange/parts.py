@@ -102,7 +102,7 @@ class Holdings(Protocol):
 
     @property
     def venue_symbols(self) -> frozenset[str]:
-        """Every symbol that a position or order names."""
+        """Every symbol that a position or order names, or that was asked for."""
         ...
 
     def parts(self, contracts: Contracts, margin_mode: MarginMode) -> Parts:
@@ -173,8 +173,11 @@ class Profile(Protocol):
         """Read the risk limits of one contract."""
         ...
 
-    async def holdings(self, reads: Reads, before: Holdings | None) -> Holdings:
-        """Read everything that changes between snapshots; `before` is what the last one showed."""
+    async def holdings(self, reads: Reads, before: Holdings | None, also: frozenset[str]) -> Holdings:
+        """Read everything that changes between snapshots; `before` is what the last one showed.
+
+        Prices are read of the venue's symbols `also` too, although nothing may name them.
+        """
         ...
 
     async def positions(self, reads: Reads, market: Market, margin_mode: MarginMode) -> tuple[Position, ...]:

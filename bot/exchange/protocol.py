@@ -1,5 +1,6 @@
 """What the guard asks of an exchange. Everything that reads or trades goes through this."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -45,6 +46,13 @@ class Gateway(Protocol):
     def forget_market(self, symbol: str) -> None:
         """Read the market of a symbol anew with the next snapshot: its steps or bounds are not what they
         were.
+        """
+        ...
+
+    def show(self, symbols: Iterable[str]) -> None:
+        """Let snapshots hold market, tiers and prices of these symbols too, although nothing names them.
+
+        Replaces what was asked for before. A symbol that the venue does not have is left out.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from bot.execution.executor import Executor
 from bot.execution.halts import Halt, NothingOpenError, abandon, halt, halted, resume
+from bot.execution.hedging import HedgeLook, recorded_hedges
 from bot.execution.intents import IllegalTransitionError, Intent, StoryError, fold
 from bot.execution.lease import Lease
 from bot.execution.recovery import recover
@@ -16,6 +17,7 @@ __all__ = [
     "ExecutionTerms",
     "Executor",
     "Halt",
+    "HedgeLook",
     "Held",
     "IllegalTransitionError",
     "Intent",
@@ -30,6 +32,7 @@ __all__ = [
     "fold",
     "halt",
     "halted",
+    "recorded_hedges",
     "recover",
     "resume",
 ]

@@ -14,7 +14,7 @@ from bot.journal import Draft, DuplicateIntentError
 from bot.journal.records import PositionSeen, Prepared, Record
 from bot.model import CancelRequest, Snapshot, Step, StepKind, position_key
 
-REDUCING = frozenset({StepKind.TRIM, StepKind.CLOSE, StepKind.PROTECT})
+REDUCING = frozenset({StepKind.TRIM, StepKind.CLOSE, StepKind.UNWIND, StepKind.PROTECT})
 """What the owner may let go out unrecorded."""
 STRETCH_SECONDS = 1.0
 """Time for one request to be signed, where the journal itself was asked who may send."""

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from msgspec import Struct
 
-from bot.execution.terms import OWN_PREFIX
+from bot.execution.terms import OPENS_PREFIX, OWN_PREFIX
 from bot.model import Fill, OrderSide, Side, Snapshot, position_key
 
 ZERO = Decimal(0)
@@ -26,6 +26,8 @@ class Effect(Struct):
     others: Decimal = ZERO
     opened: Decimal = ZERO
     """What of ours opened, and should have reduced."""
+    hedged: Decimal = ZERO
+    """What of ours opened a hedge, as it should."""
     kinds: tuple[str, ...] = ()
     """What the venue calls the executions of others."""
 
@@ -58,7 +60,10 @@ def effects(fills: Sequence[Fill], before: Mapping[str, Decimal]) -> dict[str, E
 def _add(effect: Effect, fill: Fill, change: Decimal) -> None:
     if fill.client_order_id.startswith(OWN_PREFIX):
         effect.ours += change
-        effect.opened += max(change, ZERO)
+        if fill.client_order_id.startswith(OPENS_PREFIX):
+            effect.hedged += max(change, ZERO)
+        else:
+            effect.opened += max(change, ZERO)
         return
     effect.others += change
     if fill.kind not in effect.kinds:
@@ -99,7 +104,7 @@ def harm(found: Mapping[str, Effect], before: Mapping[str, Decimal], after: Mapp
         by_others = max(effect.others, ZERO)
         if effect.opened > 0:
             words = f"executions of the guard's own orders opened {effect.opened.normalize():f} of it"
-        elif now - was > by_others:
+        elif now - was > by_others + effect.hedged:
             words = f"executions of others explain {by_others.normalize():f} of that"
         else:
             continue

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from bot.execution.intents import VERDICTS, Intent
-from bot.execution.protection import rests_at
+from bot.execution.protection import profit_rests, rests_at
 from bot.execution.terms import ExecutionTerms
 from bot.journal.records import TERMINAL, IntentState, Outcome, Progress
 from bot.model import (
@@ -93,14 +93,15 @@ def money(intent: Intent, filled: Decimal, price: Decimal | None, fee: Decimal) 
     """USD traded, and USD lost by it: realised against entry, or against mark where that is more, and the
     fee.
 
-    For linear contracts. Gains and rebates count as 0: a budget for losses is not refilled by luck. Where the
-    venue names no price, the plan's own figures stand in.
+    For linear contracts. What opens realises nothing: its cost is the plan's own. Gains and rebates count as
+    0: a budget for losses is not refilled by luck. Where the venue names no price, the plan's own figures
+    stand in.
     """
     paid = max(fee, Decimal(0))
     request, before = intent.prepared.step.request, intent.prepared.before
     if not filled or not isinstance(request, OrderRequest):
         return Decimal(0), paid
-    if price is None or before is None:
+    if price is None or before is None or request.opens:
         share = filled / request.contracts
         step = intent.prepared.step
         return Decimal(str(step.notional)) * share, max(Decimal(str(step.cost)), Decimal(0)) * share + paid
@@ -158,10 +159,13 @@ def from_fills(intent: Intent, fills: Sequence[Fill], at: datetime) -> Outcome |
 def doubt(intent: Intent, fills: Sequence[Fill], positions: Sequence[Position]) -> str:
     """Why absence is not proven although the lists are empty; '' where the position agrees."""
     request, before = intent.prepared.step.request, intent.prepared.before
-    if before is None or not isinstance(request, OrderRequest):
+    if not isinstance(request, OrderRequest) or (before is None and not request.opens):
         return ""
     key = position_key(request.symbol, request.position_side)
     now = next((position.contracts for position in positions if position.key == key), Decimal(0))
+    if request.opens:
+        return _grown(before.contracts if before else Decimal(0), now, request.side, fills)
+    assert before is not None
     closing = OrderSide.SELL if request.position_side is Side.LONG else OrderSide.BUY
     explained = sum(
         (
@@ -174,6 +178,21 @@ def doubt(intent: Intent, fills: Sequence[Fill], positions: Sequence[Position]) 
     if before.contracts - now > explained:
         fell = f"the position fell from {before.contracts} to {now}"
         return f"{fell}, and executions of others explain only {explained}"
+    return ""
+
+
+def _grown(before: Decimal, now: Decimal, opening: OrderSide, fills: Sequence[Fill]) -> str:
+    """Say that a position grew by more than executions of others opened; '' where it did not."""
+    explained = sum(
+        (
+            fill.contracts if fill.closed is None else fill.contracts - fill.closed
+            for fill in {fill.fill_id: fill for fill in fills}.values()
+            if fill.side is opening
+        ),
+        Decimal(0),
+    )
+    if now - before > explained:
+        return f"the position grew from {before} to {now}, and executions of others explain only {explained}"
     return ""
 
 
@@ -219,7 +238,7 @@ def _stop_in(request: StopRequest, snapshot: Snapshot) -> tuple[IntentState | No
     position = snapshot.position(position_key(request.symbol, request.position_side))
     if position is None:
         return IntentState.CANCELLED, "the position is gone, and its stop with it"
-    if rests_at(request.trigger_price, position, snapshot):
+    if rests_at(request.trigger_price, position, snapshot) and profit_rests(request, snapshot):
         return IntentState.FILLED, f"the position's stop rests at {request.trigger_price}"
     found = cover(position, snapshot)
     seen = found.trouble or f"the position's stop rests at {found.trigger}"

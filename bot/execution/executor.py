@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from bot.clock import Clock
 from bot.errors import ReefError
-from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
 from bot.execution import evidence, gate, halts
 from bot.execution.admission import Admission
-from bot.execution.course import STOPPING, Course, age_seconds
+from bot.execution.course import STOPPING, Course
+from bot.execution.fitting import Fitting
 from bot.execution.gate import Barred
+from bot.execution.hedging import HedgeBook, HedgeLook, opened_by
 from bot.execution.intents import Intent, advance
 from bot.execution.lease import Lease
 from bot.execution.onlooker import Look, Onlooker
@@ -36,18 +37,7 @@ from bot.execution.terms import ExecutionTerms
 from bot.execution.unseen import Unseen
 from bot.execution.verification import verifications
 from bot.journal import Draft, JournalError, JournalWorker
-from bot.journal.records import (
-    GONE,
-    NO_LEASE,
-    NOT_READ,
-    Adopted,
-    Clipped,
-    IntentState,
-    Outcome,
-    Protection,
-    Submitted,
-    Verification,
-)
+from bot.journal.records import GONE, NO_LEASE, Adopted, Protection, Submitted, Verification
 from bot.model import (
     Answer,
     CancelRequest,
@@ -88,10 +78,12 @@ class Executor:
         self._admission = Admission(
             gateway.account, self._recorder, clock, lease=lease, unrecorded_reduce=unrecorded_reduce
         )
+        self._fitting = Fitting(gateway, self._admission, self._recorder, clock, self.terms)
         self.settler = Settler(gateway, self._recorder, clock, self.terms)
         self._resender = Resender(gateway, self._admission, self._recorder, self.settler, clock, self.terms)
         self.refusals = Refusals(gateway)
         self.onlooker = Onlooker(gateway, self._recorder, clock, self.terms)
+        self.hedging = HedgeBook(gateway.account, self._recorder, clock)
         self.shelters = Shelters(gateway.account, self._recorder, clock)
         self._none_open = False
         self._pause = Pause()
@@ -231,13 +223,20 @@ class Executor:
 
     async def look_outside(self, snapshot: Snapshot) -> Look:
         """Record what others did to the positions, and halt where the guard's own orders did harm."""
-        return await self.onlooker.look(snapshot, await self._open_symbols())
+        opening = opened_by(await self.open_intents())
+        return await self.onlooker.look(snapshot, await self._open_symbols(), opening)
+
+    async def look_after_hedges(self, snapshot: Snapshot) -> HedgeLook:
+        """Record which hedges others closed, and whose parent is gone. Raises `JournalError`."""
+        return await self.hedging.look(snapshot, await self.blocked_symbols())
 
     async def _open_symbols(self) -> frozenset[str]:
         return frozenset(intent.symbol for intent in await self.open_intents() if intent.is_order)
 
     def _note(self, intent: Intent) -> None:
         """Remember an order that was sent, until snapshots show what it did."""
+        if intent.prepared.step.hedge is not None:
+            self.hedging.touch()
         self._unseen.note(intent)
         self.onlooker.note(intent)
 
@@ -329,47 +328,21 @@ class Executor:
 
     async def _one(self, step: Step, snapshot: Snapshot) -> tuple[StepResult, Answer | None]:
         self._none_open = False
+        if step.hedge is not None:
+            self.hedging.touch()
         prepared = await self._admission.prepare(step, snapshot)
         if isinstance(prepared, Barred):
             return held_back(step, prepared.held, prepared.why), None
-        intent = await self._fitted(prepared, snapshot)
+        intent = await self._fitting.fitted(prepared, snapshot)
         if intent.ended:
             return result_of(step, intent, nothing_to_do=_code(intent) == GONE), None
         bar = await self._admission.no_lease()
         if bar is not None:  # the record, or the second look, took too long
-            intent = await self._unsent(intent, bar.why, NO_LEASE)
+            intent = await self._fitting.unsent(intent, bar.why, NO_LEASE)
             return replace(result_of(step, intent), held=bar.held), None
         intent, answer = await self._send(intent)
         self.refusals.took(step.request, answer, snapshot, self.clock.now())
         return result_of(step, intent, nothing_to_do=answer.verdict is Verdict.NOTHING_TO_DO), answer
-
-    async def _fitted(self, intent: Intent, snapshot: Snapshot) -> Intent:
-        """Read the position again where the snapshot is old or does not show it.
-
-        Never send more than it holds.
-        """
-        request = intent.prepared.step.request
-        if not isinstance(request, OrderRequest):
-            return intent
-        age = age_seconds(snapshot, self.clock.now())
-        if intent.prepared.before is not None and age <= self.terms.reread_after_seconds:
-            return intent
-        try:
-            room = gate.room(request, await self._gateway.positions(request.symbol))
-        except GatewayError as error:
-            return await self._unsent(intent, f"the position could not be read again: {error}", NOT_READ)
-        if isinstance(room, str):
-            return await self._unsent(intent, room, GONE)
-        if room == request.contracts:
-            return intent
-        clipped = Clipped(planned=request.contracts, contracts=room, reason="the position holds no more")
-        await self._admission.add(intent, clipped)
-        return replace(intent, clipped=room)
-
-    async def _unsent(self, intent: Intent, why: str, code: str) -> Intent:
-        outcome = Outcome(state=IntentState.CANCELLED, evidence=f"not sent: {why}", code=code)
-        await self._recorder.note([self._admission.draft(intent, outcome)])
-        return advance(intent, outcome)
 
     async def _send(self, intent: Intent) -> tuple[Intent, Answer]:
         request = intent.prepared.step.request

@@ -70,3 +70,22 @@ def room(request: OrderRequest, positions: Sequence[Position]) -> Decimal | str:
     if any(position.symbol == request.symbol for position in positions):
         return f"there is no {request.position_side.value} position any more, only one on the other side"
     return f"the {request.position_side.value} position is gone"
+
+
+def taken(step: Step, positions: Sequence[Position]) -> str:
+    """Say why an order may not open where it was meant to, now that the position was read again; '' for not.
+
+    The leg must hold what it held when the order was planned, all of it the guard's. In one-way mode there is
+    one leg, so a position on the other side is in the way as well.
+    """
+    request, held = step.request, step.hedge.held if step.hedge else Decimal(0)
+    assert isinstance(request, OrderRequest)
+    key = position_key(request.symbol, request.position_side)
+    kept = sum((position.contracts for position in positions if position.key == key), Decimal(0))
+    if kept != held:
+        words = f"{request.symbol} {request.position_side.value} holds {kept:f} contracts now"
+        return f"{words}, and {held:f} of them are the guard's own hedge"
+    for position in positions:
+        if position.key != key and position.position_index == 0:
+            return f"{request.symbol} holds a {position.side.value} position of somebody else"
+    return ""

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.errors import ReefError
+from bot.execution.terms import OPENS_PREFIX
 from bot.journal import Entry
 from bot.journal.records import (
     TERMINAL,
@@ -135,6 +136,12 @@ class Intent(Struct, frozen=True):
         return isinstance(self.prepared.step.request, OrderRequest)
 
     @property
+    def opens(self) -> bool:
+        """Whether it is an order that may open or add to a position."""
+        request = self.prepared.step.request
+        return isinstance(request, OrderRequest) and request.opens
+
+    @property
     def contracts(self) -> Decimal:
         """Contracts that were, or would be, sent; 0 for cancels and stops."""
         if self.clipped is not None:
@@ -189,17 +196,20 @@ def begun(name: str, account: str, episode: str, prepared: Prepared, at: datetim
 def adopted(account: str, order: Order, at: datetime) -> Intent:
     """Return an order that the venue showed and the journal did not know, as an intent that was accepted."""
     selling = order.side is OrderSide.SELL
+    opens = order.client_order_id.startswith(OPENS_PREFIX)
     request = OrderRequest(
         client_order_id=order.client_order_id,
         symbol=order.symbol,
         side=order.side,
-        position_side=Side.LONG if selling else Side.SHORT,
+        position_side=Side.LONG if selling is not opens else Side.SHORT,
         position_index=order.position_index,
         contracts=order.contracts,
         style=Style.IOC if order.price is not None else Style.MARKET,
         price=order.price,
+        opens=opens,
     )
-    step = Step(StepKind.TRIM, "", "", 0, request, 0.0, 0.0, "adopted: the journal did not know it")
+    kind = StepKind.HEDGE if opens else StepKind.TRIM
+    step = Step(kind, "", "", 0, request, 0.0, 0.0, "adopted: the journal did not know it")
     standing = Progress(
         state=IntentState.ACCEPTED,
         evidence="the venue shows it, and the journal did not know it",

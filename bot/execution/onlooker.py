@@ -5,7 +5,7 @@ do not explain it yet, the change waits: positions and executions are lists of d
 """
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -38,11 +38,12 @@ class Anchor(Struct, frozen=True):
 
 
 class Own(Struct, frozen=True):
-    """What an order of the guard filled, until a look shows it."""
+    """What an order of the guard did to its position, until a look shows it."""
 
     symbol: str
     key: str
-    filled: Decimal
+    change: Decimal
+    """Contracts; negative is less."""
     found_at: datetime
 
 
@@ -69,6 +70,7 @@ class Onlooker:
         self._waiting: dict[str, datetime] = {}
         """Symbols whose change is not explained, since when."""
         self._looked_at: datetime | None = None
+        self._opening: dict[str, Decimal] = {}
         self.suspects: frozenset[str] = frozenset()
         """Symbols that grew after an order of the guard, and nobody knows by whom: no new order there."""
         self.harm = ""
@@ -81,13 +83,18 @@ class Onlooker:
         self._acted.add(request.symbol)
         if intent.ended and standing is not None and standing.filled and standing.looked_at is not None:
             key = position_key(request.symbol, request.position_side)
-            self._own[intent.intent] = Own(request.symbol, key, standing.filled, standing.looked_at)
+            change = request.change * standing.filled
+            self._own[intent.intent] = Own(request.symbol, key, change, standing.looked_at)
 
-    async def look(self, snapshot: Snapshot, open_symbols: Set[str]) -> Look:
+    async def look(
+        self, snapshot: Snapshot, open_symbols: Set[str], opening: Mapping[str, Decimal] | None = None
+    ) -> Look:
         """Compare a fresh snapshot with the last one: record what others did, halt for what the guard did.
 
-        `open_symbols` have an order that has not ended.
+        `open_symbols` have an order that has not ended. `opening` are the contracts, by position key, of
+        those among them that open: so much of a growth that nothing explains waits until their end is known.
         """
+        self._opening = dict(opening or {})
         at = snapshot.times.positions
         last, self._looked_at = self._looked_at, at
         if last is None:
@@ -137,13 +144,13 @@ class Onlooker:
 
     def _is_ours_alone(self, symbol: str, before: dict[str, Decimal], after: dict[str, Decimal]) -> bool:
         """Whether what the guard knows of explains the positions, perhaps nothing at all: nothing is read."""
-        fell: dict[str, Decimal] = {}
+        moved: dict[str, Decimal] = {}
         for own in self._own.values():
             if own.symbol == symbol:
-                fell[own.key] = fell.get(own.key, ZERO) + own.filled
+                moved[own.key] = moved.get(own.key, ZERO) + own.change
         return all(
-            before.get(key, ZERO) - fell.get(key, ZERO) == after.get(key, ZERO)
-            for key in {*before, *after, *fell}
+            before.get(key, ZERO) + moved.get(key, ZERO) == after.get(key, ZERO)
+            for key in {*before, *after, *moved}
         )
 
     async def _fills(self, symbol: str, snapshot: Snapshot) -> tuple[Fill, ...] | None:
@@ -167,7 +174,9 @@ class Onlooker:
             effects = changes.effects([fill for fill in fills if fill.at > anchor.at], anchor.legs)
             waited = (snapshot.times.positions - since).total_seconds()
             opened = any(effect.opened for effect in effects.values())
-            if waited < self._terms.explain_seconds and not opened:
+            if (
+                waited < self._terms.explain_seconds or self._may_be_opening(anchor.legs, legs)
+            ) and not opened:
                 return []
         if symbol in self._acted:
             self.harm = self.harm or changes.harm(effects, anchor.legs, legs)
@@ -176,6 +185,13 @@ class Onlooker:
         keys = sorted({*anchor.legs, *legs, *effects})
         found = (_outside(symbol, key, effects, anchor.legs, legs) for key in keys)
         return [one for one in found if one.others or one.note]
+
+    def _may_be_opening(self, before: Mapping[str, Decimal], after: Mapping[str, Decimal]) -> bool:
+        """Whether an order whose end nobody knows may have made all of a growth."""
+        grown = {key: size - before.get(key, ZERO) for key, size in after.items()}
+        return any(self._opening.get(key) for key in grown) and all(
+            more <= self._opening.get(key, ZERO) for key, more in grown.items()
+        )
 
     def _grew(self, symbol: str, snapshot: Snapshot) -> bool:
         before = self._anchors[symbol].legs

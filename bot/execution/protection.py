@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from bot.journal.records import Protection
-from bot.model import Order, Position, Shelter, Snapshot, cover
+from bot.model import Order, Position, Shelter, Snapshot, StopRequest, cover
 
 
 def read_back(
@@ -38,6 +38,23 @@ def rests_at(trigger: Decimal, position: Position, snapshot: Snapshot) -> bool:
     market = snapshot.markets.get(position.symbol)
     step = market.price_step if market else Decimal(0)
     return any(abs(found - trigger) <= step for found in cover(position, snapshot).triggers)
+
+
+def profit_rests(request: StopRequest, snapshot: Snapshot) -> bool:
+    """Whether the take profit that a stop was asked for with rests, to the price step; also where none
+    was."""
+    if request.take_profit is None:
+        return True
+    market = snapshot.markets.get(request.symbol)
+    step = market.price_step if market else Decimal(0)
+    return any(
+        order.attached
+        and not order.stop_loss
+        and order.trigger_price is not None
+        and abs(order.trigger_price - request.take_profit) <= step
+        for order in snapshot.stops
+        if order.symbol == request.symbol and order.position_index == request.position_index
+    )
 
 
 def orphan_stops(snapshot: Snapshot, own_prefix: str) -> tuple[Order, ...]:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bot.exchange.errors import GatewayError
 from bot.execution.executor import Executor
+from bot.execution.hedging import orphans as orphan_hedges
 from bot.execution.protection import orphan_stops
 from bot.execution.terms import OWN_PREFIX
 from bot.journal import Draft, Journal
@@ -27,9 +28,10 @@ async def recover(
     """Settle open intents, adopt orders of the guard that the journal lacks, list what is unprotected.
 
     An adopted order is followed like one that was prepared: it blocks its symbol until it ends. A stop of the
-    guard's own that outlived its position is cancelled. All of it is recorded, but for a round that finds
-    nothing but what is `known` from the one before; recovering again finds the same and changes nothing.
-    Intents that stay open block their symbols until a later cycle settles them. Raises `JournalError`.
+    guard's own that outlived its position is cancelled; a hedge that outlived its parent is named, and closed
+    by the next plan. All of it is recorded, but for a round that finds nothing but what is `known` from the
+    one before; recovering again finds the same and changes nothing. Intents that stay open block their
+    symbols until a later cycle settles them. Raises `JournalError`.
     """
     last = await executor.settle(snapshot)
     ended = last.ended
@@ -49,6 +51,7 @@ async def recover(
         unprotected=tuple(unprotected(snapshot)),
         orphan_stops=tuple(order.order_id for order in orphans),
         failures=(*last.failures, *failures),
+        orphan_hedges=tuple(lot.key for lot in orphan_hedges(await executor.hedging.lots(), snapshot)),
     )
     if known is None or _standing(recovered) != _standing(known) or ended or adopted:
         await executor.commit([Draft(executor.clock.now(), executor.account, recovered)])

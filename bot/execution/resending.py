@@ -5,6 +5,9 @@ which the venue takes a signed request has passed since the first look-up, which
 by the venue's own clock. A look-up after that found it in none of the lists. And the position, read again,
 holds what it held before. The id is the last guard and not the first: an order that did arrive makes the
 venue refuse the second copy as a duplicate, as long as it remembers the first.
+
+An order that opens is never sent again: nothing is lost by planning it anew, and a second copy would be
+exposure that nobody asked for.
 """
 
 from datetime import datetime, timedelta
@@ -50,6 +53,7 @@ class Resender:
         return (
             self._gateway.guards_client_ids
             and intent.is_order
+            and not intent.opens
             and intent.state is IntentState.UNKNOWN
             and intent.sends < self._terms.most_sends
             and timedelta(0) <= age < timedelta(seconds=self._terms.resend_within_seconds)

@@ -5,6 +5,9 @@ from msgspec import Struct
 OWN_PREFIX = "reef"
 """Client order ids of the guard begin with this."""
 
+OPENS_PREFIX = "reef0"
+"""Those of orders that may open begin with this, and no others."""
+
 
 class ExecutionTerms(Struct, frozen=True):
     """Limits in seconds and tries."""

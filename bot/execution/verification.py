@@ -23,10 +23,11 @@ def _verification(
 ) -> Verification:
     key = position_key(request.symbol, request.position_side)
     was, now = _contracts(before, key), _contracts(after, key)
-    fell = was - now
+    moved = (now - was) * request.change
     note = ""
-    if fell != result.executed:
-        note = f"the position fell by {fell}, the order executed {result.executed}"
+    if moved != result.executed:
+        verb = "grew" if request.opens else "fell"
+        note = f"the position {verb} by {moved}, the order executed {result.executed}"
     return Verification(
         symbol=request.symbol,
         side=request.position_side.value,

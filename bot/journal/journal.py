@@ -191,6 +191,11 @@ class Journal:
         with self._reading():
             return queries.episode_of(self._connection, episode)
 
+    def hedge_entries(self, account: str) -> list[Entry]:
+        """Return the entries of an account's hedges, oldest first: their orders, and what corrects these."""
+        with self._reading():
+            return queries.hedge_entries(self._connection, account)
+
     def attempts(self, intent: str) -> int:
         """Return how often an intent, or a repetition of it (`intent` + '.' + number), was prepared."""
         with self._reading():

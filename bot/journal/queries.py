@@ -104,6 +104,20 @@ def entries_of(
     return fetch(connection, statement.order_by(_e.seq.desc() if newest else _e.seq).limit(limit))
 
 
+def hedge_entries(connection: Connection, account: str) -> list[Entry]:
+    """Entries of every order that belongs to a hedge, and those that correct what they add up to."""
+    orders = select(_e.intent).where(
+        text(tables.ENDS),
+        _e.kind == literal_column("'prepared'"),
+        _e.account == account,
+        func.instr(_e.body, '"hedge":{') > 0,
+    )
+    own = _e.intent.in_(orders) & (_e.intent != literal_column("''"))
+    return fetch(
+        connection, all_entries().where(_e.account == account, or_(own, _e.kind == Kind.HEDGE.value))
+    )
+
+
 def accounts_of(connection: Connection) -> tuple[str, ...]:
     """Names of the accounts that something is remembered of."""
     names = connection.execute(select(_m.account).distinct().order_by(_m.account)).scalars()

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     ERROR = "error"
     BLINDNESS = "blindness"
     IF_BLIND = "if_blind"
+    HEDGE = "hedge"
 
 
 class IntentState(StrEnum):
@@ -75,7 +76,9 @@ NOT_READ = "not_read"
 """Code of an order that was not sent because its position could not be read again."""
 NO_LEASE = "no_lease"
 """Code of an order that was not sent because the daemon's lease was about to end."""
-UNSENT = frozenset({GONE, NOT_READ, NO_LEASE})
+NOT_FREE = "not_free"
+"""Code of an order that was not sent because somebody else holds what it would have opened."""
+UNSENT = frozenset({GONE, NOT_READ, NO_LEASE, NOT_FREE})
 
 
 class Started(Struct, frozen=True):
@@ -196,7 +199,7 @@ class Verification(Struct, frozen=True):
     before: Decimal
     after: Decimal
     agrees: bool
-    """Whether the position fell by what was executed."""
+    """Whether the position moved by what was executed."""
     note: str = ""
 
 
@@ -214,6 +217,24 @@ class Outside(Struct, frozen=True):
     kinds: tuple[str, ...]
     """What the venue calls those: trade, stop loss, ADL, liquidation, ..."""
     note: str = ""
+
+
+class HedgeChanged(Struct, frozen=True):
+    """A hedge that is not what the guard's own orders made it, or whose parent is gone. Sizes in
+    contracts."""
+
+    symbol: str
+    side: str
+    parent: str
+    """Key of the position that it hedges."""
+    rule: str
+    episode: str
+    before: Decimal
+    after: Decimal
+    """What of it is left; from here on, this is what the journal counts on."""
+    lost: bool
+    """Whether others closed what is missing: the owner, the venue, or the stop that rested for it."""
+    note: str
 
 
 class DifferencesSeen(Struct, frozen=True):
@@ -273,6 +294,8 @@ class Recovered(Struct, frozen=True):
     """Venue ids of stops without a position."""
     failures: tuple[str, ...] = ()
     """Look-ups that the venue did not answer."""
+    orphan_hedges: tuple[str, ...] = ()
+    """Keys of hedges whose parent is gone."""
 
 
 class Failure(Struct, frozen=True):
@@ -334,6 +357,7 @@ Record: TypeAlias = (
     | Failure
     | Blindness
     | BlindRule
+    | HedgeChanged
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -357,6 +381,7 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.ERROR: Failure,
     Kind.BLINDNESS: Blindness,
     Kind.IF_BLIND: BlindRule,
+    Kind.HEDGE: HedgeChanged,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

@@ -13,7 +13,7 @@ from bot.journal.queries import SELECT_SINCE, SELECT_STEPS
 from bot.journal.records import UNSENT, IntentState, Kind
 from bot.model import StepKind, Usage
 
-TRADES = frozenset({StepKind.TRIM, StepKind.CLOSE})
+TRADES = frozenset({StepKind.TRIM, StepKind.CLOSE, StepKind.HEDGE, StepKind.UNWIND})
 
 
 class _Step(Struct):

@@ -29,6 +29,7 @@ from bot.model.findings import (
     Target,
     TrimTerms,
 )
+from bot.model.hedges import Hedge, HedgeLink, HedgeTerms
 from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
@@ -104,6 +105,9 @@ __all__ = [
     "FileSource",
     "Fill",
     "Finding",
+    "Hedge",
+    "HedgeLink",
+    "HedgeTerms",
     "IfStale",
     "KeyRights",
     "LimitProof",

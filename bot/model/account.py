@@ -191,7 +191,7 @@ class Snapshot(Struct, frozen=True, dict=True):
     """Conditional orders, the positions' own stops included."""
     marks: dict[str, Mark]
     markets: dict[str, Market]
-    """Markets of every symbol that a position or order names."""
+    """Markets of every symbol that a position or order names, or that the gateway was told to show."""
     tiers: dict[str, tuple[Tier, ...]]
     position_mode: PositionMode | None
     """None where no position and no answer of the venue tells."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from bot.model.account import Side, position_key
+from bot.model.hedges import HedgeTerms
 from bot.model.unknown import Number
 
 
@@ -17,6 +18,7 @@ class Action(StrEnum):
     TRIM = "trim"
     CLOSE = "close"
     CLOSE_ALL = "close_all"
+    HEDGE = "hedge"
     HALT = "halt"
 
 
@@ -148,6 +150,8 @@ class Demand(Struct, frozen=True):
     """What is passed, in words, where `value` and `limit` are no numbers to be told; '' elsewhere."""
     approve: bool = False
     """Whether the owner must say yes before it is carried out."""
+    hedge: HedgeTerms | None = None
+    """How the rule lets positions be hedged, where it does."""
 
     @property
     def standing(self) -> str:

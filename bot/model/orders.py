@@ -17,7 +17,7 @@ class Style(StrEnum):
 
 
 class OrderRequest(Struct, frozen=True, tag="order"):
-    """A reduce-only order. Contracts and price already fit the market's steps.
+    """An order, reduce-only unless it `opens`. Contracts and price already fit the market's steps.
 
     An order for the whole of a position takes it as it is, also where the venue has raised its step since.
     """
@@ -31,6 +31,13 @@ class OrderRequest(Struct, frozen=True, tag="order"):
     style: Style
     price: Decimal | None
     whole: bool = False
+    opens: bool = False
+    """Whether it opens or adds to its position: only the order of a hedge does."""
+
+    @property
+    def change(self) -> int:
+        """Which way it moves its position: +1 makes it larger, -1 smaller."""
+        return 1 if self.opens else -1
 
 
 class StopRequest(Struct, frozen=True, tag="stop"):
@@ -42,6 +49,8 @@ class StopRequest(Struct, frozen=True, tag="stop"):
     position_side: Side
     position_index: int
     trigger_price: Decimal
+    take_profit: Decimal | None = None
+    """Where mark price closes it in gain; None leaves as it is what rests there. Only a hedge has one."""
 
 
 class CancelRequest(Struct, frozen=True, tag="cancel"):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from bot.model.hedges import HedgeLink
 from bot.model.orders import Request
 from bot.model.unknown import Number
 
@@ -16,6 +17,10 @@ class StepKind(StrEnum):
     CANCEL = "cancel"
     TRIM = "trim"
     CLOSE = "close"
+    HEDGE = "hedge"
+    """Open a position against another one: the only step that adds exposure of its own."""
+    UNWIND = "unwind"
+    """Make a hedge smaller, or close it."""
     PROTECT = "protect"
 
 
@@ -29,10 +34,12 @@ class Step(Struct, frozen=True):
     """Number of the step inside its episode: it makes the client order id unique."""
     request: Request
     notional: float
-    """USD that the step takes off the market."""
+    """USD that the step takes off the market; for a hedge, that it puts on."""
     cost: float
     """Estimated cost in USD: half spread, fee and impact."""
     reason: str
+    hedge: HedgeLink | None = None
+    """Of an order that opens a hedge or takes off one: what it belongs to."""
 
 
 class Refusal(Struct, frozen=True):

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from bot.model import Market, Position, TrimTerms
 from bot.planning.crowding import free_of_orders
+from bot.planning.linked import cost_beside, must_stay
 from bot.planning.nature import Nature
 from bot.planning.pricing import NoQuote, Quote, quote
 from bot.planning.request import OrderTerms, PlanRequest
@@ -143,6 +144,10 @@ def price_leg(
     worst = worst_cost(leg, found, market)
     expected = worst if leg.holding is None else leg.holding.trade_cost
     allowed = min(allowed, free.contracts if most is None else min(free.contracts, most))
+    if leg.holding is not None and request.hedges:
+        allowed = max(min(allowed, leg.position.contracts - must_stay(leg.position, request)), Decimal(0))
+        beside, likely = cost_beside(leg.holding, request)
+        worst, expected = worst + beside, expected + likely
     return Priced(replace(found, note=found.note + free.note), allowed, worst, expected)
 
 

@@ -22,7 +22,7 @@ from bot.planning.request import PlanRequest, Watch
 TOLERANCE = 1e-9
 """Relative to the level, for floating-point error only."""
 
-_COST_ONLY = frozenset({"account.drawdown", "account.daily_loss", "account.equity"})
+COST_ONLY = frozenset({"account.drawdown", "account.daily_loss", "account.equity"})
 
 
 class Meter:
@@ -153,7 +153,7 @@ def _blocks(state: State, keys: Set[str]) -> State:
 
 def worsened(watch: Watch, meter: Meter, examination: Examination, *, expected: bool = False) -> str | None:
     """Say how a limit is made worse by the plan, None where it is not."""
-    if watch.metric in _COST_ONLY:
+    if watch.metric in COST_ONLY:
         return None
     state = examination.expected if expected else examination.worst
     after = meter.read(watch, state)

@@ -11,6 +11,7 @@ from bot.planning.book import Book, Leg, Priced, open_book, price_leg
 from bot.planning.book import take as take_contracts
 from bot.planning.caps import Draft
 from bot.planning.effort import Effort
+from bot.planning.folding import folded
 from bot.planning.nature import SURVIVAL, Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
@@ -53,7 +54,13 @@ class Prices:
         nature = nature_of(demand.metric)
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
+        hedges = self._request.hedge_keys
         for leg in legs:
+            if leg.key in hedges:
+                if demand.target.position == leg.key:
+                    reason = f"{leg.key} is a hedge: it shrinks with its parent"
+                    refusals.append(refuse(demand, leg.key, "is_hedge", reason))
+                continue
             at = (leg.key, demand.trim, seconds, nature, whole)
             found = self._quotes.get(at)
             if found is None:
@@ -196,6 +203,8 @@ def _sized(demand: Demand, book: Book, tightness: float, prices: Prices, *, whol
         return Outcome(demand, shortfall=(refusal,))
     if not found:
         return Outcome(demand, met=True)
+    if book.request.hedges:
+        found = tuple(folded(face, book) for face in found)
     legs = [leg for leg in _asked(demand, book) if leg.holding is not None]
     priced, refusals = prices.of(demand, legs, whole=whole)
     start = Outcome(demand, priced=priced, faces=found, whole=whole, refusals=refusals)

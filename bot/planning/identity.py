@@ -6,18 +6,25 @@ import hashlib
 PREFIX = "reef"
 """What the id of every order of the guard begins with."""
 
+OPENING = "reef0"
+"""What the id of an order begins with that may open: none of the others has a 0 there. So an execution tells
+by itself whether the guard meant to open."""
+
 _LENGTH = 26
 
 
-def client_order_id(account: str, rule: str, target: str, episode: str, number: int) -> str:
+def client_order_id(
+    account: str, rule: str, target: str, episode: str, number: int, *, opens: bool = False
+) -> str:
     """Return the id of one step of one episode: PREFIX and 26 lower-case base32 characters.
 
     Thirty characters, letters and digits only: it fits the client order id of every supported venue.
-    26 base32 characters keep 130 bits of SHA-256.
+    26 base32 characters keep 130 bits of SHA-256. One that opens has `OPENING` and 25 of them.
     """
     text = "|".join((account, rule, target, episode, str(number)))
     digest = hashlib.sha256(text.encode()).digest()
-    return PREFIX + base64.b32encode(digest).decode().lower()[:_LENGTH]
+    letters = base64.b32encode(digest).decode().lower()[:_LENGTH]
+    return OPENING + letters[1:] if opens else PREFIX + letters
 
 
 def is_own(order_id: str, prefix: str = PREFIX) -> bool:

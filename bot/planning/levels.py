@@ -35,6 +35,8 @@ class Anchored(Struct, frozen=True):
     at_mark: bool
     """Whether the anchor is today's mark, which moves, and not the entry price."""
     fee: float
+    fixed: float | None = None
+    """Distance of its stop from the anchor, whatever the scale: a hedge has one of its own."""
 
     @property
     def volatility(self) -> float:
@@ -43,7 +45,8 @@ class Anchored(Struct, frozen=True):
 
     def level(self, k: float) -> float:
         """Price of the stop at scale k."""
-        return self.anchor * (1.0 - self.holding.sign * k * self.volatility)
+        far = k * self.volatility if self.fixed is None else self.fixed
+        return self.anchor * (1.0 - self.holding.sign * far)
 
 
 class Line(Struct, frozen=True):
@@ -106,10 +109,13 @@ class Curve:
 def _line(anchored: Anchored) -> Line:
     holding = anchored.holding
     sign, value = holding.sign, holding.size * anchored.anchor
+    slope = -sign * anchored.volatility * value
+    if anchored.fixed is not None:
+        value, slope = holding.size * anchored.level(0.0), 0.0
     return Line(
         sign=sign,
         value=value,
-        slope=-sign * anchored.volatility * value,
+        slope=slope,
         marked=holding.size * holding.price,
         fee=anchored.fee,
         brackets=holding.brackets,

@@ -17,6 +17,6 @@ class Numbering:
         self._used[episode] = number + 1
         return number
 
-    def identity(self, rule: str, target: str, episode: str, number: int) -> str:
+    def identity(self, rule: str, target: str, episode: str, number: int, *, opens: bool = False) -> str:
         """Return the client order id of a step."""
-        return client_order_id(self._request.account, rule, target, episode, number)
+        return client_order_id(self._request.account, rule, target, episode, number, opens=opens)

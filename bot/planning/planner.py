@@ -1,7 +1,6 @@
 """`plan`: from one decision's input to steps with proofs, or refusals. Pure and deterministic."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from msgspec import Struct, structs
 
@@ -36,7 +35,8 @@ from bot.planning.drafting import Drawing, Outcome, Prices, acting, drafts_of, d
 from bot.planning.effort import Effort, can_be_even
 from bot.planning.nature import SURVIVAL
 from bot.planning.numbering import Numbering
-from bot.planning.recomputation import Removal, State, state_before
+from bot.planning.recomputation import State, state_before
+from bot.planning.removing import hedge_removals, removals_of
 from bot.planning.request import PlanRequest, stale_reason, watch_of
 from bot.risk.catalogue import of_account
 
@@ -277,22 +277,16 @@ def _attempt(
 ) -> Attempt:
     drafts, short = drafts_of(drawing)
     capped = apply(drafts, allowance.copy(), request.order_terms)
-    removals = {draft.key: _removal(draft) for draft in capped.drafts}
+    removals = {**hedge_removals(capped.drafts, request), **removals_of(capped.drafts)}
     examination = before if isinstance(before, Unknown) else examine(request, before, removals)
     return Attempt(drawing, Capped(capped.drafts, capped.refusals, capped.short | short), examination, meter)
-
-
-def _removal(draft: Draft) -> Removal:
-    slip = max(Decimal(repr(draft.trade_cost)) - draft.market.taker_fee, Decimal(0))
-    expected = draft.quote.mark * (1 - draft.position.side.sign * slip)
-    return Removal(draft.contracts, draft.quote.worst, expected)
 
 
 def _fault(request: PlanRequest, attempt: Attempt, efforts: Sequence[Effort]) -> Fault | None:
     """Find the first demand that does not pass, or the last one where a limit is made worse."""
     outcomes = attempt.drawing.outcomes
     taking = [index for index, outcome in enumerate(outcomes) if outcome.taken]
-    removals = {draft.key: _removal(draft) for draft in attempt.capped.drafts}
+    removals = removals_of(attempt.capped.drafts)
     broken = violations(request, removals)
     if broken:
         return Fault(taking[-1], "; ".join(broken), retry=False)

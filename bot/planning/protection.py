@@ -34,6 +34,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import (
+    Hedge,
     Market,
     Number,
     Order,
@@ -50,6 +51,7 @@ from bot.model import (
     attached_stop,
     cover,
 )
+from bot.planning.hedge_stops import own_stops_of, release_of
 from bot.planning.identity import client_order_id
 from bot.planning.levels import Anchored, Curve
 from bot.planning.pricing import NoQuote, fresh_mark, round_price
@@ -93,6 +95,9 @@ class _Desk(Struct, frozen=True):
     trimmed: frozenset[str]
     unsettled: frozenset[str]
     waiting: Mapping[str, RefusedBefore]
+    fixed: Mapping[str, float]
+    """How far a hedge's own stop stands from its anchor, by position key."""
+    hedges: Sequence[Hedge]
 
 
 def episode_of(key: str) -> str:
@@ -112,6 +117,7 @@ def protective_stops(
     trimmed: frozenset[str] = frozenset(),
     unsettled: frozenset[str] = frozenset(),
     refused: Sequence[RefusedBefore] = (),
+    hedges: Sequence[Hedge] = (),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Return the stops to place or move, and what stays unprotected and why.
 
@@ -136,11 +142,15 @@ def protective_stops(
         trimmed,
         unsettled,
         {one.item: one for one in refused if at < one.until},
+        own_stops_of(hedges, snapshot),
+        hedges,
     )
     refusals = _unreadable(portfolio)
     steps: list[Step] = []
-    for place in _places(desk, refusals):
-        found = _step(desk, place)
+    places = _places(desk, refusals)
+    prices = {place.holding.key: place.price for place in places}
+    for place in places:
+        found = _step(desk, place, prices)
         if isinstance(found, Step):
             steps.append(found)
         elif found is not None:
@@ -205,8 +215,8 @@ def _anchored(desk: _Desk, holding: Holding) -> Anchored:
     fee = 0.0 if market is None else float(market.taker_fee)
     entry = None if position is None else position.entry_price
     if isinstance(entry, Decimal) and entry.is_finite() and entry > 0:
-        return Anchored(holding, float(entry), at_mark=False, fee=fee)
-    return Anchored(holding, holding.price, at_mark=True, fee=fee)
+        return Anchored(holding, float(entry), at_mark=False, fee=fee, fixed=desk.fixed.get(holding.key))
+    return Anchored(holding, holding.price, at_mark=True, fee=fee, fixed=desk.fixed.get(holding.key))
 
 
 def _block_places(block: Block, terms: ProtectionTerms) -> list[Place]:
@@ -220,8 +230,17 @@ def _block_places(block: Block, terms: ProtectionTerms) -> list[Place]:
         if turned == members:
             break
         members = turned
-    moving = any(anchored.at_mark for anchored in members)
-    return [Place(anchored.holding, anchored.level(k), moving, thin, block.held) for anchored in members]
+    moving = any(anchored.at_mark for anchored in members if anchored.fixed is None)
+    return [
+        Place(
+            anchored.holding,
+            anchored.level(k),
+            moving if anchored.fixed is None else anchored.at_mark,
+            thin,
+            block.held,
+        )
+        for anchored in members
+    ]
 
 
 def _scale(members: Sequence[Anchored], margin: float, terms: ProtectionTerms) -> tuple[float, bool]:
@@ -240,14 +259,15 @@ def _scale(members: Sequence[Anchored], margin: float, terms: ProtectionTerms) -
 
 def _must_turn(anchored: Anchored, k: float) -> bool:
     holding = anchored.holding
-    return not anchored.at_mark and (k <= 0.0 or (holding.price - anchored.level(k)) * holding.sign <= 0.0)
+    hopeless = k <= 0.0 and anchored.fixed is None
+    return not anchored.at_mark and (hopeless or (holding.price - anchored.level(k)) * holding.sign <= 0.0)
 
 
 def _from_mark(anchored: Anchored) -> Anchored:
     return replace(anchored, anchor=anchored.holding.price, at_mark=True)
 
 
-def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
+def _step(desk: _Desk, place: Place, prices_of_stops: Mapping[str, float]) -> Step | Refusal | None:
     """Decide about one stop: nothing to do, place it, or why not."""
     holding = place.holding
     key = holding.key
@@ -261,8 +281,11 @@ def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
         return _refusal(key, mark.code, f"no stop can be placed: {mark.reason}")
     trigger = round_price(Decimal(repr(place.price)), market.price_step, up=position.side is Side.LONG)
     resting = cover(position, desk.snapshot, mark=mark, by_mark=True).trigger
+    release = release_of(position, desk.hedges, prices_of_stops, desk.snapshot, desk.portfolio)
     if resting is not None and _may_stay(desk, place, resting, trigger, mark):
-        return None
+        if release is None:
+            return None
+        trigger = resting
     owners = attached_stop(position, desk.snapshot)
     if owners is not None and _is_nearer(desk, place, owners, trigger, mark):
         return _refusal(key, "owners_stop", _owners_words(owners, trigger))
@@ -271,7 +294,7 @@ def _step(desk: _Desk, place: Place) -> Step | Refusal | None:
         return _refusal(key, "would_trigger", why)
     if key in desk.waiting:
         return _refusal(key, "refused_before", desk.waiting[key].words)
-    return _protect(desk, place, position, market, trigger, resting)
+    return _protect(desk, place, position, market, trigger, resting, release)
 
 
 def _is_nearer(desk: _Desk, place: Place, owners: Order, trigger: Decimal, mark: Decimal) -> bool:
@@ -305,11 +328,24 @@ def _is_past_liquidation(holding: Holding, resting: Decimal) -> bool:
 
 
 def _protect(
-    desk: _Desk, place: Place, position: Position, market: Market, trigger: Decimal, resting: Decimal | None
+    desk: _Desk,
+    place: Place,
+    position: Position,
+    market: Market,
+    trigger: Decimal,
+    resting: Decimal | None,
+    release: Decimal | None,
 ) -> Step:
     key = position.key
     episode = episode_of(key)
-    seen = (trigger, position.entry_price, position.contracts, resting, desk.steps_taken.get(episode, 0))
+    seen: tuple[object, ...] = (
+        trigger,
+        position.entry_price,
+        position.contracts,
+        resting,
+        desk.steps_taken.get(episode, 0),
+    )
+    seen += () if release is None else (release,)
     digest = hashlib.sha256("|".join(str(part) for part in seen).encode()).digest()
     number = int.from_bytes(digest[:4], "big") >> 1
     was = "none rests" if resting is None else f"one rests at {resting:f}"
@@ -324,8 +360,13 @@ def _protect(
             position_side=position.side,
             position_index=position.position_index,
             trigger_price=trigger,
+            take_profit=release,
         ),
         notional=place.holding.notional,
         cost=0.0,
-        reason=f"reduce-only stop by mark price at {trigger:f} ahead of liquidation; {was}",
+        reason=f"reduce-only stop by mark price at {trigger:f} ahead of liquidation; {was}{_beside(release)}",
     )
+
+
+def _beside(release: Decimal | None) -> str:
+    return "" if release is None else f"; closed in gain at {release:f}, beyond the stop of what it hedges"

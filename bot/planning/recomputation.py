@@ -25,6 +25,15 @@ class Removal(Struct, frozen=True):
     expected: Decimal
 
 
+class Addition(Struct, frozen=True):
+    """A hedge to be opened, as a position at mark, with the two prices that it may be filled at."""
+
+    position: Position
+    holding: Holding
+    worst: Decimal
+    expected: Decimal
+
+
 class Entry(Struct, frozen=True):
     """One position in a state: value is at mark, equity only for isolated margin."""
 
@@ -209,3 +218,23 @@ def charged(state: State, total: float, cross: float) -> State:
         cost=state.cost + total,
         cross_cost=state.cross_cost + cross,
     )
+
+
+def with_addition(
+    state: State, request: PlanRequest, addition: Addition, *, expected: bool = False
+) -> State | Unknown:
+    """Open a hedge in cross margin at its worst permitted (or expected) price."""
+    position = addition.position
+    added = _entry(position, addition.holding, request)
+    if isinstance(added, Unknown):
+        return added
+    fill = float(addition.expected if expected else addition.worst)
+    coins = float(position.contracts * position.contract_size)
+    fee = float(request.snapshot.markets[position.symbol].taker_fee)
+    cost = max(0.0, added.sign * (fill - added.price) * coins + fee * fill * coins)
+    there = state.entry(position.key)
+    if there is not None:
+        added = replace(there, value=there.value + added.value)
+    others = [entry for entry in state.entries if entry.key != position.key]
+    entries = tuple(sorted((*others, added), key=lambda entry: entry.key))
+    return charged(replace(state, entries=entries), cost, cost)

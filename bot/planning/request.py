@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from bot.model import Caps, Demand, RefusedBefore, Scenario, Sense, Snapshot, Target, Usage
+from bot.model import Caps, Demand, Hedge, HedgeTerms, RefusedBefore, Scenario, Sense, Snapshot, Target, Usage
 from bot.planning.identity import PREFIX
 from bot.risk.ages import age_trouble, parts_trouble
 from bot.risk.context import MetricContext
@@ -60,6 +60,19 @@ class PlanRequest(Struct, frozen=True):
     """What the venue has refused and is not asked for yet."""
     order_terms: OrderTerms = OrderTerms()
     own_order_prefix: str = PREFIX
+    hedges: tuple[Hedge, ...] = ()
+    """What the guard opened against positions, and what others closed of that of late."""
+    hedging: Mapping[str, HedgeTerms] = {}
+    """Rules that permit hedges, by name: a hedge of any other rule is unwound."""
+    doubted: bool = False
+    """Whether a price is not believed yet: then no hedge is unwound for being needed no more."""
+    impact: float = 0.0
+    """Price impact to allow for, as a fraction, beside half spread and fee."""
+
+    @property
+    def hedge_keys(self) -> frozenset[str]:
+        """Keys of the positions that are hedges, or hold one."""
+        return frozenset(lot.key for lot in self.hedges if lot.contracts)
 
 
 def watch_of(demand: Demand) -> Watch:

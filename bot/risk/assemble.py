@@ -38,6 +38,16 @@ def build_portfolio(snapshot: Snapshot, stats: MarketStats, terms: VenueTerms, i
     return _Assembly(snapshot, stats, terms, impact).portfolio()
 
 
+def holding_of(
+    position: Position, snapshot: Snapshot, stats: MarketStats, terms: VenueTerms, impact: float
+) -> Holding | Unknown | None:
+    """Build one holding, of a position that may not be there yet, without its liquidation price.
+
+    None for a position of no size.
+    """
+    return _Assembly(snapshot, stats, terms, impact).holding(position)
+
+
 class _Assembly:
     """One snapshot on its way to a portfolio."""
 

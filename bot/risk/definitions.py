@@ -185,5 +185,14 @@ _DEFINITIONS = (
     ),
 )
 
+HEDGEABLE = (
+    "account.net_leverage",
+    "account.joint_distance",
+    "account.stress_loss",
+    "account.cushion",
+)
+"""Metrics that a perpetual against a position can bring back; it hurts gross leverage and the margin
+ratio."""
+
 METRICS: dict[str, MetricDefinition] = {definition.name: definition for definition in _DEFINITIONS}
 """Every metric by name."""

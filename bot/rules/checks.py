@@ -7,6 +7,7 @@ from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS, MetricDefinition, Scope
 from bot.rules.conditions import Condition
 from bot.rules.expressions import read_expression
+from bot.rules.hedges import check_hedge, hedge_terms
 from bot.rules.limits import TRADING_CANNOT_MOVE, check_limit, read_limit, show_limit
 from bot.rules.ruleset import DEFAULT_TRIM, IfBlind, Match, Rule
 from bot.rules.schema import EXPECTED_SCENARIOS, DefaultsShape, MatchShape, RuleShape
@@ -51,6 +52,7 @@ class RuleCheck:
         of_position = self._of_position(definition, condition)
         self._actions(definition, of_position=of_position)
         self._match(definition, of_position=of_position)
+        check_hedge(shape.hedge, shape.do, definition, self._add, readable="do" not in self._broken)
         self._scenarios(definition)
         self._if_blind(definition)
         if self.mistakes or self._broken or limit is None or goal is None:
@@ -86,6 +88,7 @@ class RuleCheck:
             drawdown_budget=limits[2] if metric == "account.cushion" else 0.0,
             line=self._document.place(self._path).line,
             gates=shape.gates or defaults.gates,
+            hedge=hedge_terms(shape.hedge, shape.do),
             if_blind=None if shape.if_blind is None else IfBlind(shape.if_blind.after, shape.if_blind.do),
             when=condition,
             active=None if shape.active is None else active_of(shape.active),
@@ -165,7 +168,8 @@ class RuleCheck:
             goal = limit
             if self._trims(definition) and "restore" not in self._broken:
                 hint = "at the limit itself the next small move would fire again"
-                self._add((), "'restore' is missing: a rule that trims says how far", "", hint)
+                does = "trims" if Action.TRIM in self._shape.do else "hedges"
+                self._add((), f"'restore' is missing: a rule that {does} says how far", "", hint)
         else:
             goal = self._number("restore", definition)
         if limit is not None and goal is not None and self._shape.restore is not None:
@@ -213,7 +217,8 @@ class RuleCheck:
             self._add(("restore",), what, f"{word} than {there}")
 
     def _trims(self, definition: MetricDefinition) -> bool:
-        return Action.TRIM in self._shape.do and definition.name in MOVED_BY_TRADES
+        sized = Action.TRIM in self._shape.do or Action.HEDGE in self._shape.do
+        return sized and definition.name in MOVED_BY_TRADES
 
     def _actions(self, definition: MetricDefinition, *, of_position: bool) -> None:
         shape = self._shape

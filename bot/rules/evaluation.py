@@ -261,4 +261,5 @@ def _demand(rule: Rule, standing: Standing, value: float, acting_since: datetime
         acting_since=acting_since,
         why=why,
         approve=rule.approve,
+        hedge=rule.hedge,
     )

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from bot.documents import Document, Mistake, MistakesError, Words, check_shape, parse_document, read_text
 from bot.rules.checks import RuleCheck
+from bot.rules.hedges import LATER_KEYS, HedgeShape
 from bot.rules.inhibition import misruled
 from bot.rules.names import Names, misnamed, unsignalled
 from bot.rules.profiles import rules_path
 from bot.rules.ruleset import Rule, RuleSet
 from bot.rules.schema import (
-    LATER_KEYS,
     DefaultsShape,
     FileShape,
     IfBlindShape,
@@ -24,6 +24,7 @@ from bot.rules.schema_hours import ActiveShape
 RULE_WORDS: Words = {
     ("match",): MatchShape.known_keys(),
     ("trim",): TrimShape.known_keys(),
+    ("hedge",): HedgeShape.known_keys(),
     ("if_blind",): IfBlindShape.known_keys(),
     ("active",): ActiveShape.known_keys(),
 }

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from bot.model import Action, BlindAction, OrderPolicy, Scenario, Sense, Severity, TrimTerms
+from bot.model import Action, BlindAction, HedgeTerms, OrderPolicy, Scenario, Sense, Severity, TrimTerms
 from bot.risk.catalogue import of_account, split_market
 from bot.rules.active import Active
 from bot.rules.conditions import Condition, Source
@@ -71,6 +71,8 @@ class Rule(Struct, frozen=True):
     gates: Gates = Gates.ON
     if_blind: IfBlind | None = None
     """None waits, and says so."""
+    hedge: HedgeTerms | None = None
+    """How positions are hedged, where `do` permits it."""
     when: Condition | None = None
     """What must be true as well for the limit to hold; the whole of it where `metric` is `when`."""
     active: Active | None = None

@@ -18,11 +18,11 @@ from bot.documents import (
 from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Severity, Side
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS
+from bot.rules.hedges import HedgeShape
 from bot.rules.ruleset import Gates
 from bot.rules.schema_hours import ActiveShape
 
-LATER_ACTIONS = ("hedge", "add_margin", "lower_leverage", "protect", "secure")
-LATER_KEYS = ("hedge",)
+LATER_ACTIONS = ("add_margin", "lower_leverage", "protect", "secure")
 SIZED = (frozenset(Action) | frozenset(LATER_ACTIONS)) - frozenset(BlindAction)
 """Actions that are made from what is seen."""
 MAX_RULES = 200
@@ -247,6 +247,7 @@ class RuleShape(Shape):
     severity: SeverityWord | None = None
     do: Annotated[tuple[ActionWord, ...], BeforeValidator(_actions)] = ()
     trim: TrimShape | None = None
+    hedge: HedgeShape | None = None
     scenarios: Annotated[tuple[Moves, ...], BeforeValidator(_scenarios)] = ()
     gates: GatesWord | None = None
     if_blind: IfBlindShape | None = None

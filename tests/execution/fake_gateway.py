@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -106,6 +106,9 @@ class FakeGateway:
         self.looks = 0
         self.rereads = 0
         self.before_submit: Callable[[Request], None] = lambda request: None
+
+    def show(self, symbols: Iterable[str]) -> None:
+        """Nothing: all its markets are in every snapshot."""
 
     def forget_market(self, symbol: str) -> None:
         """Remember what was asked for."""

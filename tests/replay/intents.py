@@ -7,8 +7,8 @@ import msgspec
 
 from bot.journal import Entry, Journal
 from bot.journal.records import TERMINAL, Clipped, IntentState, Outcome, Prepared, Resent, Submitted
-from bot.model import CancelRequest, OrderRequest, Request, Side, StopRequest
-from bot.planning.identity import PREFIX
+from bot.model import CancelRequest, OrderRequest, Request, Side, StepKind, StopRequest
+from bot.planning.identity import OPENING, PREFIX
 from bot.sandbox.engine.types import Leg
 from tests.replay.bench import Bench
 from tests.replay.truth import Key, Truth
@@ -81,13 +81,17 @@ class IntentBook:
     def _order_leaves(self, sent: Sent, requests: Sequence[Request]) -> None:
         name = sent.client_id
         self._must(name.startswith(PREFIX), 2, f"an order without our prefix: {sent.body}")
-        self._must(sent.body.get("reduceOnly") is True, 1, f"order {name} is not reduce-only")
         own = [one for one in requests if isinstance(one, OrderRequest) and one.client_order_id == name]
         self._must(bool(own), 2, f"order {name} left without a durable intent")
-        self._fits(sent)
+        opens = any(one.opens for one in own)
+        self._must(
+            sent.body.get("reduceOnly") is not opens, 1, f"order {name}: reduce-only is not {not opens}"
+        )
+        self._fits(sent, opens=opens)
         for request in own:
-            closing = "Sell" if request.position_side is Side.LONG else "Buy"
-            self._must(sent.body["side"] == closing, 1, f"order {name} of a {request.position_side} opens")
+            reduces = "Sell" if request.position_side is Side.LONG else "Buy"
+            right = (sent.body["side"] == reduces) is not opens
+            self._must(right, 1, f"order {name} of a {request.position_side} is on the wrong side")
             leg = sent.body.get("positionIdx")
             self._must(leg == request.position_index, 1, f"order {name} goes to leg {leg}")
             quantity = Decimal(str(sent.body["qty"]))
@@ -105,18 +109,20 @@ class IntentBook:
             unseen = self._truth.own_fills(key_of(request), before.read_at)
             self._must(not unseen, 4, f"order {sent.client_id} was planned without own fills: {unseen}")
 
-    def _fits(self, sent: Sent) -> None:
+    def _fits(self, sent: Sent, *, opens: bool) -> None:
         market = self._truth.instrument(str(sent.body["symbol"]))
         key = (market.symbol, Leg(int(sent.body.get("positionIdx", 0))))
         quantity = Decimal(str(sent.body["qty"])) * market.contract_size
         size = self._truth.held().get(key, Decimal(0))
         self._must(quantity % market.qty_step == 0, 14, f"{quantity} is no multiple of {market.qty_step}")
+        if opens:
+            self._must(quantity >= market.min_qty, 14, f"{quantity} is below {market.min_qty}")
         # what is left of a position may be less than the least order; somebody may just have closed it
-        if self._alone or size:
+        elif self._alone or size:
             self._must(
                 quantity >= min(market.min_qty, abs(size)), 14, f"{quantity} is below {market.min_qty}"
             )
-        if self._alone:
+        if self._alone and not opens:
             self._must(quantity <= abs(size), 1, f"order {sent.client_id} of {quantity}, {size} is held")
             closing = "Sell" if size > 0 else "Buy"
             self._must(sent.body["side"] == closing, 1, f"order {sent.client_id} is no {closing}")
@@ -161,8 +167,11 @@ class IntentBook:
         planned = request.contracts if isinstance(request, OrderRequest) else Decimal(0)
         if isinstance(request, OrderRequest):
             held = before.contracts if before else Decimal(0)
-            self._must(before is not None, 1, f"intent {entry.intent} does not say what was held")
-            self._must(planned <= held, 1, f"intent {entry.intent} takes {planned} off {held}")
+            if request.opens:
+                self._opens(entry, record, request)
+            else:
+                self._must(before is not None, 1, f"intent {entry.intent} does not say what was held")
+                self._must(planned <= held, 1, f"intent {entry.intent} takes {planned} off {held}")
             rivals = [name for name in sorted(self.open) if _same_market(self.intents[name].request, request)]
             self._must(not rivals, 3, f"intent {entry.intent} was prepared while {rivals} had not ended")
         self.intents[entry.intent] = Tracked(record, planned)
@@ -171,6 +180,40 @@ class IntentBook:
         self.tally.orders += isinstance(request, OrderRequest)
         self.tally.stops += isinstance(request, StopRequest)
         self.tally.cancels += isinstance(request, CancelRequest)
+
+    def _opens(self, entry: Entry, record: Prepared, request: OrderRequest) -> None:
+        """11: what opens is a hedge, on the other side than its parent, and worth no more than it."""
+        step, link = record.step, record.step.hedge
+        self._must(
+            step.kind is StepKind.HEDGE and link is not None, 11, f"{entry.intent} opens, and is no hedge"
+        )
+        self._must(
+            request.client_order_id.startswith(OPENING), 11, f"{entry.intent} does not say that it opens"
+        )
+        if link is None:
+            return
+        symbol, side = link.parent.split("#")
+        self._must(side != request.position_side.value, 11, f"{entry.intent} is on its parent's side")
+        price = self._truth.instrument_price
+        parent = link.parent_contracts * price(venue_symbol(symbol))
+        hedge = (request.contracts + link.held) * price(venue_symbol(request.symbol))
+        self._must(hedge <= parent * Decimal("1.02"), 11, f"{entry.intent}: {hedge} against {parent} USD")
+
+    def is_hedge(self, client_id: str) -> bool:
+        """Whether an order was meant to open."""
+        tracked = self.intents.get(client_id)
+        return tracked is not None and isinstance(tracked.request, OrderRequest) and tracked.request.opens
+
+    def hedges(self) -> dict[tuple[Key, str], Decimal]:
+        """Return what hedges opened, less what was unwound, by leg and parent; ended intents only."""
+        found: dict[tuple[Key, str], Decimal] = {}
+        for tracked in self.intents.values():
+            link, request, outcome = tracked.prepared.step.hedge, tracked.request, tracked.outcome
+            if link is None or outcome is None or not isinstance(request, OrderRequest):
+                continue
+            at = (key_of(request), link.parent)
+            found[at] = found.get(at, Decimal(0)) + request.change * outcome.filled
+        return found
 
     def ended(self, intent: str, tracked: Tracked, outcome: Outcome) -> None:
         """3 to 6: how an intent ended is what the venue's books say, and final."""

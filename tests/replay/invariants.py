@@ -22,7 +22,8 @@ what it believes. How each of the fifteen is judged:
     every position shown is weighed; no rule is inactive or cooling on an unknown figure.
  9. Decisions are pure. Each is taken again from the journal, to the byte.
 10. Requests. Counted against a bound for each poll; none leaves during a ban (`Wire.banned_until`).
-11. Hedges. None exist yet: no trade of ours opens anything, so gross exposure falls with each (as 1).
+11. Hedges. Nothing of ours opens but an order whose intent is a hedge: against its parent, and worth no more.
+    `at_end`: what hedges opened and did not unwind is gone with its parent.
 12. Epochs. A journal that was taken over refuses the one before (tests/simulation/test_crashes.py).
 13. Bounds. A cycle ends, and the next account's begins, within a bound of the guard's time.
 14. Steps. Quantity, price and trigger are multiples of the market's, and no order is below its least.
@@ -132,6 +133,7 @@ class Invariants:
         left = sorted(self.book.open)
         self._must(not left, 6, f"intents are open at the end: {left}")
         self.book.agrees()
+        self._orphans()
         if not self._alone:
             return
         for key, first in self._begun.items():
@@ -229,7 +231,7 @@ class Invariants:
         self._trades += len(fresh)
         for trade in fresh:
             if is_own(trade):
-                closes = trade.closed_qty == trade.qty
+                closes = trade.closed_qty == trade.qty or self.book.is_hedge(trade.client_id)
                 self._must(closes, 1, f"{trade.client_id} closed {trade.closed_qty} of {trade.qty}")
         # symbols, not legs: a venue may turn a one-way position into a leg
         before, sizes, moved = net(self._sizes), net(now), net(moves(fresh))
@@ -237,10 +239,28 @@ class Invariants:
             was, size = before.get(symbol, Decimal(0)), sizes.get(symbol, Decimal(0))
             explained = was + moved.get(symbol, Decimal(0)) == size
             self._must(explained, 1, f"{symbol} moved from {was} to {size} by itself")
-            if self._alone and size:
+            if self._alone and size and symbol not in self._hedged():
                 self._must(size * was > 0, 1, f"{symbol} turned from {was} to {size}")
                 self._must(abs(size) <= abs(was), 1, f"{symbol} grew from {was} to {size}")
         self._sizes = now
+
+    def _hedged(self) -> set[str]:
+        """Symbols on which hedges were opened."""
+        return {key[0] for (key, _), _ in self.book.hedges().items()}
+
+    def _orphans(self) -> None:
+        """11: no hedge of ours is open whose parent is gone, but for what others closed or added."""
+        held = self.truth.held()
+        gone = {one: size for one, size in self.book.hedges().items() if size > 0}
+        for (key, parent), size in gone.items():
+            symbol, side = parent.split("#")
+            wanted = 1 if side == "long" else -1
+            lives = any(one[0] == venue_symbol(symbol) and open_ * wanted > 0 for one, open_ in held.items())
+            trades = [one for one in self.truth.trades() if (one.symbol, one.leg) == key and not is_own(one)]
+            if not lives and not trades:
+                self._must(
+                    key not in held, 11, f"{held.get(key)} of {key} outlived {parent} ({size} by the journal)"
+                )
 
     def _view(self, report: CycleReport, held: dict[Key, Decimal]) -> None:
         """8: flat only where the venue is flat; what is unknown is never told as safe."""

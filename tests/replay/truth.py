@@ -69,6 +69,10 @@ class Truth:
         """Return a symbol's steps and limits."""
         return self._engine.instrument(symbol)
 
+    def instrument_price(self, symbol: str) -> Decimal:
+        """Return what one contract of a symbol is worth at mark."""
+        return self._engine.ticker(symbol).mark_price * self.instrument(symbol).contract_size
+
     @property
     def equity(self) -> Decimal:
         """Equity in USD."""

@@ -58,8 +58,32 @@ rules:
     do: [cancel_orders, trim]
     trim: {max_slippage: 2%, order: market, escalate_after: 1h}
 """
-SYNTHETIC = {"fast": FAST, "shut": SHUT, "cap": CAP}
-CHOICES = ("balanced", "balanced", "conservative", "lifeline", "lifeline", "lifeline", "fast", "fast", "shut")
+HEDGED = """\
+version: 1
+defaults: {for: 0s, cooldown: 10s, severity: critical}
+rules:
+  - name: shock
+    metric: account.stress_loss
+    scenarios: [{BTC: -20%}]
+    max: 60%
+    restore: 50%
+    do: [hedge]
+    hedge: {with: [perp], max_share: 60%, max_slippage: 1%}
+  - {name: too big, metric: account.leverage, max: 9, restore: 8, do: [cancel_orders, trim]}
+  - {name: near, metric: position.liquidation_distance, min: 6%, restore: 9%, do: [trim]}
+"""
+SYNTHETIC = {"fast": FAST, "shut": SHUT, "cap": CAP, "hedged": HEDGED}
+CHOICES = (
+    "balanced",
+    "balanced",
+    "conservative",
+    "lifeline",
+    "lifeline",
+    "lifeline",
+    "fast",
+    "hedged",
+    "shut",
+)
 WATCHED = "observe"
 """Rules of an account whose guard sends nothing."""
 

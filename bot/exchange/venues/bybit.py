@@ -126,9 +126,9 @@ class Bybit:
         with reads.told("risk limits"):
             return parse_tiers(row for row in answer.rows if row.get("symbol") == market.venue_symbol)
 
-    async def holdings(self, reads: Reads, before: Holdings | None) -> BybitHoldings:
+    async def holdings(self, reads: Reads, before: Holdings | None, also: frozenset[str]) -> BybitHoldings:
         """Read everything that changes from one snapshot to the next. Raises GatewayError."""
-        return await read_holdings(reads, before)
+        return await read_holdings(reads, before, also)
 
     async def positions(self, reads: Reads, market: Market, margin_mode: MarginMode) -> tuple[Position, ...]:
         """Read the open positions of one contract. Raises GatewayError."""

@@ -40,12 +40,14 @@ class BybitHoldings(Struct, frozen=True):
     orders: Rows
     stops: Rows
     tickers: Rows
+    also: frozenset[str] = frozenset()
+    """Symbols whose prices were asked for although nothing may name them."""
 
     @property
     def venue_symbols(self) -> frozenset[str]:
-        """Every symbol that a position or order names."""
+        """Every symbol that a position or order names, or that was asked for."""
         lists = (self.positions, self.orders, self.stops)
-        return frozenset(name(row, "symbol") for part in lists for row in part.rows)
+        return self.also.union(name(row, "symbol") for part in lists for row in part.rows)
 
     def parts(self, contracts: Contracts, margin_mode: MarginMode) -> Parts:
         """Read the rows. Raises MalformedDataError."""
@@ -84,14 +86,17 @@ def _parse_orders(rows: Iterable[Row], symbol_of: SymbolOf, at: datetime) -> lis
     ]
 
 
-async def read_holdings(reads: Reads, before: Holdings | None) -> BybitHoldings:
-    """Read all parts at once; `before` is what the snapshot before was made of.
+async def read_holdings(
+    reads: Reads, before: Holdings | None, also: frozenset[str] = frozenset()
+) -> BybitHoldings:
+    """Read all parts at once; `before` is what the snapshot before was made of, and prices of the symbols
+    `also` are read in any case.
 
     The wallet names the coins in which margin is held, so that another settle coin's positions are
     never missed. Where wallet and positions contradict each other both are read once more. Raises
     GatewayError, with the code `incomplete` where they still do.
     """
-    watched = before.venue_symbols if before is not None else frozenset()
+    watched = (before.venue_symbols if before is not None else frozenset()) | also
     wallet, positions, orders, stops, tickers = await together(
         reads.rows(calls.balance()),
         reads.rows(calls.positions(FIRST_SETTLE)),
@@ -108,7 +113,7 @@ async def read_holdings(reads: Reads, before: Holdings | None) -> BybitHoldings:
             _joined(part, extra) for part, extra in zip((positions, orders, stops), more, strict=True)
         )
     view = await _believed(reads, View(account, wallet.at, positions), before)
-    holdings = BybitHoldings(view.wallet, view.wallet_at, view.positions, orders, stops, tickers)
+    holdings = BybitHoldings(view.wallet, view.wallet_at, view.positions, orders, stops, tickers, also)
     with reads.told("positions"):
         missing = holdings.venue_symbols - {row.get("symbol") for row in tickers.rows}
     if missing and 0 < len(watched) <= MAX_SINGLE_TICKERS:

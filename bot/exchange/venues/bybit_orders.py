@@ -101,7 +101,7 @@ def _order_body(request: OrderRequest, market: Market) -> dict[str, object]:
         "orderType": "Market",
         "qty": plain(request.contracts),
         "positionIdx": request.position_index,
-        "reduceOnly": True,
+        "reduceOnly": not request.opens,
         "orderLinkId": request.client_order_id,
     }
     if request.style is Style.IOC:
@@ -131,13 +131,18 @@ def _trigger_body(request: TriggerRequest, market: Market) -> dict[str, object]:
 
 def _stop_body(request: StopRequest, market: Market) -> dict[str, object]:
     _must_fit("trigger price", request.trigger_price, market.price_step)
-    return {
+    body: dict[str, object] = {
         "positionIdx": request.position_index,
         "tpslMode": "Full",
         "stopLoss": plain(request.trigger_price),
         "slTriggerBy": "MarkPrice",
         "slOrderType": "Market",
     }
+    if request.take_profit is not None:
+        _must_fit("take profit", request.take_profit, market.price_step)
+        gain = {"takeProfit": plain(request.take_profit), "tpTriggerBy": "MarkPrice", "tpOrderType": "Market"}
+        body |= gain
+    return body
 
 
 def _must_fit(what: str, value: Decimal, step: Decimal) -> None:

@@ -1,0 +1,93 @@
+"""Closed form: how many USD of a perpetual, opened against it, bring a limit back to its goal.
+
+Each face of a limit (see `sizing`) is linear in what is opened, too. With h USD of a perpetual whose weight
+in the face is w, factor f and maintenance brackets (r, D), opened at a cost of c a USD,
+
+    gap + w h + MM(f (n + h)) - MM(f n) + kappa c h <= 0
+
+n being what is open of it already. So for each bracket h = part / (-w - kappa c - r f), and the size is the
+largest over brackets and faces. For a stress limit that is h = (Loss - X E) / (gain of one USD - c). A slope
+of 0 or less means that a hedge costs more of the limit than it brings back.
+"""
+
+from math import isfinite
+
+from msgspec.structs import replace
+
+from bot.model import Position
+from bot.planning.book import Book, open_book
+from bot.planning.hedge_seats import Seat
+from bot.planning.request import PlanRequest, Watch
+from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.spread import maintenance, missing
+from bot.risk.portfolio import Holding
+
+_TOLERANCE = 1e-12
+
+
+def needed(watch: Watch, seat: Seat, cost: float, request: PlanRequest) -> float | CannotHelp:
+    """Return the USD of a hedge that bring a limit to its goal; 0 where it is there, or why none would do.
+
+    `cost` is that of one USD of it.
+    """
+    step = seat.market.amount_step
+    unit, share = seat.unit, float(step)
+    part = replace(
+        unit, size=unit.size * share, notional=unit.notional * share, maintenance=unit.maintenance * share
+    )
+    book = _with(replace(seat.one, contracts=step), part, request)
+    found = faces(watch, book)
+    if isinstance(found, CannotHelp):
+        return found
+    begun = part.notional if request.portfolio.holding(unit.key) is None else 0.0
+    most = 0.0
+    for face in found:
+        size = _for_face(face, book, unit.key, cost)
+        if isinstance(size, CannotHelp):
+            return size
+        most = max(most, size)
+    return most + begun if most > 0.0 else 0.0
+
+
+def _with(position: Position, holding: Holding, request: PlanRequest) -> Book:
+    """Open a book in which the hedge is a position, however small."""
+    portfolio, snapshot = request.portfolio, request.snapshot
+    if portfolio.holding(holding.key) is not None:
+        return open_book(request)
+    return open_book(
+        replace(
+            request,
+            snapshot=replace(snapshot, positions=(*snapshot.positions, position)),
+            portfolio=replace(portfolio, holdings=(*portfolio.holdings, holding)),
+        )
+    )
+
+
+def _for_face(face: Face, book: Book, key: str, cost: float) -> float | CannotHelp:
+    gap = missing(face, book)
+    if not isfinite(gap):
+        return CannotHelp("the figures of this limit are not finite numbers", "unknown_figure")
+    tolerance = _TOLERANCE * max(1.0, abs(face.budget))
+    if gap <= tolerance:
+        return 0.0
+    leg = book.by_key[key]
+    assert leg.holding is not None
+    gain = -face.weights.get(key, 0.0) - (face.cost_weight * cost if key in face.payers else 0.0)
+    factor = face.factors.get(key)
+    lines = [(gain, gap)]
+    if factor is not None:
+        value = leg.left * factor
+        rest = gap - maintenance(leg, value)
+        lines = [
+            (gain - bracket.rate * factor, rest + bracket.rate * value - bracket.deduction)
+            for bracket in leg.holding.brackets
+        ]
+    most = 0.0
+    for slope, part in lines:
+        if part <= tolerance:
+            continue
+        if slope <= 0.0:
+            reason = f"a hedge with {key} costs more of this limit than it brings back"
+            return CannotHelp(reason, "hedge_cannot_help")
+        most = max(most, part / slope)
+    return most

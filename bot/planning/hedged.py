@@ -1,0 +1,206 @@
+"""`plan_with_hedges`: the plan of trims, with hedges opened where they cost less, and unwound.
+
+In one cycle hedges are unwound first, then positions are trimmed; a hedge is opened only where neither
+happens, and at most one: everything else is seen first. So no order of a cycle rests on what another one of
+it may have done.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.model import (
+    Action,
+    Demand,
+    HedgeLink,
+    OrderRequest,
+    OrderSide,
+    Plan,
+    Refusal,
+    Side,
+    Step,
+    StepKind,
+    position_key,
+)
+from bot.planning.caps import Allowance, Draft, apply, notional_of
+from bot.planning.check import Meter
+from bot.planning.drafting import refuse
+from bot.planning.hedging import Desk, Offer, offer_of
+from bot.planning.numbering import Numbering
+from bot.planning.planner import plan
+from bot.planning.recomputation import state_before
+from bot.planning.request import PlanRequest, stale_reason
+from bot.planning.unwinding import Off, drafted, forced, restored, with_trims
+
+_TRADES = frozenset({Action.TRIM, Action.CLOSE, Action.CLOSE_ALL})
+
+
+class _Choice(Struct, frozen=True):
+    """Which demands trims answer, and the hedge that answers one of the others."""
+
+    trimmed: tuple[Demand, ...]
+    offer: Offer | None
+    refusals: tuple[Refusal, ...]
+
+
+def plan_with_hedges(request: PlanRequest) -> Plan:
+    """Decide what should be done now, as `plan` does, hedges included."""
+    if not request.hedges and not any(demand.hedge for demand in request.demands):
+        return plan(request)
+    if stale_reason(request) is not None:
+        return plan(request)
+    meter, allowance = Meter(request), Allowance(request.caps, request.usage)
+    before = state_before(request)
+    choice = _choose(request, Desk(request, before, meter, allowance))
+    made = plan(replace(request, demands=choice.trimmed))
+    taken = _taken(made.steps)
+    offs = {**with_trims(taken, request), **forced(request)}
+    if not taken and not offs:
+        offs = restored(request, before, meter)
+    unwound, refusals = _unwound(offs, request, made, allowance)
+    told = [*made.refusals, *choice.refusals, *refusals]
+    opened: tuple[Step, ...] = ()
+    proofs = made.proofs
+    if choice.offer is not None and (taken or unwound):
+        reason = "trims and unwinding go first: a hedge waits until fresh data show them"
+        told.append(refuse(choice.offer.demand, _item(choice.offer), "hedge_waits", reason))
+    elif choice.offer is not None:
+        opened = (_hedge_step(choice.offer, _numbering(request, made.steps)),)
+        proofs = (*proofs, choice.offer.proof)
+    steps = (*unwound, *made.steps, *opened)
+    return replace(made, steps=steps, refusals=tuple(dict.fromkeys(told)), proofs=proofs)
+
+
+def _choose(request: PlanRequest, desk: Desk) -> _Choice:
+    """Choose for each demand what costs less; the first hedge is opened, others wait for the next cycle.
+
+    A hedge is taken where it reaches the goal and trims do not, or do at a higher cost; where neither does,
+    trims are, since they lower what margin must carry, too.
+    """
+    trimmed: list[Demand] = []
+    refusals: list[Refusal] = []
+    first: Offer | None = None
+    for demand in request.demands:
+        offer = offer_of(demand, desk) if demand.hedge is not None else ()
+        trades = bool(_TRADES & set(demand.permits))
+        if not isinstance(offer, Offer):
+            refusals += () if trades else offer
+            trimmed.append(demand)
+        elif trades and not _is_better(offer, demand, request):
+            trimmed.append(demand)
+        elif first is None:
+            first = offer
+            if Action.CANCEL_ORDERS in demand.permits:
+                trimmed.append(replace(demand, permits=(Action.CANCEL_ORDERS,)))
+        else:
+            reason = "one hedge is opened in a cycle: the next follows on fresh data"
+            refusals.append(refuse(demand, _item(offer), "hedge_waits", reason))
+    return _Choice(tuple(trimmed), first, tuple(refusals))
+
+
+def _is_better(offer: Offer, demand: Demand, request: PlanRequest) -> bool:
+    """Whether a hedge answers a demand at less cost than trims; trims win where both cost the same."""
+    alone = plan(replace(request, demands=(demand,)))
+    steps = [step for step in alone.steps if isinstance(step.request, OrderRequest)]
+    met = bool(steps) and all(proof.met for proof in alone.proofs)
+    if not offer.proof.met:
+        return not steps
+    return not met or offer.cost < sum(step.cost for step in steps)
+
+
+def _item(offer: Offer) -> str:
+    return f"hedge of {offer.link.parent}"
+
+
+def _taken(steps: Sequence[Step]) -> dict[str, Decimal]:
+    return {
+        position_key(step.request.symbol, step.request.position_side): step.request.contracts
+        for step in steps
+        if isinstance(step.request, OrderRequest)
+    }
+
+
+def _numbering(request: PlanRequest, steps: Sequence[Step]) -> Numbering:
+    """Number further steps after those that a plan has."""
+    taken = dict(request.steps_taken)
+    for step in steps:
+        taken[step.episode] = max(taken.get(step.episode, 0), step.number + 1)
+    return Numbering(replace(request, steps_taken=taken))
+
+
+def _unwound(
+    offs: dict[str, Off], request: PlanRequest, made: Plan, allowance: Allowance
+) -> tuple[tuple[Step, ...], list[Refusal]]:
+    refusals: list[Refusal] = []
+    drafts: list[tuple[Off, Draft]] = []
+    for _, off in sorted(offs.items()):
+        draft = drafted(off, request)
+        if isinstance(draft, Refusal):
+            refusals.append(draft)
+        else:
+            drafts.append((off, draft))
+    capped = apply([draft for _, draft in drafts], allowance, request.order_terms)
+    refusals += capped.refusals
+    numbering = _numbering(request, made.steps)
+    lots = {draft.key: off for off, draft in drafts}
+    steps = tuple(_unwind_step(lots[draft.key], draft, request, numbering) for draft in capped.drafts)
+    return steps, refusals
+
+
+def _unwind_step(off: Off, draft: Draft, request: PlanRequest, numbering: Numbering) -> Step:
+    lot, number = off.lot, numbering.next(draft.episode)
+    parent = request.snapshot.position(lot.parent)
+    link = HedgeLink(
+        parent=lot.parent,
+        parent_contracts=parent.contracts if parent else Decimal(0),
+        held=draft.position.contracts,
+        stop=lot.stop,
+    )
+    asked = OrderRequest(
+        client_order_id=numbering.identity(draft.rule, draft.target, draft.episode, number),
+        symbol=lot.symbol,
+        side=OrderSide.SELL if lot.side is Side.LONG else OrderSide.BUY,
+        position_side=lot.side,
+        position_index=draft.position.position_index,
+        contracts=draft.contracts,
+        style=draft.quote.style,
+        price=draft.quote.price,
+        whole=draft.whole,
+    )
+    return _step(StepKind.UNWIND, draft, number, asked, link)
+
+
+def _hedge_step(offer: Offer, numbering: Numbering) -> Step:
+    draft, seat = offer.draft, offer.seat
+    number = numbering.next(draft.episode)
+    asked = OrderRequest(
+        client_order_id=numbering.identity(draft.rule, draft.target, draft.episode, number, opens=True),
+        symbol=seat.symbol,
+        side=OrderSide.BUY if seat.side is Side.LONG else OrderSide.SELL,
+        position_side=seat.side,
+        position_index=seat.one.position_index,
+        contracts=draft.contracts,
+        style=draft.quote.style,
+        price=draft.quote.price,
+        opens=True,
+    )
+    words = f"hedge {offer.link.parent.replace('#', ' ')} with {seat.symbol}, about {offer.cost:.2f} USD"
+    told = replace(draft, reason=f"{draft.reason}: {words} over its horizon")
+    return replace(_step(StepKind.HEDGE, told, number, asked, offer.link), cost=offer.cost)
+
+
+def _step(kind: StepKind, draft: Draft, number: int, asked: OrderRequest, link: HedgeLink) -> Step:
+    notional = float(notional_of(draft, draft.contracts))
+    return Step(
+        kind=kind,
+        rule=draft.rule,
+        episode=draft.episode,
+        number=number,
+        request=asked,
+        notional=notional,
+        cost=notional * draft.trade_cost,
+        reason=f"{draft.reason}, at worst at {draft.quote.worst:f}{draft.quote.note}",
+        hedge=link,
+    )

@@ -1,0 +1,208 @@
+"""Offers: how a demand could be answered by a hedge with a perpetual, checked and priced, or why not."""
+
+from decimal import ROUND_CEILING, Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.model import (
+    Demand,
+    HedgeLink,
+    HedgeTerms,
+    LimitProof,
+    OrderPolicy,
+    Position,
+    Refusal,
+    Side,
+    TrimTerms,
+    Unknown,
+)
+from bot.planning.book import Leg, Priced, price_leg
+from bot.planning.caps import Allowance, Draft, apply
+from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_nearer, is_worse, prove
+from bot.planning.drafting import refuse, tightened
+from bot.planning.effort import Effort
+from bot.planning.hedge_seats import NoHedge, Seat, parents, room_for, seat_of
+from bot.planning.hedge_sizing import needed
+from bot.planning.linked import ZERO
+from bot.planning.nature import nature_of
+from bot.planning.pricing import NoQuote
+from bot.planning.recomputation import Addition, State, charged, with_addition
+from bot.planning.request import OrderTerms, PlanRequest, watch_of
+from bot.planning.rounding import round_down, smallest
+from bot.planning.sizing import CannotHelp
+from bot.risk.definitions import HEDGEABLE
+
+FUNDING_SECONDS = 8 * 3600.0
+"""Funding is taken to be paid this often."""
+PLAIN = OrderTerms()
+"""What opens is never exempt from the smallest order."""
+
+
+class Offer(Struct, frozen=True):
+    """A hedge that passes every check."""
+
+    demand: Demand
+    seat: Seat
+    draft: Draft
+    """Priced like a reduction of the other side: it meets the same side of the book."""
+    link: HedgeLink
+    proof: LimitProof
+    cost: float
+    """USD: both ways of half spread, fee and impact, and the funding over the horizon."""
+
+
+class Desk(Struct, frozen=True):
+    """What offers are made from."""
+
+    request: PlanRequest
+    before: State | Unknown
+    meter: Meter
+    allowance: Allowance
+
+
+class _Case(Struct, frozen=True):
+    """One parent on its way to an offer."""
+
+    demand: Demand
+    terms: HedgeTerms
+    seat: Seat
+    priced: Priced
+    before: State
+
+
+def offer_of(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
+    """Return the hedge that would answer a demand, or why there is none."""
+    terms, item = demand.hedge, demand.target.text
+    if terms is None or demand.metric not in HEDGEABLE:
+        reason = f"a hedge does not bring {demand.metric} back"
+        return (refuse(demand, item, "hedge_cannot_help", reason),)
+    if isinstance(desk.before, Unknown):
+        reason = f"the account cannot be recomputed: {desk.before.reason}"
+        return (refuse(demand, item, "unknown_figure", reason),)
+    refusals: list[Refusal] = []
+    for parent, holding in parents(desk.request):
+        found: Seat | Offer | NoHedge = seat_of(demand, terms, parent, holding, desk.request)
+        if isinstance(found, Seat):
+            found = _offer(demand, terms, found, desk.before, desk)
+        if isinstance(found, Offer):
+            return found
+        refusals.append(refuse(demand, f"hedge of {parent.key}", found.code, found.reason))
+    if not refusals:
+        reason = "no position in cross margin adds to the account's net exposure: there is nothing to hedge"
+        refusals.append(refuse(demand, item, "no_parent", reason))
+    return tuple(refusals)
+
+
+def _offer(demand: Demand, terms: HedgeTerms, seat: Seat, before: State, desk: Desk) -> Offer | NoHedge:
+    """Size for the goal, and where the check says that it is missed, for a tighter one, a few times."""
+    priced = _priced(demand, terms, seat, desk.request)
+    if isinstance(priced, NoQuote):
+        return NoHedge(priced.code, priced.reason)
+    case = _Case(demand, terms, seat, priced, before)
+    effort: Effort | None = Effort()
+    found: Offer | NoHedge = NoHedge("check_failed", "no size passes the check")
+    while effort is not None:
+        draft = _draft(case, effort.tightness, desk)
+        found = draft if isinstance(draft, NoHedge) else _checked(case, draft, desk)
+        if isinstance(found, NoHedge) or found.proof.met or found.draft.contracts >= priced.room:
+            return found
+        effort = effort.again()
+    return found
+
+
+def _priced(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest) -> Priced | NoQuote:
+    """Price it like a reduction of the other side, inside the rule's slippage, always as an IOC order.
+
+    Its room is what may be opened, rounded toward zero.
+    """
+    usd = room_for(seat, terms, request)
+    most = round_down(Decimal(repr(usd / seat.unit.notional)), seat.market.amount_step)
+    leg = Leg(seat.one.key, mirrored(seat, most), seat.market, seat.unit)
+    patient = TrimTerms(max_slippage=terms.max_slippage, order=OrderPolicy.IOC)
+    plain = replace(request, hedges=())
+    return price_leg(leg, patient, plain, 0.0, nature_of(demand.metric), whole=True)
+
+
+def mirrored(seat: Seat, contracts: Decimal) -> Position:
+    """Return the position whose reduction would be priced like opening the hedge."""
+    other = Side.SHORT if seat.side is Side.LONG else Side.LONG
+    return replace(seat.one, side=other, contracts=contracts)
+
+
+def _draft(case: _Case, tightness: float, desk: Desk) -> Draft | NoHedge:
+    """Size a hedge for one goal and apply the caps."""
+    demand, seat, priced = case.demand, case.seat, case.priced
+    step = seat.market.amount_step
+    watch = tightened(watch_of(demand), tightness)
+    usd = needed(watch, seat, priced.cost, desk.request)
+    if isinstance(usd, CannotHelp):
+        return NoHedge(usd.code, usd.reason)
+    wanted = (Decimal(repr(usd / seat.unit.notional)) / step).to_integral_value(ROUND_CEILING) * step
+    least = smallest(seat.market, priced.quote.mark, PLAIN)
+    amount = min(max(wanted, least), priced.room)
+    if amount < least:
+        words = f"{amount.normalize():f} {seat.symbol} is below the smallest order, {least.normalize():f}"
+        return NoHedge("hedge_too_small", f"a hedge of {words}")
+    draft = Draft(
+        rule=demand.rule,
+        episode=demand.episode,
+        target=demand.target.text,
+        position=mirrored(seat, amount),
+        market=seat.market,
+        quote=priced.quote,
+        contracts=amount,
+        trade_cost=priced.expected,
+        lifeline=False,
+        reason=f"{demand.metric} is {demand.value:.6g}, limit {demand.limit:.6g}, goal {demand.goal:.6g}",
+    )
+    capped = apply((draft,), desk.allowance.copy(), PLAIN)
+    if not capped.drafts:
+        return NoHedge(capped.refusals[0].code, capped.refusals[0].reason)
+    return capped.drafts[0]
+
+
+def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
+    """Recompute the account with the hedge: the limit comes nearer, none is made worse beyond its target."""
+    demand, seat, before = case.demand, case.seat, case.before
+    slip = max(Decimal(repr(draft.trade_cost)) - draft.market.taker_fee, ZERO)
+    likely_price = draft.quote.mark * (1 + seat.side.sign * slip)
+    opened = replace(seat.one, contracts=draft.contracts)
+    addition = Addition(opened, seat.unit, draft.quote.worst, likely_price)
+    worst = with_addition(before, desk.request, addition)
+    likely = with_addition(before, desk.request, addition, expected=True)
+    if isinstance(worst, Unknown) or isinstance(likely, Unknown):
+        reason = worst.reason if isinstance(worst, Unknown) else ""
+        return NoHedge("unknown_figure", reason)
+    examination = Examination(before, worst, likely, charged(before, worst.cost, worst.cross_cost))
+    proof = prove(watch_of(demand), desk.meter, examination)
+    if not is_nearer(proof):
+        return NoHedge("check_failed", f"a hedge would not bring {demand.metric} nearer to its goal")
+    harm = _harm(before, worst, desk)
+    if harm:
+        return NoHedge("check_failed", harm)
+    notional = float(draft.contracts) * seat.unit.notional
+    link = HedgeLink(seat.parent.key, seat.parent.contracts, seat.held, case.terms.stop)
+    price = 2 * draft.trade_cost + carry(seat, case.terms, desk.request)
+    return Offer(demand, seat, draft, link, proof, notional * price)
+
+
+def _harm(before: State, after: State, desk: Desk) -> str:
+    """Say which limit a hedge would make worse beyond its target; '' for none."""
+    for watch in desk.request.watches:
+        was, now = desk.meter.read(watch, before), desk.meter.read(watch, after)
+        if watch.metric in COST_ONLY or isinstance(was, Unknown) or isinstance(now, Unknown):
+            continue
+        if not is_inside(now, watch.goal, watch.sense) and is_worse(now, was, watch.sense):
+            what = f"{watch.rule} ({watch.metric} of {watch.target.text})"
+            return f"a hedge would take {what} from {was:.6g} to {now:.6g}, beyond its target"
+    return ""
+
+
+def carry(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
+    """Return the funding that a USD of a hedge pays over its horizon at today's rate; earnings count as 0."""
+    prices = request.snapshot.marks.get(seat.symbol)
+    rate = prices.funding_rate if prices else None
+    if not isinstance(rate, Decimal) or not rate.is_finite():
+        return 0.0
+    return max(seat.side.sign * float(rate), 0.0) * terms.horizon_seconds / FUNDING_SECONDS
