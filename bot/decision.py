@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.model import (
+    Action,
     Caps,
     Demand,
     Difference,
@@ -129,6 +130,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         own_stops=given.own_stops,
         refused=given.refused,
         trimmed=_trimmed(planned, evaluation.demands, given.at),
+        forced=_forced(evaluation.demands, snapshot),
         unsettled=frozenset(doubt.symbol for doubt in gates.unsettled),
     )
     return Decision(
@@ -163,6 +165,17 @@ def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozense
         position_key(step.request.symbol, step.request.position_side)
         for step in planned.steps
         if isinstance(step.request, OrderRequest) and step.episode in young
+    )
+
+
+def _forced(demands: Sequence[Demand], snapshot: Snapshot) -> frozenset[str]:
+    """Positions whose stops a rule asks for now, also where protection is switched off."""
+    return frozenset(
+        position.key
+        for demand in demands
+        if Action.PROTECT in demand.permits
+        for position in snapshot.positions
+        if demand.target.position in (None, position.key)
     )
 
 

@@ -3,10 +3,21 @@
 from collections.abc import Sized
 from functools import singledispatch
 
+from bot.cli.move_text import move_text
 from bot.cli.output import number, price
 from bot.journal import Entry
 from bot.journal import records as r
-from bot.model import CancelRequest, OrderRequest, Request, StopRequest, Unknown
+from bot.model import (
+    CancelRequest,
+    ConvertRequest,
+    LeverageRequest,
+    MarginRequest,
+    OrderRequest,
+    Request,
+    StopRequest,
+    TransferRequest,
+    Unknown,
+)
 
 
 def summary(entry: Entry) -> str:
@@ -165,3 +176,5 @@ def request_text(request: Request) -> str:
             return f"stop for {request.symbol} {request.position_side.value} at mark {trigger}"
         case CancelRequest():
             return f"cancel order {request.order_id} on {request.symbol}"
+        case MarginRequest() | LeverageRequest() | TransferRequest() | ConvertRequest():
+            return move_text(request)

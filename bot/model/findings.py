@@ -6,6 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from bot.model.account import Side, position_key
+from bot.model.moves import MoveTerms
 from bot.model.unknown import Number
 
 
@@ -17,6 +18,10 @@ class Action(StrEnum):
     TRIM = "trim"
     CLOSE = "close"
     CLOSE_ALL = "close_all"
+    ADD_MARGIN = "add_margin"
+    LOWER_LEVERAGE = "lower_leverage"
+    SECURE = "secure"
+    PROTECT = "protect"
     HALT = "halt"
 
 
@@ -140,6 +145,7 @@ class Demand(Struct, frozen=True):
     drawdown_budget: float
     """For account.cushion: the drawdown that may not be passed after the shock (the goal); 0 elsewhere."""
     acting_since: datetime
+    moves: MoveTerms = MoveTerms()
 
 
 class Difference(Struct, frozen=True):

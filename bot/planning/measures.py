@@ -254,6 +254,11 @@ _MEASURES: dict[str, Callable[[Watch, State, MetricContext], Number]] = {
 }
 
 
+def is_recomputed(metric: str) -> bool:
+    """Whether a metric can be measured on a recomputed state."""
+    return metric in _MEASURES
+
+
 def recomputed(watch: Watch, state: State, context: MetricContext) -> Number:
     """Measure a limit's metric on a recomputed state."""
     measure = _MEASURES.get(watch.metric)

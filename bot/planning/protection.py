@@ -92,6 +92,7 @@ class _Desk(Struct, frozen=True):
     own_stops: Mapping[str, Decimal]
     trimmed: frozenset[str]
     unsettled: frozenset[str]
+    forced: frozenset[str]
     waiting: Mapping[str, RefusedBefore]
 
 
@@ -111,6 +112,7 @@ def protective_stops(
     own_stops: Mapping[str, Decimal] | None = None,
     trimmed: frozenset[str] = frozenset(),
     unsettled: frozenset[str] = frozenset(),
+    forced: frozenset[str] = frozenset(),
     refused: Sequence[RefusedBefore] = (),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Return the stops to place or move, and what stays unprotected and why.
@@ -121,9 +123,12 @@ def protective_stops(
     positions that the same cycle trims, `unsettled` the symbols of which no price is believed now, and
     `refused` what the venue is not asked for yet.
 
+    `forced` are positions whose stops a rule asks for: they are placed where protection is switched off as
+    well, and do not wait for trims.
+
     An order whose outcome is unknown holds no stop back: a stop opens nothing, and one more does no harm.
     """
-    if not terms.enabled:
+    if not (terms.enabled or forced):
         return (), ()
     desk = _Desk(
         portfolio,
@@ -135,11 +140,14 @@ def protective_stops(
         own_stops or {},
         trimmed,
         unsettled,
+        forced,
         {one.item: one for one in refused if at < one.until},
     )
     refusals = _unreadable(portfolio)
     steps: list[Step] = []
     for place in _places(desk, refusals):
+        if not (terms.enabled or place.holding.key in forced):
+            continue
         found = _step(desk, place)
         if isinstance(found, Step):
             steps.append(found)
@@ -148,7 +156,8 @@ def protective_stops(
         if place.thin:
             reason = f"the stop leaves less than {terms.slippage:.2%} for slippage before liquidation"
             refusals.append(_refusal(place.holding.key, "protection_thin", reason))
-    return tuple(steps), tuple(refusals)
+    wanted = (one for one in refusals if terms.enabled or one.item in forced)
+    return tuple(steps), tuple(wanted)
 
 
 def _refusal(key: str, code: str, reason: str) -> Refusal:
@@ -195,7 +204,8 @@ def _places(desk: _Desk, refusals: list[Refusal]) -> list[Place]:
 
 
 def _block(desk: _Desk, holdings: Sequence[Holding], margin: float, *, held: bool) -> Block:
-    waits = any(holding.key in desk.trimmed or holding.symbol in desk.unsettled for holding in holdings)
+    trimmed = desk.trimmed - desk.forced
+    waits = any(holding.key in trimmed or holding.symbol in desk.unsettled for holding in holdings)
     return Block([_anchored(desk, holding) for holding in holdings], margin, held or waits)
 
 

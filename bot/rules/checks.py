@@ -4,6 +4,7 @@ from bot.documents import Checked, Document, KeyPath, Mistake, WordingError, sho
 from bot.model import Action, BlindAction, Scenario, Sense, TrimTerms
 from bot.risk.metrics import METRICS, MetricDefinition, Scope
 from bot.rules.limits import TRADING_CANNOT_MOVE, check_limit, read_limit, show_limit
+from bot.rules.moves import action_mistakes, part_mistakes, terms_of
 from bot.rules.ruleset import DEFAULT_TRIM, IfBlind, Match, Rule
 from bot.rules.schema import EXPECTED_SCENARIOS, DefaultsShape, MatchShape, RuleShape
 
@@ -55,6 +56,7 @@ class RuleCheck:
             drawdown_budget=goal if shape.metric == "account.cushion" else 0.0,
             line=self._document.place(self._path).line,
             gates=shape.gates or defaults.gates,
+            moves=terms_of(shape),
             if_blind=None if shape.if_blind is None else IfBlind(shape.if_blind.after, shape.if_blind.do),
         )
 
@@ -124,7 +126,8 @@ class RuleCheck:
             self._add(("restore",), what, f"{word} than {there}")
 
     def _trims(self, definition: MetricDefinition) -> bool:
-        return Action.TRIM in self._shape.do and definition.name not in TRADING_CANNOT_MOVE
+        restores = Action.TRIM in self._shape.do or Action.ADD_MARGIN in self._shape.do
+        return restores and definition.name not in TRADING_CANNOT_MOVE
 
     def _actions(self, definition: MetricDefinition) -> None:
         shape = self._shape
@@ -139,6 +142,11 @@ class RuleCheck:
             elif action is Action.CLOSE and definition.scope is Scope.ACCOUNT:
                 what = f"do: {definition.name} names no position to close"
                 self._add(place, what, "close_all, or a metric of a position")
+            for path, what, expected in action_mistakes(number, action, definition):
+                self._add(path, what, expected)
+        for path, what, expected in part_mistakes(shape, shape.do) if "do" not in self._broken else ():
+            if not {str(part) for part in path[:1]} & self._broken:
+                self._add(path, what, expected, key=bool(path))
         if shape.trim is not None and Action.TRIM not in shape.do and "do" not in self._broken:
             self._add(("trim",), "trim: there is no trim in do", key=True)
 

@@ -276,4 +276,5 @@ def _demand(rule: Rule, standing: Standing, value: float, acting_since: datetime
         scenarios=rule.scenarios,
         drawdown_budget=rule.drawdown_budget,
         acting_since=acting_since,
+        moves=rule.moves,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.documents import Document, Mistake, MistakesError, Words, check_shape, parse_document, read_text
 from bot.rules.checks import RuleCheck
+from bot.rules.moves import MOVE_WORDS
 from bot.rules.names import Names, misnamed
 from bot.rules.profiles import rules_path
 from bot.rules.ruleset import Rule, RuleSet
@@ -24,6 +25,7 @@ RULE_WORDS: Words = {
     ("match",): MatchShape.known_keys(),
     ("trim",): TrimShape.known_keys(),
     ("if_blind",): IfBlindShape.known_keys(),
+    **MOVE_WORDS,
 }
 FILE_WORDS: Words = {("defaults",): DefaultsShape.known_keys()}
 

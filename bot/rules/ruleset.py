@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from bot.model import Action, BlindAction, OrderPolicy, Scenario, Sense, Severity, TrimTerms
+from bot.model import Action, BlindAction, MoveTerms, OrderPolicy, Scenario, Sense, Severity, TrimTerms
 
 
 class Match(Struct, frozen=True):
@@ -65,6 +65,8 @@ class Rule(Struct, frozen=True):
     gates: Gates = Gates.ON
     if_blind: IfBlind | None = None
     """None waits, and says so."""
+    moves: MoveTerms = MoveTerms()
+    """How its actions that are no orders are carried out."""
 
 
 class RuleSet(Struct, frozen=True):

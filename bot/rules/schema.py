@@ -17,9 +17,10 @@ from bot.documents import (
 )
 from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Severity, Side
 from bot.risk.metrics import METRICS
+from bot.rules.moves import AddMarginShape, LowerLeverageShape, SecureShape
 from bot.rules.ruleset import Gates
 
-LATER_ACTIONS = ("hedge", "add_margin", "lower_leverage", "protect", "secure")
+LATER_ACTIONS = ("hedge",)
 LATER_KEYS = ("when", "active", "inhibited_by", "approve", "hedge")
 LATER_MATCHES = ("tags",)
 SIZED = (frozenset(Action) | frozenset(LATER_ACTIONS)) - frozenset(BlindAction)
@@ -169,7 +170,7 @@ ModeWord = Annotated[MarginMode, BeforeValidator(word_of(MarginMode))]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed)]
 SymbolPattern = Annotated[str, BeforeValidator(_symbol)]
-Moves = Annotated[
+Shocks = Annotated[
     dict[Annotated[str, BeforeValidator(_base)], Annotated[float, percent(-1.0, 10.0)]],
     BeforeValidator(_moves),
 ]
@@ -227,7 +228,10 @@ class RuleShape(Shape):
     severity: SeverityWord | None = None
     do: Annotated[tuple[ActionWord, ...], BeforeValidator(_actions)] = ()
     trim: TrimShape | None = None
-    scenarios: Annotated[tuple[Moves, ...], BeforeValidator(_scenarios)] = ()
+    add_margin: AddMarginShape | None = None
+    lower_leverage: LowerLeverageShape | None = None
+    secure: SecureShape | None = None
+    scenarios: Annotated[tuple[Shocks, ...], BeforeValidator(_scenarios)] = ()
     gates: GatesWord | None = None
     if_blind: IfBlindShape | None = None
 
