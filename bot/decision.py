@@ -12,6 +12,7 @@ from bot.model import (
     Caps,
     Demand,
     Difference,
+    MarginRequest,
     MarketStats,
     OrderRequest,
     Plan,
@@ -155,7 +156,7 @@ def judge_prices(given: DecisionInput) -> PriceGates:
 
 
 def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozenset[str]:
-    """Positions whose stops had better be moved after the trims of this plan.
+    """Positions whose stops had better be moved after the trims and additions of this plan.
 
     An episode that has acted for STOPS_WAIT without coming home does not hold stops back any longer: its
     orders may not fill, or not be sent.
@@ -164,7 +165,7 @@ def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozense
     return frozenset(
         position_key(step.request.symbol, step.request.position_side)
         for step in planned.steps
-        if isinstance(step.request, OrderRequest) and step.episode in young
+        if isinstance(step.request, OrderRequest | MarginRequest) and step.episode in young
     )
 
 

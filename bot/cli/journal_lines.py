@@ -94,7 +94,8 @@ def _(body: r.Outcome) -> str:
 
 
 def _standing(body: r.Standing) -> str:
-    filled = f", {body.filled} filled at {price(body.average_price)}" if body.filled else ""
+    at = "" if body.average_price is None else f" at {price(body.average_price)}"
+    filled = f", {body.filled} filled{at}" if body.filled else ""
     fee = f", fee {number(body.fee, 4)}" if body.fee else ""
     done = body.state is r.IntentState.FILLED and not body.filled  # a stop that rests, an order that is gone
     return f"{'done' if done else body.state.value}{filled}{fee}: {body.evidence}"

@@ -84,12 +84,10 @@ def seen_move(
         return None
     if state is None and intent.state is IntentState.ACCEPTED:
         state, seen = IntentState.FILLED, f"the venue took it, and by now {seen}"
-    done = state is IntentState.FILLED
     return Outcome(
         state=state or IntentState.REJECTED,
         evidence=seen,
         code="" if state else "never_arrived",
-        filled=request.amount if done and isinstance(request, MarginRequest) else Decimal(0),
         looked_at=snapshot.times.positions,
     )
 

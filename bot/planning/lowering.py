@@ -90,7 +90,7 @@ def _lowering(
 ) -> Lowering | _No | None:
     """Decide about one symbol; None where its leverage is low enough already."""
     legs = [one for one in request.snapshot.positions if one.symbol == symbol and is_open(one)]
-    wanted = Decimal(repr(demand.moves.leverage_to))
+    wanted = Decimal(f"{demand.moves.leverage_to:g}")
     was = _leverage_of(legs, wanted)
     if not isinstance(was, Decimal):
         return was

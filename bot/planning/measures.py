@@ -254,9 +254,8 @@ _MEASURES: dict[str, Callable[[Watch, State, MetricContext], Number]] = {
 }
 
 
-def is_recomputed(metric: str) -> bool:
-    """Whether a metric can be measured on a recomputed state."""
-    return metric in _MEASURES
+RECOMPUTED = frozenset(_MEASURES)
+"""Metrics that can be measured on a recomputed state."""
 
 
 def recomputed(watch: Watch, state: State, context: MetricContext) -> Number:

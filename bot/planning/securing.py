@@ -3,10 +3,11 @@
 It is the one action that takes strength from the account, so it comes last and yields to everything: nothing
 is moved in a cycle that trims or adds margin, nor while anything is not settled. The most that may go is
 found by measuring the whole account again: every limit in force must be at or inside its goal afterwards, not
-merely inside its limit, or be no worse than before.
+merely inside its limit, or be no worse than before. A conversion has a cost and moves nothing out: of it only
+the limits of survival are asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from msgspec import Struct
@@ -30,7 +31,8 @@ from bot.planning.caps import Allowance
 from bot.planning.check import Meter, is_inside, is_worse
 from bot.planning.drafting import in_order, refuse
 from bot.planning.lifting import waiting
-from bot.planning.measures import is_recomputed
+from bot.planning.measures import RECOMPUTED
+from bot.planning.nature import SURVIVAL
 from bot.planning.numbering import Numbering
 from bot.planning.purse import Bound, Purse, cents_below, daily
 from bot.planning.recomputation import State, charged
@@ -157,7 +159,7 @@ class _Desk:
             return _No("too_small", f"{amount.normalize():f} {coin} are less than the smallest order")
         usd = float(sold * one)
         cost = usd * (float(slip) + SPOT_FEE)
-        fault = self._cap_loss(cost) or self._worse(0.0, self._cost + cost)
+        fault = self._cap_loss(cost) or self._worse(0.0, self._cost + cost, SURVIVAL)
         if fault is not None:
             return fault
         if not self._allowance.cancel():
@@ -258,11 +260,11 @@ class _Desk:
                 high = middle
         return low
 
-    def _worse(self, leaving: float, cost: float) -> _No | None:
+    def _worse(self, leaving: float, cost: float, asked: Set[str] = RECOMPUTED) -> _No | None:
         """Say which limit would not bear money that leaves, after conversions have cost `cost`."""
         after = without(charged(self._before, cost, cost), leaving)
         for watch in self._request.watches:
-            if not is_recomputed(watch.metric):
+            if watch.metric not in asked:
                 continue
             then, now = self._meter.read(watch, after), self._meter.read(watch, self._before)
             if isinstance(then, Unknown):
