@@ -132,10 +132,10 @@ class _Lifter:
             return
         after = _with_margin(self._request, made)
         fault = self._fault(demand, made, before, after)
-        if fault:
+        if fault is not None:
             for one in made:
                 self._purse.take(demand.rule, -one.amount)
-            self._refuse(demand, demand.target.text, "check_failed", fault)
+            self._refuse(demand, demand.target.text, *fault)
             return
         self._request = after
         self._additions += made
@@ -169,20 +169,19 @@ class _Lifter:
 
     def _fault(
         self, demand: Demand, made: Sequence[Addition], before: State, after: PlanRequest
-    ) -> str | None:
-        """Say why margin that was sized may not be added; None where it may."""
+    ) -> tuple[str, str] | None:
+        """Say why margin that was sized may not be added, a code and a reason; None where it may."""
         examination = _examination(before, after)
         for watch in self._request.watches:
             worse = worsened(watch, self._meter, examination)
             if worse is not None:
-                return f"another limit would be made worse: {worse}"
-        watch = watch_of(demand)
-        keys = {one.position.key for one in made}
-        if is_nearer(prove(watch, self._meter, examination)) or is_block_nearer(
-            watch, self._meter, examination, keys
-        ):
+                return "check_failed", f"another limit would be made worse: {worse}"
+        proof, keys = prove(watch_of(demand), self._meter, examination), {one.position.key for one in made}
+        if is_trading(demand) and Action.TRIM not in demand.permits and not proof.met:
+            return "closed_instead", "margin alone is not enough, and the position is closed instead"
+        if is_nearer(proof) or is_block_nearer(watch_of(demand), self._meter, examination, keys):
             return None
-        return f"more margin would not bring {demand.metric} nearer to its goal"
+        return "check_failed", f"more margin would not bring {demand.metric} nearer to its goal"
 
     def _judge(self, demand: Demand, before: State) -> None:
         proof = prove(watch_of(demand), self._meter, _examination(before, self._request))
