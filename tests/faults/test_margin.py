@@ -1,4 +1,4 @@
-"""Margin for an isolated position: whatever becomes of the request, it is added once, and the journal says so."""
+"""Margin for an isolated position: whatever becomes of the request, it is added once and written down."""
 
 from decimal import Decimal
 from pathlib import Path
