@@ -8,11 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from bot.model import (
+    Action,
     Caps,
     Demand,
     Difference,
     Hedge,
     HedgeTerms,
+    MarginRequest,
     MarketStats,
     OrderRequest,
     Plan,
@@ -149,6 +151,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         own_stops=given.own_stops,
         refused=given.refused,
         trimmed=_trimmed(planned, evaluation.demands, given.at),
+        forced=_forced(evaluation.demands, snapshot),
         unsettled=frozenset(doubt.symbol for doubt in gates.unsettled),
         hedges=given.hedges,
     )
@@ -174,7 +177,7 @@ def judge_prices(given: DecisionInput) -> PriceGates:
 
 
 def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozenset[str]:
-    """Positions whose stops had better be moved after the trims of this plan.
+    """Positions whose stops had better be moved after the trims and additions of this plan.
 
     An episode that has acted for STOPS_WAIT without coming home does not hold stops back any longer: its
     orders may not fill, or not be sent.
@@ -183,7 +186,18 @@ def _trimmed(planned: Plan, demands: Sequence[Demand], at: datetime) -> frozense
     return frozenset(
         position_key(step.request.symbol, step.request.position_side)
         for step in planned.steps
-        if isinstance(step.request, OrderRequest) and step.episode in young
+        if isinstance(step.request, OrderRequest | MarginRequest) and step.episode in young
+    )
+
+
+def _forced(demands: Sequence[Demand], snapshot: Snapshot) -> frozenset[str]:
+    """Positions whose stops a rule asks for now, also where protection is switched off."""
+    return frozenset(
+        position.key
+        for demand in demands
+        if Action.PROTECT in demand.permits
+        for position in snapshot.positions
+        if demand.target.position in (None, position.key)
     )
 
 

@@ -3,10 +3,21 @@
 from collections.abc import Sized
 from functools import singledispatch
 
+from bot.cli.move_text import move_text
 from bot.cli.output import number, price
 from bot.journal import Entry
 from bot.journal import records as r
-from bot.model import CancelRequest, OrderRequest, Request, StopRequest, Unknown
+from bot.model import (
+    CancelRequest,
+    ConvertRequest,
+    LeverageRequest,
+    MarginRequest,
+    OrderRequest,
+    Request,
+    StopRequest,
+    TransferRequest,
+    Unknown,
+)
 from bot.risk.catalogue import WHEN
 
 
@@ -87,7 +98,8 @@ def _(body: r.Outcome) -> str:
 
 
 def _standing(body: r.Standing) -> str:
-    filled = f", {body.filled} filled at {price(body.average_price)}" if body.filled else ""
+    at = "" if body.average_price is None else f" at {price(body.average_price)}"
+    filled = f", {body.filled} filled{at}" if body.filled else ""
     fee = f", fee {number(body.fee, 4)}" if body.fee else ""
     done = body.state is r.IntentState.FILLED and not body.filled  # a stop that rests, an order that is gone
     return f"{'done' if done else body.state.value}{filled}{fee}: {body.evidence}"
@@ -178,3 +190,5 @@ def request_text(request: Request) -> str:
             return f"stop for {request.symbol} {request.position_side.value} at mark {trigger}{gain}"
         case CancelRequest():
             return f"cancel order {request.order_id} on {request.symbol}"
+        case MarginRequest() | LeverageRequest() | TransferRequest() | ConvertRequest():
+            return move_text(request)

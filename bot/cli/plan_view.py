@@ -1,15 +1,20 @@
 """Words for the parts of a plan."""
 
+from bot.cli.move_text import move_text
 from bot.cli.output import bound, level, measured, size
 from bot.model import (
     CancelRequest,
+    ConvertRequest,
+    LeverageRequest,
     LimitProof,
+    MarginRequest,
     Number,
     OrderRequest,
     Refusal,
     Request,
     Sense,
     StopRequest,
+    TransferRequest,
     Unknown,
 )
 from bot.risk.catalogue import definition_of
@@ -26,6 +31,8 @@ def order_text(request: Request) -> str:
             return f"stop for {request.symbol} {side} at mark {level(request.trigger_price)}"
         case CancelRequest():
             return f"cancel order {request.order_id} on {request.symbol}"
+        case MarginRequest() | LeverageRequest() | TransferRequest() | ConvertRequest():
+            return move_text(request)
 
 
 def proof_text(proof: LimitProof) -> str:

@@ -20,9 +20,10 @@ from bot.exchange.failures import (
 )
 from bot.exchange.freshness import Freshness
 from bot.exchange.gate import Gate
-from bot.exchange.parts import Holdings, Profile, Terms
+from bot.exchange.parts import Holdings, Profile, Terms, Wire
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
+from bot.exchange.spots import Spots
 from bot.exchange.together import together
 from bot.exchange.values import moment
 from bot.exchange.venue_clock import VenueClock
@@ -41,6 +42,7 @@ from bot.model import (
     Snapshot,
     Verdict,
     WalletChange,
+    WalletMove,
 )
 
 TERMS_MAX_AGE = timedelta(minutes=5)
@@ -88,6 +90,7 @@ class CcxtGateway:
         self._terms_at = self._terms_due = clock.now()
         self._before: Holdings | None = None
         self._wanted: frozenset[str] = frozenset()
+        self._spots = Spots(venue)
 
     @property
     def account(self) -> str:
@@ -159,6 +162,7 @@ class CcxtGateway:
             tiers={symbol: self._catalog.tiers(symbol) for symbol in markets},
             position_mode=parts.position_mode,
             clock_offset_seconds=self._venue_clock.offset.total_seconds(),
+            spots=await self._spots.of(self._reads, parts.balance, self._clock.now()),
         )
 
     async def _holdings_and_terms(self) -> tuple[Any, Terms]:
@@ -199,7 +203,7 @@ class CcxtGateway:
     async def submit(self, request: Sendable) -> Answer:
         """Send one request, once. Failures of venue and network come back as an answer."""
         try:
-            wire = self._venue.wire_of(request, await self._market(request.symbol))
+            wire = await self._wire_of(request)
         except (GatewayError, NotSentError) as error:
             return failed(error, Verdict.REJECTED, NOT_SENT, self._scrub, self._clock.now())
         try:
@@ -211,6 +215,11 @@ class CcxtGateway:
             if isinstance(error, VenueRefusalError):
                 answer = replace(answer, cause=self._venue.cause_of(error.code, error.message))
             return answer
+
+    async def _wire_of(self, request: Sendable) -> Wire:
+        if isinstance(request, WalletMove):
+            return self._venue.wallet_wire_of(request)
+        return self._venue.wire_of(request, await self._market(request.symbol))
 
     def _proven(self, request: Sendable, envelope: Mapping[str, Any]) -> Answer:
         at = moment(envelope, "time")
@@ -224,6 +233,11 @@ class CcxtGateway:
         market = await self._market(symbol)
         report, at = await self._venue.find_order(self._looks, market, client_order_id)
         return NotFound(client_order_id, at) if report is None else report
+
+    async def find_move(self, request: WalletMove) -> OrderReport | NotFound:
+        """Look a transfer or a conversion up. NotFound only when every list answered. Raises GatewayError."""
+        report, at = await self._venue.find_move(self._looks, request)
+        return NotFound(request.client_order_id, at) if report is None else report
 
     async def fills(self, symbol: str, since: datetime) -> tuple[Fill, ...]:
         """Read this account's executions of one symbol since a moment, oldest first. Raises GatewayError."""

@@ -21,16 +21,20 @@ from bot.model import (
     MarginMode,
     Mark,
     Market,
+    OnMarket,
     Order,
     OrderBook,
     OrderReport,
     PartTimes,
     Position,
     PositionMode,
+    PositionMove,
     Sendable,
+    SpotMarket,
     Tier,
     Verdict,
     WalletChange,
+    WalletMove,
 )
 
 SymbolOf = Callable[[str], str]
@@ -145,8 +149,12 @@ class Profile(Protocol):
         """Say what a refused order did not fit."""
         ...
 
-    def wire_of(self, request: Sendable, market: Market) -> Wire:
-        """Write a request as the venue reads it. Raises NotSentError."""
+    def wire_of(self, request: OnMarket | PositionMove, market: Market) -> Wire:
+        """Write a request about a contract as the venue reads it. Raises NotSentError."""
+        ...
+
+    def wallet_wire_of(self, request: WalletMove) -> Wire:
+        """Write a request about the wallet as the venue reads it. Raises NotSentError."""
         ...
 
     def order_id_of(self, request: Sendable, result: Mapping[str, object]) -> str | None:
@@ -188,6 +196,14 @@ class Profile(Protocol):
         self, reads: Reads, market: Market, client_order_id: str
     ) -> tuple[OrderReport | None, datetime]:
         """Look an order up everywhere; return it, or None, with the venue's time."""
+        ...
+
+    async def find_move(self, reads: Reads, request: WalletMove) -> tuple[OrderReport | None, datetime]:
+        """Look a transfer or a conversion up; return it, or None, with the venue's time."""
+        ...
+
+    async def spot_market(self, reads: Reads, coin: str, stable: str) -> SpotMarket | None:
+        """Read where a coin may be sold for a stablecoin; None where it trades nowhere."""
         ...
 
     async def fills(self, reads: Reads, market: Market, since: datetime, until: datetime) -> tuple[Fill, ...]:

@@ -16,6 +16,7 @@ from bot.model import (
     Request,
     Snapshot,
     WalletChange,
+    WalletMove,
 )
 
 
@@ -74,6 +75,10 @@ class Gateway(Protocol):
 
     async def find_order(self, symbol: str, client_order_id: str) -> OrderReport | NotFound:
         """Look an order up by client order id among open, past and executed orders."""
+        ...
+
+    async def find_move(self, request: WalletMove) -> OrderReport | NotFound:
+        """Look up what became of a transfer or a conversion."""
         ...
 
     async def fills(self, symbol: str, since: datetime) -> tuple[Fill, ...]:

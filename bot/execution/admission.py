@@ -12,7 +12,7 @@ from bot.execution.recorder import UNWRITABLE, Recorder
 from bot.execution.report import Held
 from bot.journal import Draft, DuplicateIntentError
 from bot.journal.records import PositionSeen, Prepared, Record
-from bot.model import CancelRequest, Snapshot, Step, StepKind, position_key
+from bot.model import MarginRequest, OrderRequest, Snapshot, Step, StepKind, StopRequest, position_key
 
 REDUCING = frozenset({StepKind.TRIM, StepKind.CLOSE, StepKind.UNWIND, StepKind.PROTECT})
 """What the owner may let go out unrecorded."""
@@ -123,7 +123,7 @@ class Admission:
 
 def _seen(step: Step, snapshot: Snapshot) -> PositionSeen | None:
     request = step.request
-    if isinstance(request, CancelRequest):
+    if not isinstance(request, OrderRequest | StopRequest | MarginRequest):
         return None
     position = snapshot.position(position_key(request.symbol, request.position_side))
     if position is None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
+from bot.execution import moves
 from bot.execution.intents import VERDICTS, Intent
 from bot.execution.protection import profit_rests, rests_at
 from bot.execution.terms import ExecutionTerms
@@ -12,6 +13,7 @@ from bot.journal.records import TERMINAL, IntentState, Outcome, Progress
 from bot.model import (
     Answer,
     CancelRequest,
+    ConvertRequest,
     Fill,
     NotFound,
     OrderReport,
@@ -19,10 +21,12 @@ from bot.model import (
     OrderSide,
     OrderStatus,
     Position,
+    PositionMove,
     Side,
     Snapshot,
     StopRequest,
     Verdict,
+    WalletMove,
     cover,
     position_key,
 )
@@ -93,12 +97,14 @@ def money(intent: Intent, filled: Decimal, price: Decimal | None, fee: Decimal) 
     """USD traded, and USD lost by it: realised against entry, or against mark where that is more, and the
     fee.
 
-    For linear contracts. What opens realises nothing: its cost is the plan's own. Gains and rebates count as
-    0: a budget for losses is not refilled by luck. Where the venue names no price, the plan's own figures
-    stand in.
+    For linear contracts. What opens realises nothing: its cost is the plan's own. A conversion trades no
+    position, and has only a cost. Gains and rebates count as 0: a budget for losses is not refilled by luck.
+    Where the venue names no price, the plan's own figures stand in.
     """
     paid = max(fee, Decimal(0))
     request, before = intent.prepared.step.request, intent.prepared.before
+    if isinstance(request, ConvertRequest):
+        return Decimal(0), moves.conversion_loss(request, filled, price, paid)
     if not filled or not isinstance(request, OrderRequest):
         return Decimal(0), paid
     if price is None or before is None or request.opens:
@@ -121,6 +127,11 @@ def expired_for(intent: Intent, at: datetime, terms: ExecutionTerms) -> timedelt
     """
     window = timedelta(seconds=terms.recv_window_seconds + terms.visibility_seconds)
     return at - (intent.asked_at or at) - window
+
+
+def silent_for(intent: Intent, at: datetime, terms: ExecutionTerms) -> float:
+    """Seconds since the request could not be taken any more, by the venue's clock."""
+    return expired_for(intent, at, terms).total_seconds() + terms.visibility_seconds
 
 
 def not_yet(intent: Intent, found: NotFound) -> Progress:
@@ -198,7 +209,7 @@ def _grown(before: Decimal, now: Decimal, opening: OrderSide, fills: Sequence[Fi
 
 def absent(intent: Intent, found: NotFound, terms: ExecutionTerms) -> Outcome:
     """The order never arrived: nothing of it anywhere, long after its request had expired."""
-    seconds = expired_for(intent, found.at, terms).total_seconds() + terms.visibility_seconds
+    seconds = silent_for(intent, found.at, terms)
     return Outcome(
         state=IntentState.REJECTED,
         evidence=f"not found in open, past and executed orders {seconds:.0f} s after its request expired",
@@ -209,14 +220,16 @@ def absent(intent: Intent, found: NotFound, terms: ExecutionTerms) -> Outcome:
 
 
 def seen_in(intent: Intent, snapshot: Snapshot, terms: ExecutionTerms) -> Outcome | None:
-    """What a snapshot that is younger than the request shows of a cancel or a stop; None for nothing yet.
+    """What a snapshot younger than the request shows of a cancel, a stop or a move; None for nothing yet.
 
-    Both may be sent again without harm, so the guard's own clock is good enough here.
+    Cancels and stops may be sent again without harm, so the guard's own clock is good enough for them.
     """
     request = intent.prepared.step.request
     age = (snapshot.taken_at - (intent.sent_at or intent.prepared_at)).total_seconds()
-    if age <= 0 or isinstance(request, OrderRequest):
+    if age <= 0 or isinstance(request, OrderRequest | WalletMove):
         return None
+    if isinstance(request, PositionMove):
+        return moves.seen_move(intent, request, snapshot, terms)
     if isinstance(request, CancelRequest):
         state, seen = _cancel_in(request, snapshot)
     else:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bot.clock import Clock
 from bot.errors import ReefError
 from bot.exchange.protocol import Gateway
-from bot.execution import evidence, gate, halts
+from bot.execution import evidence, gate, halts, moves
 from bot.execution.admission import Admission
 from bot.execution.course import STOPPING, Course
 from bot.execution.fitting import Fitting
@@ -166,7 +166,7 @@ class Executor:
         return Settlement(orders.ended + rest.ended, rest.open, orders.failures)
 
     async def settle_orders(self) -> Settlement:
-        """Look up every open order. Done before a snapshot is taken, the snapshot shows what they did.
+        """Look up every open order, transfer and conversion, so that the next snapshot shows what they did.
 
         While the journal cannot be written, the evidence waits in memory. Raises `JournalError` where it
         cannot be read, is damaged, or belongs to another daemon.
@@ -196,7 +196,7 @@ class Executor:
         return tuple(sent)
 
     async def compare(self, snapshot: Snapshot) -> Settlement:
-        """Look for what cancels, stops and fills have done in a snapshot. Raises `JournalError`."""
+        """Look in a snapshot for what cancels, stops, moves and fills have done. Raises `JournalError`."""
         self._unseen.look(snapshot)
         self.refusals.look(snapshot)
         return await self.settler.compare(await self.open_intents(), snapshot)
@@ -215,11 +215,12 @@ class Executor:
         return found
 
     async def blocked_symbols(self) -> frozenset[str]:
-        """Symbols on which an order has not ended, or has filled more than the last snapshot shows.
+        """Symbols on which an order or a move has not ended, or filled more than the last snapshot shows.
 
-        No new order is planned there.
+        No new one is planned there.
         """
-        return self._unseen.symbols | self.onlooker.suspects | await self._open_symbols()
+        open_moves = moves.open_moves(await self.open_intents())
+        return self._unseen.symbols | self.onlooker.suspects | open_moves | await self._open_symbols()
 
     async def look_outside(self, snapshot: Snapshot) -> Look:
         """Record what others did to the positions, and halt where the guard's own orders did harm."""
@@ -237,8 +238,9 @@ class Executor:
         """Remember an order that was sent, until snapshots show what it did."""
         if intent.prepared.step.hedge is not None:
             self.hedging.touch()
-        self._unseen.note(intent)
-        self.onlooker.note(intent)
+        if intent.is_order:
+            self._unseen.note(intent)
+            self.onlooker.note(intent)
 
     async def verify(
         self, report: ExecutionReport, before: Snapshot, after: Snapshot
@@ -358,7 +360,7 @@ class Executor:
             ]
         )
         intent = advance(replace(intent, sent_at=sent_at), standing)
-        if isinstance(request, OrderRequest) and not intent.ended:
+        if intent.is_looked_up and not intent.ended:
             intent = await self.settler.follow(intent)
             self._note(intent)
         return intent, answer

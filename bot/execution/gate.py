@@ -6,12 +6,13 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bot.execution import moves
 from bot.execution.halts import halted
 from bot.execution.intents import Intent, fold
 from bot.execution.report import Held
 from bot.execution.waiting import attempts, with_waiting
 from bot.journal import Draft, Journal
-from bot.model import OrderRequest, Position, Step, StopRequest, position_key
+from bot.model import CancelRequest, OrderRequest, Position, Step, StopRequest, position_key
 
 
 class Barred(Struct, frozen=True):
@@ -29,9 +30,9 @@ def open_intents(journal: Journal, account: str, waiting: Sequence[Draft] = ()) 
 def admit(journal: Journal, account: str, step: Step, waiting: Sequence[Draft] = ()) -> Step | Barred:
     """Let a step pass, or say why not; what waits for the journal counts like what is in it.
 
-    Only orders are held back by an order that has not ended: a cancel or a stop that reaches the venue twice
-    changes nothing, and protection must not wait. A stop may be asked for again at the same trigger, for
-    example after somebody removed it: it gets a name of its own then.
+    Only orders and moves are held back by one that has not ended: a cancel or a stop that reaches the venue
+    twice changes nothing, and protection must not wait. A stop may be asked for again at the same trigger,
+    for example after somebody removed it: it gets a name of its own then.
     """
     name = step.request.client_order_id
     earlier = journal.attempts(name) + attempts(waiting, name)
@@ -42,10 +43,10 @@ def admit(journal: Journal, account: str, step: Step, waiting: Sequence[Draft] =
         return halt
     if earlier:
         return Barred(Held.ALREADY_PREPARED, f"intent {name} is in the journal and is never sent twice")
-    if isinstance(step.request, OrderRequest):
-        for intent in open_intents(journal, account, waiting):
-            if intent.is_order and intent.symbol == step.request.symbol:
-                return Barred(Held.UNKNOWN_OUTCOME, f"intent {intent.intent} there is {intent.state.value}")
+    if not isinstance(step.request, CancelRequest):
+        holding = moves.waits_for(step.request, open_intents(journal, account, waiting))
+        if holding is not None:
+            return Barred(Held.UNKNOWN_OUTCOME, f"intent {holding.intent} there is {holding.state.value}")
     return step
 
 

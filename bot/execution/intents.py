@@ -22,7 +22,7 @@ from bot.journal.records import (
     Standing,
     Submitted,
 )
-from bot.model import Order, OrderRequest, OrderSide, Side, Step, StepKind, Style, Verdict
+from bot.model import Order, OrderRequest, OrderSide, Side, Step, StepKind, Style, Verdict, WalletMove
 
 ALLOWED: dict[IntentState, frozenset[IntentState]] = {
     IntentState.PREPARED: frozenset(
@@ -142,8 +142,13 @@ class Intent(Struct, frozen=True):
         return isinstance(request, OrderRequest) and request.opens
 
     @property
+    def is_looked_up(self) -> bool:
+        """Whether the venue is asked for it by an id of ours; the others are seen in a snapshot."""
+        return isinstance(self.prepared.step.request, OrderRequest | WalletMove)
+
+    @property
     def contracts(self) -> Decimal:
-        """Contracts that were, or would be, sent; 0 for cancels and stops."""
+        """Contracts that were, or would be, sent; 0 for what is no order."""
         if self.clipped is not None:
             return self.clipped
         request = self.prepared.step.request

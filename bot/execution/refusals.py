@@ -6,10 +6,13 @@ from decimal import Decimal
 from msgspec import Struct
 
 from bot.exchange.protocol import Gateway
+from bot.execution import moves
 from bot.model import (
     Answer,
     CancelRequest,
     Cause,
+    Move,
+    OrderRequest,
     RefusedBefore,
     Request,
     Snapshot,
@@ -39,7 +42,7 @@ class Kept(Struct, frozen=True):
 
 
 class Refusals:
-    """Refusals of one account: orders by symbol, stops by position.
+    """Refusals of one account: orders by symbol, stops by position, moves by what they move.
 
     A pause grows from `FIRST` to `LONGEST` with every refusal, and ends with anything that is taken and with
     any change of the symbol's positions. Where the first refusal says what must change, there is none.
@@ -54,8 +57,7 @@ class Refusals:
         """Take note of an answer."""
         if isinstance(request, CancelRequest):
             return
-        is_stop = isinstance(request, StopRequest)
-        item = position_key(request.symbol, request.position_side) if is_stop else request.symbol
+        item = _item_of(request)
         if answer.verdict in TAKING:
             self._kept.pop(item, None)
         if answer.verdict not in REFUSING:
@@ -89,6 +91,14 @@ class Refusals:
         return tuple(
             sorted(symbol for symbol, at in self._crowded.items() if timedelta(0) <= now - at < CROWDED)
         )
+
+
+def _item_of(request: OrderRequest | StopRequest | Move) -> str:
+    if isinstance(request, Move):
+        return moves.item_of(request)
+    if isinstance(request, StopRequest):
+        return position_key(request.symbol, request.position_side)
+    return request.symbol
 
 
 def _sizes(symbol: str, snapshot: Snapshot) -> Sizes:

@@ -12,6 +12,9 @@ from bot.journal import JournalError
 from bot.journal.records import IntentState, Progress
 from bot.model import Answer, Step, StepKind
 
+DONE_ONCE_TAKEN = frozenset({StepKind.CANCEL, StepKind.PROTECT, StepKind.ADD_MARGIN, StepKind.LOWER_LEVERAGE})
+"""Steps that fill nothing: the venue's word is enough until a snapshot shows them."""
+
 
 class Held(StrEnum):
     """Why a step was not sent, and not even prepared."""
@@ -62,7 +65,7 @@ class StepResult(Struct, frozen=True):
         """Whether the step did all that it was meant to do."""
         if self.nothing_to_do or self.state is IntentState.FILLED:
             return True
-        return self.step.kind in {StepKind.CANCEL, StepKind.PROTECT} and self.state is IntentState.ACCEPTED
+        return self.step.kind in DONE_ONCE_TAKEN and self.state is IntentState.ACCEPTED
 
 
 class ExecutionReport(Struct, frozen=True):

@@ -10,14 +10,14 @@ from msgspec import Struct
 from bot.clock import Clock
 from bot.exchange.errors import GatewayError
 from bot.exchange.protocol import Gateway
-from bot.execution import evidence
+from bot.execution import evidence, moves
 from bot.execution.evidence import Evidence
 from bot.execution.intents import Intent, advance
 from bot.execution.recorder import Recorder
 from bot.execution.terms import ExecutionTerms
 from bot.journal import Draft
 from bot.journal.records import TERMINAL, IntentState, Progress
-from bot.model import NotFound, OrderReport, Snapshot, Verdict
+from bot.model import NotFound, OrderReport, Snapshot, Verdict, WalletMove
 
 T = TypeVar("T")
 
@@ -57,10 +57,13 @@ class Settler:
         return any(intent not in self.doubts for intent in self._missing)
 
     async def look_up_all(self, intents: Sequence[Intent]) -> Settlement:
-        """Look up each open order once, side by side, within the budget of a cycle; evidence is recorded."""
+        """Look up each open order, transfer and conversion once, side by side, within the budget of a cycle.
+
+        Evidence is recorded.
+        """
         self.missed_at.clear()
         deadline = self._deadline()
-        orders = [intent for intent in intents if intent.is_order]
+        orders = [intent for intent in intents if intent.is_looked_up]
         answers = await asyncio.gather(*(self._asked(intent, deadline) for intent in orders))
         after: list[Intent] = []
         failures: list[str] = []
@@ -73,10 +76,10 @@ class Settler:
         return _settlement(after, failures)
 
     async def compare(self, intents: Sequence[Intent], snapshot: Snapshot) -> Settlement:
-        """Look for what open cancels and stops asked for in a snapshot; evidence is recorded."""
+        """Look in a snapshot for what open cancels, stops and moves asked for; evidence is recorded."""
         after: list[Intent] = []
         for intent in intents:
-            seen = None if intent.is_order else evidence.seen_in(intent, snapshot, self._terms)
+            seen = None if intent.is_looked_up else evidence.seen_in(intent, snapshot, self._terms)
             after.append(intent if seen is None else await self._take(intent, seen))
         return _settlement(after, ())
 
@@ -116,6 +119,9 @@ class Settler:
     async def _asked(self, intent: Intent, deadline: float) -> OrderReport | NotFound | GatewayError:
         """Ask for an order by its client order id; a failure is an answer, so that others go on."""
         try:
+            request = intent.prepared.step.request
+            if isinstance(request, WalletMove):
+                return await self._in_time(self._gateway.find_move(request), "find_move", deadline)
             asked = self._gateway.find_order(intent.symbol, intent.intent)
             return await self._in_time(asked, "find_order", deadline)
         except GatewayError as error:
@@ -155,6 +161,10 @@ class Settler:
         first = self._missing.setdefault(intent.intent, found.at)
         if (found.at - first).total_seconds() < self._terms.second_look_seconds:
             return intent
+        request = intent.prepared.step.request
+        if isinstance(request, WalletMove):
+            seconds = evidence.silent_for(intent, found.at, self._terms)
+            return await self._take(intent, moves.absent_move(request, found, seconds))
         before = intent.prepared.before
         since = before.read_at if before else intent.prepared_at
         fills = await self._in_time(self._gateway.fills(intent.symbol, since), "fills", deadline)

@@ -14,10 +14,15 @@ from bot.journal.records import UNSENT, IntentState, Kind
 from bot.model import StepKind, Usage
 
 TRADES = frozenset({StepKind.TRIM, StepKind.CLOSE, StepKind.HEDGE, StepKind.UNWIND})
+MARGIN = frozenset({StepKind.ADD_MARGIN, StepKind.LOWER_LEVERAGE})
+"""What takes from the free margin for a position."""
+SECURED = frozenset({StepKind.SECURE})
+"""What takes money out of the derivatives wallet."""
 
 
 class _Step(Struct):
     kind: StepKind
+    rule: str
     number: int
     notional: float
 
@@ -53,14 +58,35 @@ def usage_of(
     moment = now.astimezone(UTC)
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     hour = moment - timedelta(hours=1)
-    ended = [_outcome.decode(body) for _, body in _since(cursor, account, Kind.OUTCOME, midnight)]
+    outcomes = {
+        intent: _outcome.decode(body) for intent, body in _since(cursor, account, Kind.OUTCOME, midnight)
+    }
+    ended = outcomes.values()
     pending = [_prepared.decode(rows[0].body).step for rows in open_intents if rows[0].kind == Kind.PREPARED]
     trading = [Decimal(str(step.notional)) for step in pending if step.kind in TRADES]
     return Usage(
         actions_last_hour=_actions(cursor, account, hour),
         notional_today=sum((outcome.notional for outcome in ended), sum(trading, Decimal(0))),
         loss_today=sum((outcome.loss for outcome in ended), Decimal(0)),
+        margin_today=_moved(cursor, account, midnight, outcomes, MARGIN),
+        secured_today=_moved(cursor, account, midnight, outcomes, SECURED),
     )
+
+
+def _moved(
+    cursor: sqlite3.Cursor,
+    account: str,
+    midnight: datetime,
+    outcomes: dict[str, _Outcome],
+    kinds: frozenset[StepKind],
+) -> dict[str, Decimal]:
+    """USD that steps of these kinds moved since midnight, as planned, by rule; what may yet move included."""
+    moved: dict[str, Decimal] = {}
+    for intent, body in _since(cursor, account, Kind.PREPARED, midnight):
+        step = _prepared.decode(body).step
+        if step.kind in kinds and (intent not in outcomes or outcomes[intent].acted):
+            moved[step.rule] = moved.get(step.rule, Decimal(0)) + Decimal(str(step.notional))
+    return moved
 
 
 def _actions(cursor: sqlite3.Cursor, account: str, start: datetime) -> int:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from bot.model.markets import Mark, Market, Tier
+from bot.model.markets import Mark, Market, SpotMarket, Tier
 from bot.model.unknown import Figure
 
 
@@ -97,6 +97,8 @@ class Balance(Struct, frozen=True):
     available: Figure
     coins: dict[str, Figure] = {}
     """Wallet balance of each coin, in coins."""
+    worth: dict[str, Figure] = {}
+    """What the venue values each coin at, in USD, before any haircut."""
 
 
 class OrderKind(StrEnum):
@@ -197,6 +199,8 @@ class Snapshot(Struct, frozen=True, dict=True):
     """None where no position and no answer of the venue tells."""
     clock_offset_seconds: float = 0.0
     """How far the venue's clock is ahead of the guard's; negative where it is behind."""
+    spots: dict[str, SpotMarket] = {}
+    """Where coins of the wallet may be sold, by unified symbol, as far as that is known."""
 
     def venue_time(self, at: datetime) -> datetime:
         """Return a moment of the guard's clock as the venue's clock showed it."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from bot.model.account import Side, position_key
 from bot.model.hedges import HedgeTerms
+from bot.model.moves import MoveTerms
 from bot.model.unknown import Number
 
 
@@ -19,6 +20,10 @@ class Action(StrEnum):
     CLOSE = "close"
     CLOSE_ALL = "close_all"
     HEDGE = "hedge"
+    ADD_MARGIN = "add_margin"
+    LOWER_LEVERAGE = "lower_leverage"
+    SECURE = "secure"
+    PROTECT = "protect"
     HALT = "halt"
 
 
@@ -152,6 +157,7 @@ class Demand(Struct, frozen=True):
     """Whether the owner must say yes before it is carried out."""
     hedge: HedgeTerms | None = None
     """How the rule lets positions be hedged, where it does."""
+    moves: MoveTerms = MoveTerms()
 
     @property
     def standing(self) -> str:

@@ -43,6 +43,20 @@ class Market(Struct, frozen=True):
     active: bool
 
 
+class SpotMarket(Struct, frozen=True):
+    """Where a coin of the wallet may be sold."""
+
+    symbol: str
+    """Unified symbol, for example BTC/USDT."""
+    base: str
+    quote: str
+    amount_step: Decimal
+    amount_min: Decimal
+    amount_max: Decimal | None
+    price_step: Decimal
+    notional_min: Decimal
+
+
 class Mark(Struct, frozen=True):
     """Prices of one symbol at one moment of the venue's clock."""
 

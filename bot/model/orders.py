@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from bot.model.account import OrderSide, Side
+from bot.model.moves import ConvertRequest, LeverageRequest, MarginRequest, TransferRequest
 
 
 class Style(StrEnum):
@@ -63,7 +64,15 @@ class CancelRequest(Struct, frozen=True, tag="cancel"):
     conditional: bool
 
 
-Request = OrderRequest | StopRequest | CancelRequest
+Request = (
+    OrderRequest
+    | StopRequest
+    | CancelRequest
+    | MarginRequest
+    | LeverageRequest
+    | TransferRequest
+    | ConvertRequest
+)
 
 
 class TriggerRequest(Struct, frozen=True, tag="trigger"):
@@ -81,6 +90,9 @@ class TriggerRequest(Struct, frozen=True, tag="trigger"):
     falling: bool
     """Whether the trigger lies below mark."""
 
+
+OnMarket = OrderRequest | StopRequest | CancelRequest | TriggerRequest
+"""Orders and stops of a contract."""
 
 Sendable = Request | TriggerRequest
 """Whatever a gateway can send."""

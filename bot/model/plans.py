@@ -22,6 +22,10 @@ class StepKind(StrEnum):
     UNWIND = "unwind"
     """Make a hedge smaller, or close it."""
     PROTECT = "protect"
+    ADD_MARGIN = "add_margin"
+    LOWER_LEVERAGE = "lower_leverage"
+    CONVERT = "convert"
+    SECURE = "secure"
 
 
 class Step(Struct, frozen=True):
@@ -34,7 +38,8 @@ class Step(Struct, frozen=True):
     """Number of the step inside its episode: it makes the client order id unique."""
     request: Request
     notional: float
-    """USD that the step takes off the market; for a hedge, that it puts on."""
+    """USD that the step takes off the market; for a hedge, that it puts on; of a step that trades no
+    position, that it moves."""
     cost: float
     """Estimated cost in USD: half spread, fee and impact."""
     reason: str
@@ -113,6 +118,10 @@ class Caps(Struct, frozen=True):
     """No rule may ask for more, as a fraction of mark and of index."""
     max_share: Decimal = Decimal(1)
     """Largest share of one position in one cycle, over all rules."""
+    margin_per_day: Decimal | None = None
+    """USD of margin that may be added to isolated positions in a day, over all rules; None is no bound."""
+    secured_per_day: Decimal | None = None
+    """USD that may be moved out of the derivatives wallet in a day, over all rules; None is no bound."""
 
 
 class Usage(Struct, frozen=True):
@@ -121,6 +130,10 @@ class Usage(Struct, frozen=True):
     actions_last_hour: int
     notional_today: Decimal
     loss_today: Decimal
+    margin_today: dict[str, Decimal] = {}
+    """USD of margin added to positions since 00:00 UTC, as planned, by rule."""
+    secured_today: dict[str, Decimal] = {}
+    """USD moved out of the derivatives wallet since 00:00 UTC, as planned, by rule."""
 
 
 class ProtectionTerms(Struct, frozen=True):

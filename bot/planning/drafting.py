@@ -102,8 +102,17 @@ class Drawing(Struct, frozen=True):
 
 def acting(demands: Sequence[Demand]) -> tuple[Demand, ...]:
     """Return the demands that permit trades: survival first, then stress, leverage, the rest."""
-    trading = [demand for demand in demands if any(action in demand.permits for action in _TRADES)]
-    return tuple(sorted(trading, key=_order))
+    return in_order([demand for demand in demands if is_trading(demand)])
+
+
+def is_trading(demand: Demand) -> bool:
+    """Whether a demand permits trades."""
+    return any(action in demand.permits for action in _TRADES)
+
+
+def in_order(demands: Sequence[Demand]) -> tuple[Demand, ...]:
+    """Put demands into the order in which they are answered."""
+    return tuple(sorted(demands, key=_order))
 
 
 def _order(demand: Demand) -> tuple[int, int, str, str]:

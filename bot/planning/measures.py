@@ -254,6 +254,10 @@ _MEASURES: dict[str, Callable[[Watch, State, MetricContext], Number]] = {
 }
 
 
+RECOMPUTED = frozenset(_MEASURES)
+"""Metrics that can be measured on a recomputed state."""
+
+
 def recomputed(watch: Watch, state: State, context: MetricContext) -> Number:
     """Measure a limit's metric on a recomputed state."""
     measure = _MEASURES.get(watch.metric)

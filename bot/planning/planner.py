@@ -18,7 +18,7 @@ from bot.model import (
     Unknown,
 )
 from bot.planning.book import is_open
-from bot.planning.cancels import MOST, Batch, Cancel, batch_of, cancel_request, wanted_cancels
+from bot.planning.cancelling import cancel_step, cancels, clearing
 from bot.planning.caps import Allowance, Capped, Draft, apply, notional_of
 from bot.planning.check import (
     Examination,
@@ -30,9 +30,9 @@ from bot.planning.check import (
     violations,
     worsened,
 )
-from bot.planning.crowding import own_in_the_way
 from bot.planning.drafting import Drawing, Outcome, Prices, acting, drafts_of, draw, refuse
 from bot.planning.effort import Effort, can_be_even
+from bot.planning.moving import begin, finish
 from bot.planning.nature import SURVIVAL
 from bot.planning.numbering import Numbering
 from bot.planning.recomputation import State, state_before
@@ -78,8 +78,11 @@ def plan(request: PlanRequest) -> Plan:
         return _plan(request, (), refusals, (), _halting(request, refusals))
     numbering = Numbering(request)
     allowance = Allowance(request.caps, request.usage)
+    before = state_before(request)
+    moving = begin(request, before, allowance)
     refused = _unreadable(request, demands)
-    attempt, dropped = _settle(request, demands, state_before(request), allowance)
+    demands = moving.rest(demands)
+    attempt, dropped = _settle(moving.request, demands, state_before(moving.request), allowance)
     refused.extend(dropped)
     for outcome in attempt.drawing.outcomes:
         refused.extend(outcome.refusals + outcome.shortfall)
@@ -87,16 +90,20 @@ def plan(request: PlanRequest) -> Plan:
     drafts = attempt.capped.drafts
     for _ in drafts:
         allowance.act()
-    batch, kept_back = _cancels(request, {draft.position.symbol for draft in drafts}, allowance)
+    after = finish(moving, before, allowance, trading=bool(drafts))
+    refused.extend(after.refusals)
+    batch, kept_back = cancels(request, {draft.position.symbol for draft in drafts}, allowance)
     refused.extend(kept_back)
     steps = (
-        *_clearing(request, drafts, numbering, allowance),
-        *(_cancel_step(cancel, request, numbering) for cancel in batch.first),
+        *clearing(request, drafts, numbering, allowance),
+        *(cancel_step(cancel, request, numbering) for cancel in batch.first),
+        *moving.steps_before(numbering),
         *(_step(draft, numbering) for draft in drafts),
-        *(_cancel_step(cancel, request, numbering) for cancel in batch.then),
+        *(cancel_step(cancel, request, numbering) for cancel in batch.then),
+        *after.steps(numbering),
     )
     found = _unique(refused)
-    proofs = _proofs(demands, attempt)
+    proofs = (*moving.proofs, *_proofs(demands, _since(before, attempt)))
     halting = _halting(request, found, attempt, cancelled=not kept_back)
     return _plan(request, steps, found, proofs, halting)
 
@@ -159,59 +166,6 @@ def _leaves_nothing(demand: Demand, refusals: Sequence[Refusal], attempt: Attemp
 
 def _unique(refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
     return tuple(dict.fromkeys(refusals))
-
-
-def _cancels(request: PlanRequest, trimmed: set[str], allowance: Allowance) -> tuple[Batch, list[Refusal]]:
-    """Choose what is cancelled in this cycle, and say what is not."""
-    wanted = wanted_cancels(request.demands, request.snapshot, request.own_order_prefix)
-    refusals: list[Refusal] = []
-    free: list[Cancel] = []
-    for cancel in wanted:
-        symbol = cancel.order.symbol
-        if symbol not in request.blocked_symbols:
-            free.append(cancel)
-            continue
-        reason = f"the outcome of an earlier request on {symbol} is unknown"
-        refusals.append(refuse(cancel.demand, f"orders of {symbol}", "unknown_outcome", reason))
-    batch = batch_of(free, trimmed)
-    for demand in batch.waiting:
-        reason = f"further orders wait for the next cycle: {MOST} are cancelled in one, nearest to mark first"
-        refusals.append(refuse(demand, demand.target.text, "cancels_wait", reason))
-    spent = f"cancels may use half of the {request.caps.actions_per_hour} actions an hour, and it is used up"
-    parts: list[tuple[Cancel, ...]] = []
-    for part in (batch.first, batch.then):
-        kept = tuple(one for one in part if allowance.cancel())
-        parts.append(kept)
-        refusals.extend(
-            refuse(one.demand, one.demand.target.text, "cap_actions", spent) for one in part[len(kept) :]
-        )
-    return Batch(parts[0], parts[1], batch.waiting), refusals
-
-
-def _clearing(
-    request: PlanRequest, drafts: Sequence[Draft], numbering: Numbering, allowance: Allowance
-) -> list[Step]:
-    """Cancel the guard's own orders that hold a position which is about to be trimmed."""
-    steps: list[Step] = []
-    for draft in drafts:
-        for order in own_in_the_way(draft.position, request):
-            if not allowance.cancel():
-                return steps
-            number = numbering.next(draft.episode)
-            identity = numbering.identity(draft.rule, draft.target, draft.episode, number)
-            asked = cancel_request(order, identity, request.snapshot)
-            reason = f"the guard's own order of {order.remaining} contracts holds {draft.key}"
-            steps.append(Step(StepKind.CANCEL, draft.rule, draft.episode, number, asked, 0.0, 0.0, reason))
-    return steps
-
-
-def _cancel_step(cancel: Cancel, request: PlanRequest, numbering: Numbering) -> Step:
-    demand, order = cancel.demand, cancel.order
-    number = numbering.next(demand.episode)
-    identity = numbering.identity(demand.rule, demand.target.text, demand.episode, number)
-    asked = cancel_request(order, identity, request.snapshot)
-    reason = f"{order.side.value} order of {order.remaining} contracts would add risk"
-    return Step(StepKind.CANCEL, demand.rule, demand.episode, number, asked, 0.0, 0.0, reason)
 
 
 def _unreadable(request: PlanRequest, demands: Sequence[Demand]) -> list[Refusal]:
@@ -341,6 +295,14 @@ def _missed(proof: LimitProof) -> str:
 
 def _text(number: float | Unknown) -> str:
     return f"unknown ({number.reason})" if isinstance(number, Unknown) else f"{number:.6g}"
+
+
+def _since(before: State | Unknown, attempt: Attempt) -> Attempt:
+    """Measure from the account as it is, also where margin is added before the trims."""
+    seen = attempt.examination
+    if isinstance(seen, Unknown) or isinstance(before, Unknown):
+        return attempt
+    return structs.replace(attempt, examination=structs.replace(seen, before=before))
 
 
 def _proofs(demands: Sequence[Demand], attempt: Attempt) -> tuple[LimitProof, ...]:

@@ -94,6 +94,7 @@ class _Desk(Struct, frozen=True):
     own_stops: Mapping[str, Decimal]
     trimmed: frozenset[str]
     unsettled: frozenset[str]
+    forced: frozenset[str]
     waiting: Mapping[str, RefusedBefore]
     fixed: Mapping[str, float]
     """How far a hedge's own stop stands from its anchor, by position key."""
@@ -116,6 +117,7 @@ def protective_stops(
     own_stops: Mapping[str, Decimal] | None = None,
     trimmed: frozenset[str] = frozenset(),
     unsettled: frozenset[str] = frozenset(),
+    forced: frozenset[str] = frozenset(),
     refused: Sequence[RefusedBefore] = (),
     hedges: Sequence[Hedge] = (),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
@@ -127,9 +129,12 @@ def protective_stops(
     positions that the same cycle trims, `unsettled` the symbols of which no price is believed now, and
     `refused` what the venue is not asked for yet.
 
+    `forced` are positions whose stops a rule asks for: they are placed where protection is switched off as
+    well, and do not wait for trims.
+
     An order whose outcome is unknown holds no stop back: a stop opens nothing, and one more does no harm.
     """
-    if not terms.enabled:
+    if not (terms.enabled or forced):
         return (), ()
     desk = _Desk(
         portfolio,
@@ -141,6 +146,7 @@ def protective_stops(
         own_stops or {},
         trimmed,
         unsettled,
+        forced,
         {one.item: one for one in refused if at < one.until},
         own_stops_of(hedges, snapshot),
         hedges,
@@ -150,6 +156,8 @@ def protective_stops(
     places = _places(desk, refusals)
     prices = {place.holding.key: place.price for place in places}
     for place in places:
+        if not (terms.enabled or place.holding.key in forced):
+            continue
         found = _step(desk, place, prices)
         if isinstance(found, Step):
             steps.append(found)
@@ -158,7 +166,8 @@ def protective_stops(
         if place.thin:
             reason = f"the stop leaves less than {terms.slippage:.2%} for slippage before liquidation"
             refusals.append(_refusal(place.holding.key, "protection_thin", reason))
-    return tuple(steps), tuple(refusals)
+    wanted = (one for one in refusals if terms.enabled or one.item in forced)
+    return tuple(steps), tuple(wanted)
 
 
 def _refusal(key: str, code: str, reason: str) -> Refusal:
@@ -205,7 +214,8 @@ def _places(desk: _Desk, refusals: list[Refusal]) -> list[Place]:
 
 
 def _block(desk: _Desk, holdings: Sequence[Holding], margin: float, *, held: bool) -> Block:
-    waits = any(holding.key in desk.trimmed or holding.symbol in desk.unsettled for holding in holdings)
+    trimmed = desk.trimmed - desk.forced
+    waits = any(holding.key in trimmed or holding.symbol in desk.unsettled for holding in holdings)
     return Block([_anchored(desk, holding) for holding in holdings], margin, held or waits)
 
 

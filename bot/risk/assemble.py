@@ -85,6 +85,7 @@ class _Assembly:
             gaps=gaps,
             missing=missing,
             reference_price=self.reference_price(),
+            available=number_of(snapshot.balance.available, f"the free margin of {snapshot.account}"),
             margin_floor=margin_floor(snapshot, holdings, missing, self.terms) if gaps else None,
         )
 

@@ -136,6 +136,14 @@ _DEFINITIONS = (
     ),
     _account("equity", Sense.MIN, Unit.USD, "Equity in USD as the venue states it: E.", _USUAL),
     _account(
+        "available",
+        Sense.MAX,
+        Unit.USD,
+        "Free margin in USD: what new orders may use, as the venue states it. In isolated margin mode the "
+        "stablecoins of the wallet without what positions and orders hold.",
+        _USUAL,
+    ),
+    _account(
         "concentration",
         Sense.MAX,
         Unit.PERCENT,

@@ -177,6 +177,10 @@ def _equity(portfolio: Portfolio, _: MetricContext) -> Number:
     return portfolio.equity
 
 
+def _available(portfolio: Portfolio, _: MetricContext) -> Number:
+    return portfolio.available
+
+
 def _concentration(portfolio: Portfolio, _: MetricContext) -> Number:
     if portfolio.gaps:
         return _gap(portfolio)
@@ -243,6 +247,7 @@ _ACCOUNT: dict[str, Callable[[Portfolio, MetricContext], Number]] = {
     "account.stress_loss": _stress_loss,
     "account.cushion": _cushion,
     "account.equity": _equity,
+    "account.available": _available,
     "account.concentration": _concentration,
 }
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from bot.model import Number, Side, position_key
+from bot.model import Number, Side, Unknown, position_key
 
 
 class Bracket(Struct, frozen=True):
@@ -88,6 +88,8 @@ class Portfolio(Struct, frozen=True, dict=True):
     """Mark price of the reference market in the snapshot; None where the snapshot has none."""
     margin_floor: Number | None = None
     """With gaps: what of the margin balance may at least be counted on, in USD (`bot.risk.floor`)."""
+    available: Number = Unknown("the free margin was not read")
+    """Free margin in USD, as the venue states it."""
 
     def holding(self, key: str) -> Holding | None:
         """Find a holding by position key."""

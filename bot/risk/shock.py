@@ -30,7 +30,8 @@ def revalued(
 ) -> Portfolio:
     """Return `shocked`, with liquidation prices recomputed only for the position keys in `liquidations`.
 
-    None is all. The liquidation prices of other holdings are left as they were and must not be read.
+    None is all. The liquidation prices of other holdings are left as they were and must not be read. Free
+    margin moves by the profit of cross positions alone.
     """
     holdings: list[Holding] = []
     profit = cross_profit = 0.0
@@ -59,6 +60,7 @@ def revalued(
         holdings=tuple(holdings),
         equity=_plus(portfolio.equity, profit),
         margin_balance=margin_balance,
+        available=_plus(portfolio.available, cross_profit),
         maintenance_excess=portfolio.maintenance_excess,
         reference=portfolio.reference,
         gaps=portfolio.gaps,

@@ -9,6 +9,7 @@ from bot.rules.conditions import Condition
 from bot.rules.expressions import read_expression
 from bot.rules.hedges import check_hedge, hedge_terms
 from bot.rules.limits import TRADING_CANNOT_MOVE, check_limit, read_limit, show_limit
+from bot.rules.moves import action_mistakes, part_mistakes, terms_of
 from bot.rules.ruleset import DEFAULT_TRIM, IfBlind, Match, Rule
 from bot.rules.schema import EXPECTED_SCENARIOS, DefaultsShape, MatchShape, RuleShape
 from bot.rules.schema_hours import active_of
@@ -89,6 +90,7 @@ class RuleCheck:
             line=self._document.place(self._path).line,
             gates=shape.gates or defaults.gates,
             hedge=hedge_terms(shape.hedge, shape.do),
+            moves=terms_of(shape),
             if_blind=None if shape.if_blind is None else IfBlind(shape.if_blind.after, shape.if_blind.do),
             when=condition,
             active=None if shape.active is None else active_of(shape.active),
@@ -217,8 +219,8 @@ class RuleCheck:
             self._add(("restore",), what, f"{word} than {there}")
 
     def _trims(self, definition: MetricDefinition) -> bool:
-        sized = Action.TRIM in self._shape.do or Action.HEDGE in self._shape.do
-        return sized and definition.name in MOVED_BY_TRADES
+        restores = {Action.TRIM, Action.HEDGE, Action.ADD_MARGIN} & set(self._shape.do)
+        return bool(restores) and definition.name in MOVED_BY_TRADES
 
     def _actions(self, definition: MetricDefinition, *, of_position: bool) -> None:
         shape = self._shape
@@ -237,6 +239,11 @@ class RuleCheck:
             elif action is Action.CLOSE and not of_position:
                 what = f"do: {definition.name} names no position to close"
                 self._add(place, what, "close_all, or a metric of a position")
+            for path, what, expected in action_mistakes(number, action, definition):
+                self._add(path, what, expected)
+        for path, what, expected in part_mistakes(shape, shape.do) if "do" not in self._broken else ():
+            if not {str(part) for part in path[:1]} & self._broken:
+                self._add(path, what, expected, key=bool(path))
         if shape.trim is not None and Action.TRIM not in shape.do and "do" not in self._broken:
             self._add(("trim",), "trim: there is no trim in do", key=True)
 

@@ -262,4 +262,5 @@ def _demand(rule: Rule, standing: Standing, value: float, acting_since: datetime
         why=why,
         approve=rule.approve,
         hedge=rule.hedge,
+        moves=rule.moves,
     )

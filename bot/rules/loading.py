@@ -8,6 +8,7 @@ from bot.documents import Document, Mistake, MistakesError, Words, check_shape, 
 from bot.rules.checks import RuleCheck
 from bot.rules.hedges import LATER_KEYS, HedgeShape
 from bot.rules.inhibition import misruled
+from bot.rules.moves import MOVE_WORDS
 from bot.rules.names import Names, misnamed, unsignalled
 from bot.rules.profiles import rules_path
 from bot.rules.ruleset import Rule, RuleSet
@@ -27,6 +28,7 @@ RULE_WORDS: Words = {
     ("hedge",): HedgeShape.known_keys(),
     ("if_blind",): IfBlindShape.known_keys(),
     ("active",): ActiveShape.known_keys(),
+    **MOVE_WORDS,
 }
 FILE_WORDS: Words = {("defaults",): DefaultsShape.known_keys()}
 

@@ -5,7 +5,17 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from bot.model import Action, BlindAction, HedgeTerms, OrderPolicy, Scenario, Sense, Severity, TrimTerms
+from bot.model import (
+    Action,
+    BlindAction,
+    HedgeTerms,
+    MoveTerms,
+    OrderPolicy,
+    Scenario,
+    Sense,
+    Severity,
+    TrimTerms,
+)
 from bot.risk.catalogue import of_account, split_market
 from bot.rules.active import Active
 from bot.rules.conditions import Condition, Source
@@ -73,6 +83,8 @@ class Rule(Struct, frozen=True):
     """None waits, and says so."""
     hedge: HedgeTerms | None = None
     """How positions are hedged, where `do` permits it."""
+    moves: MoveTerms = MoveTerms()
+    """How its actions that are no orders are carried out."""
     when: Condition | None = None
     """What must be true as well for the limit to hold; the whole of it where `metric` is `when`."""
     active: Active | None = None

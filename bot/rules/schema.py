@@ -19,11 +19,11 @@ from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Severity, Si
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS
 from bot.rules.hedges import HedgeShape
+from bot.rules.moves import AddMarginShape, LowerLeverageShape, SecureShape
 from bot.rules.ruleset import Gates
 from bot.rules.schema_hours import ActiveShape
 
-LATER_ACTIONS = ("add_margin", "lower_leverage", "protect", "secure")
-SIZED = (frozenset(Action) | frozenset(LATER_ACTIONS)) - frozenset(BlindAction)
+SIZED = frozenset(Action) - frozenset(BlindAction)
 """Actions that are made from what is seen."""
 MAX_RULES = 200
 MAX_SCENARIOS = 50
@@ -177,7 +177,7 @@ _NOTHING = timedelta(0)
 Hold = Annotated[timedelta, span(_NOTHING, timedelta(days=1))]
 Cooldown = Annotated[timedelta, span(_NOTHING, timedelta(days=7))]
 SeverityWord = Annotated[Severity, BeforeValidator(word_of(Severity))]
-ActionWord = Annotated[Action, BeforeValidator(word_of(Action, LATER_ACTIONS))]
+ActionWord = Annotated[Action, BeforeValidator(word_of(Action))]
 GatesWord = Annotated[Gates, BeforeValidator(_gates)]
 SideWord = Annotated[Side, BeforeValidator(word_of(Side))]
 ModeWord = Annotated[MarginMode, BeforeValidator(word_of(MarginMode))]
@@ -185,7 +185,7 @@ NameWord = Annotated[str, BeforeValidator(_name)]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed)]
 SymbolPattern = Annotated[str, BeforeValidator(_symbol)]
-Moves = Annotated[
+Shocks = Annotated[
     dict[Annotated[str, BeforeValidator(_base)], Annotated[float, percent(-1.0, 10.0)]],
     BeforeValidator(_moves),
 ]
@@ -248,7 +248,10 @@ class RuleShape(Shape):
     do: Annotated[tuple[ActionWord, ...], BeforeValidator(_actions)] = ()
     trim: TrimShape | None = None
     hedge: HedgeShape | None = None
-    scenarios: Annotated[tuple[Moves, ...], BeforeValidator(_scenarios)] = ()
+    add_margin: AddMarginShape | None = None
+    lower_leverage: LowerLeverageShape | None = None
+    secure: SecureShape | None = None
+    scenarios: Annotated[tuple[Shocks, ...], BeforeValidator(_scenarios)] = ()
     gates: GatesWord | None = None
     if_blind: IfBlindShape | None = None
     active: ActiveShape | None = None

@@ -57,6 +57,8 @@ class AccountBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin_mode: MarginMode = MarginMode.CROSS
     position_mode: PositionMode = PositionMode.ONE_WAY
     positions: list[PositionBody] = []
+    coins: dict[str, Decimal] = {}
+    """Balances in other coins."""
 
 
 class TransferBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -177,6 +179,7 @@ class AdminApi:
                 api_key=wanted.api_key,
                 secret=wanted.secret,
                 deposit=wanted.deposit,
+                coins=wanted.coins,
                 permissions=frozenset(permissions),
                 margin_mode=wanted.margin_mode,
                 position_mode=wanted.position_mode,
@@ -276,9 +279,10 @@ def _check_account(wanted: AccountBody) -> None:
     if unknown:
         known = ", ".join(sorted(PERMISSIONS))
         raise AdminError(f"unknown permissions {', '.join(unknown)}; known are {known}")
-    _check_finite(deposit=wanted.deposit)
-    if wanted.deposit < 0:
-        raise AdminError(f"deposit must not be negative, got {wanted.deposit}")
+    for name, amount in {"deposit": wanted.deposit, **wanted.coins}.items():
+        _check_finite(**{name: amount})
+        if amount < 0:
+            raise AdminError(f"{name} must not be negative, got {amount}")
     for number, position in enumerate(wanted.positions):
         if position.side.lower() not in _SIDES:
             raise AdminError(f"positions[{number}].side must be long or short, got {position.side!r}")

@@ -128,6 +128,8 @@ class CapsShape(Shape):
     loss_per_day: Money | None = None
     max_slippage: Annotated[Decimal, _share("0.0001", "0.2")] = Decimal("0.02")
     max_share: Annotated[Decimal, _share("0.01", "1")] = Decimal(1)
+    margin_per_day: Money | None = None
+    secured_per_day: Money | None = None
 
 
 class ProtectionShape(Shape):

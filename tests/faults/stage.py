@@ -239,13 +239,18 @@ class Stage:
         return len(self.journal.open_intents(self.account))
 
 
-def admit(engine: Engine, name: str) -> None:
+TRADES = frozenset({"read", "trade"})
+TRANSFERS = TRADES | {"transfer"}
+
+
+def admit(engine: Engine, name: str, permissions: frozenset[str] = TRADES) -> None:
     """Let an account in at the venue, with its deposit."""
     spec = AccountSpec(
         api_key=f"planted-key-of-{name}",
         secret=f"planted-secret-of-{name}",
         deposit=DEPOSIT,
         account_id=name,
+        permissions=permissions,
     )
     engine.add_account(spec)
 
@@ -258,11 +263,12 @@ async def stage(
     terms: GuardTerms = TERMS,
     max_age_seconds: float | None = None,
     fault_seed: int = 0,
+    permissions: frozenset[str] = TRADES,
 ) -> AsyncIterator[Stage]:
     """Set the stage: prices stand until they are moved, the account has 100,000 USD and no position."""
     clock = JointClock(START)
     engine = Engine(clock.engine, ManualFeed(clock.engine.market_ms(), PRICES))
-    admit(engine, ACCOUNT)
+    admit(engine, ACCOUNT, permissions)
     sandbox = Sandbox(engine, fault_seed=fault_seed)
     used = terms if max_age_seconds is None else replace(terms, max_age_seconds=max_age_seconds)
     made = Stage(clock, engine, folder / "journal.sqlite", rules, used, sandbox=sandbox)

@@ -211,6 +211,7 @@ def portfolio(
         gaps=tuple((missing or {}).values()),
         missing=missing or {},
         reference_price=reference_price,
+        available=equity / 2 if isinstance(equity, float) else equity,
     )
 
 

@@ -109,6 +109,7 @@ def test_unknown_equity(name: str) -> None:
         "account.stress_loss",
         "account.cushion",
         "account.equity",
+        "account.available",
         "position.leverage",
         "position.equity_share",
     }
@@ -140,7 +141,7 @@ def test_unknown_unit_value(name: str) -> None:
 def test_a_gap_leaves_only_what_does_not_need_it(name: str) -> None:
     account = portfolio(*ACCOUNT.holdings, missing={"ADA/USDT:USDT#long": "no mark of ADA"})
     value = measure(name, account, CONTEXT, LONG.key)
-    stands = name in {"account.drawdown", "account.daily_loss", "account.equity"} or (
+    stands = name in {"account.drawdown", "account.daily_loss", "account.equity", "account.available"} or (
         name.startswith("position.") and name != "position.gross_share"
     )
     assert isinstance(value, Unknown) != stands

@@ -9,6 +9,7 @@ from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS, Scope
 from bot.rules import load_rules_text, profile_names
 from bot.rules.limits import TRADING_CANNOT_MOVE
+from bot.rules.moves import MOVE_WORDS
 from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
 from bot.rules.schema_hours import ActiveShape
 
@@ -37,6 +38,7 @@ def test_every_field_is_documented_and_no_other() -> None:
         *(f"trim.{key}" for key in TrimShape.known_keys()),
         *(f"if_blind.{key}" for key in IfBlindShape.known_keys()),
         *(f"active.{key}" for key in ActiveShape.known_keys()),
+        *(f"{part[0]}.{key}" for part, keys in MOVE_WORDS.items() for key in keys),
     }
 
 
@@ -62,6 +64,8 @@ def test_every_metric_is_documented_as_it_is() -> None:
         assert ("`scenarios`" in meaning) is ("scenarios" in definition.parameters)
         if definition.alert_only:
             assert permits == "notify"
+        elif name == "account.available":
+            assert permits == "all but trades"
         elif name in TRADING_CANNOT_MOVE:
             assert permits == "all but trim and close"
         else:

@@ -21,6 +21,7 @@ from bot.exchange.together import together
 from bot.exchange.venues import bybit_calls as calls
 from bot.exchange.venues import bybit_codes as codes
 from bot.exchange.venues import bybit_history as history
+from bot.exchange.venues import bybit_moves as moves
 from bot.exchange.venues import bybit_orders as orders
 from bot.exchange.venues import bybit_quotes as quotes
 from bot.exchange.venues.bybit_holdings import BybitHoldings, read_holdings
@@ -36,13 +37,18 @@ from bot.model import (
     MarginMode,
     Mark,
     Market,
+    Move,
+    OnMarket,
     OrderBook,
     OrderReport,
     Position,
+    PositionMove,
     Sendable,
+    SpotMarket,
     Tier,
     Verdict,
     WalletChange,
+    WalletMove,
 )
 
 
@@ -82,12 +88,20 @@ class Bybit:
         """Say what a refused order did not fit."""
         return codes.cause_of(code, message)
 
-    def wire_of(self, request: Sendable, market: Market) -> Wire:
-        """Write a request as the venue reads it. Raises NotSentError."""
+    def wire_of(self, request: OnMarket | PositionMove, market: Market) -> Wire:
+        """Write a request about a contract as the venue reads it. Raises NotSentError."""
+        if isinstance(request, PositionMove):
+            return moves.position_wire(request, market)
         return orders.wire_of(request, market)
+
+    def wallet_wire_of(self, request: WalletMove) -> Wire:
+        """Write a request about the wallet as the venue reads it. Raises NotSentError."""
+        return moves.wallet_wire(request)
 
     def order_id_of(self, request: Sendable, result: Mapping[str, object]) -> str | None:
         """Read the order id out of a success; None where it does not prove the request."""
+        if isinstance(request, Move):
+            return moves.move_id_of(request, result)
         return orders.order_id_of(request, result)
 
     async def server_time(self, reads: Reads) -> datetime:
@@ -142,6 +156,14 @@ class Bybit:
     ) -> tuple[OrderReport | None, datetime]:
         """Look an order up everywhere. Raises GatewayError."""
         return await history.find_order(reads, market, client_order_id)
+
+    async def find_move(self, reads: Reads, request: WalletMove) -> tuple[OrderReport | None, datetime]:
+        """Look a transfer or a conversion up. Raises GatewayError."""
+        return await moves.find_move(reads, request)
+
+    async def spot_market(self, reads: Reads, coin: str, stable: str) -> SpotMarket | None:
+        """Read where a coin may be sold; None where it trades nowhere. Raises GatewayError."""
+        return await moves.read_spot(reads, coin, stable)
 
     async def fills(self, reads: Reads, market: Market, since: datetime, until: datetime) -> tuple[Fill, ...]:
         """Read executions, oldest first. Raises GatewayError."""

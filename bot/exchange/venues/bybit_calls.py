@@ -11,6 +11,7 @@ from bot.exchange.reading import Call
 from bot.exchange.values import to_milliseconds
 
 LINEAR = {"category": "linear"}
+SPOT = {"category": "spot"}
 
 TIMEFRAMES = {
     "1m": "1",
@@ -99,12 +100,36 @@ def tiers(venue_symbol: str) -> Call:
 
 def order_lists(venue_symbol: str, client_order_id: str) -> tuple[Call, ...]:
     """Ask for one order where it may be: open, closed a moment ago, past."""
-    wanted = {"symbol": venue_symbol, "orderLinkId": client_order_id}
+    return _order_lists({**LINEAR, "symbol": venue_symbol, "orderLinkId": client_order_id})
+
+
+def spot_order_lists(venue_symbol: str, client_order_id: str) -> tuple[Call, ...]:
+    """Ask for one spot order where it may be."""
+    return _order_lists({**SPOT, "symbol": venue_symbol, "orderLinkId": client_order_id})
+
+
+def _order_lists(wanted: dict[str, str]) -> tuple[Call, ...]:
     return (
-        Call("privateGetV5OrderRealtime", {**LINEAR, **wanted}),
-        Call("privateGetV5OrderRealtime", {**LINEAR, **wanted, "openOnly": 1}),
-        Call("privateGetV5OrderHistory", {**LINEAR, **wanted}),
+        Call("privateGetV5OrderRealtime", {**wanted}),
+        Call("privateGetV5OrderRealtime", {**wanted, "openOnly": 1}),
+        Call("privateGetV5OrderHistory", {**wanted}),
     )
+
+
+def spot_executions_of(venue_symbol: str, client_order_id: str) -> Call:
+    """Ask for the executions of one spot order."""
+    wanted = {**SPOT, "symbol": venue_symbol, "orderLinkId": client_order_id, "limit": 100}
+    return Call("privateGetV5ExecutionList", wanted, paged=True)
+
+
+def spot_market(venue_symbol: str) -> Call:
+    """Ask for one spot market."""
+    return Call("publicGetV5MarketInstrumentsInfo", {**SPOT, "symbol": venue_symbol})
+
+
+def transfers(transfer_id: str) -> Call:
+    """Ask for one transfer between the account's wallets."""
+    return Call("privateGetV5AssetTransferQueryInterTransferList", {"transferId": transfer_id})
 
 
 def executions_of(venue_symbol: str, client_order_id: str) -> Call:

@@ -23,7 +23,8 @@ from bot.exchange.budget import Limit
 from bot.exchange.failures import AnsweredError, BrokenAnswerError, VenueRefusalError
 from bot.exchange.gate import Hold
 from bot.exchange.scrub import Scrubber
-from bot.model import CancelRequest, Cause, Sendable, StopRequest, Verdict
+from bot.exchange.venues import bybit_moves as moves
+from bot.model import CancelRequest, Cause, Sendable, StopRequest, Verdict, WalletMove
 
 CLOCK_CODE = "10002"
 CLOCK_PATH = "v5/market/time"
@@ -111,6 +112,8 @@ def verdict_of(code: str, message: str, request: Sendable | None) -> Verdict:
     zero = any(words in message for words in _ZERO_POSITION)
     if zero and (code == "110017" or (code == "10001" and isinstance(request, StopRequest))):
         return Verdict.NOTHING_TO_DO
+    if isinstance(request, WalletMove) and code in moves.CODES:
+        return moves.CODES[code]
     verdict = CODES.get(code, Verdict.UNKNOWN)
     return Verdict.THROTTLED if request is None and verdict is Verdict.OVERLOADED else verdict
 

@@ -16,13 +16,13 @@ from bot.model import (
     CancelRequest,
     Fill,
     Market,
+    OnMarket,
     Order,
     OrderKind,
     OrderReport,
     OrderRequest,
     OrderSide,
     OrderStatus,
-    Sendable,
     StopRequest,
     Style,
     TriggerRequest,
@@ -74,7 +74,7 @@ UNREADABLE = "unreadable"
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
 
-def wire_of(request: Sendable, market: Market) -> Wire:
+def wire_of(request: OnMarket, market: Market) -> Wire:
     """Write a request as the venue reads it. Raises NotSentError where it does not fit the market."""
     common: dict[str, object] = {"category": "linear", "symbol": market.venue_symbol}
     if not isinstance(request, CancelRequest) and request.position_index not in LEGS:
@@ -150,7 +150,7 @@ def _must_fit(what: str, value: Decimal, step: Decimal) -> None:
         raise NotSentError(f"{what} {value} is not a positive multiple of the market's step {step}")
 
 
-def order_id_of(request: Sendable, result: Row) -> str | None:
+def order_id_of(request: OnMarket, result: Row) -> str | None:
     """Read the venue's order id out of a success; None where the success does not prove the request."""
     if isinstance(request, StopRequest):
         return ""

@@ -22,9 +22,16 @@ from bot.exchange.values import (
 from bot.model import (
     Balance,
     Candle,
+    Figure,
     MarginMode,
     Mark,
+    Unknown,
 )
+
+_USED_KEYS = ("totalPositionIM", "totalOrderIM", "locked", "bonus")
+"""What of a coin is in use in isolated margin mode (docs/v5/account/wallet-balance)."""
+DOLLARS = frozenset({"USDT", "USDC", "USD"})
+"""Coins counted as one USD."""
 
 _MARGIN_KEYS = ("totalPositionIM", "totalPositionMM", "totalOrderIM")
 
@@ -48,9 +55,31 @@ def parse_balance(row: Mapping[str, Any]) -> Balance:
         maintenance_margin=figure(row, "totalMaintenanceMargin"),
         initial_margin=figure(row, "totalInitialMargin"),
         wallet=figure(row, "totalWalletBalance"),
-        available=figure(row, "totalAvailableBalance"),
+        available=_available(row),
         coins={name(coin, "coin"): figure(coin, "walletBalance") for coin in row["coin"]},
+        worth={name(coin, "coin"): figure(coin, "usdValue") for coin in row["coin"]},
     )
+
+
+def _available(row: Mapping[str, Any]) -> Figure:
+    """Read what new orders may use. In isolated margin mode only the coins tell, each for itself."""
+    stated = figure(row, "totalAvailableBalance")
+    if isinstance(stated, Decimal) or row.get("totalAvailableBalance") not in (None, ""):
+        return stated
+    free = Decimal(0)
+    for coin in row["coin"]:
+        if coin.get("coin") not in DOLLARS:
+            continue
+        balance = figure(coin, "walletBalance")
+        used = [figure(coin, key) for key in _USED_KEYS]
+        if isinstance(balance, Unknown):
+            return balance
+        for part in used:
+            if isinstance(part, Unknown):
+                return part
+            balance -= part
+        free += max(balance, Decimal(0))
+    return free
 
 
 def coins_in_use(account: Mapping[str, Any]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from bot.sandbox.bybit.params import Params
 from bot.sandbox.bybit.views import wallet_row
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.instruments import Instrument
-from bot.sandbox.engine.types import AccountInfo, EngineRefusal, LogEntry
+from bot.sandbox.engine.types import AccountInfo, EngineRefusal, LogEntry, LogKind
 
 SET_MARGIN_MODE = "/v5/account/set-margin-mode"
 
@@ -165,7 +165,7 @@ def _log_row(engine: Engine, entry: LogEntry) -> dict[str, Any]:
     return {
         "id": entry.entry_id,
         "symbol": entry.symbol,
-        "category": "linear" if entry.symbol else "",
+        "category": "spot" if entry.kind is LogKind.SPOT else "linear" if entry.symbol else "",
         "side": words.SIDE_WORDS[entry.side] if entry.side is not None else "None",
         "transactionTime": str(entry.time_ms),
         "type": words.LOG_WORDS[entry.kind],

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bot.sandbox.bybit import account, auth, market, orders, positions, wording
+from bot.sandbox.bybit import account, auth, market, orders, positions, wallets, wording
 from bot.sandbox.bybit.calls import read_call
 from bot.sandbox.bybit.codes import translate
 from bot.sandbox.bybit.envelope import SUCCESS, BybitError, answer, envelope
@@ -21,6 +21,8 @@ from bot.sandbox.stream_rules import StreamRules
 
 Public = Callable[[Engine, Params], dict[str, Any]]
 Private = Callable[[Engine, AccountInfo, Params], dict[str, Any]]
+
+TRANSFER = "/v5/asset/transfer/inter-transfer"
 
 PUBLIC: dict[str, Public] = {
     "/v5/market/time": market.server_time,
@@ -42,6 +44,8 @@ READS: dict[str, Private] = {
     "/v5/account/transaction-log": account.transaction_log,
     "/v5/user/query-api": account.query_api,
     "/v5/asset/coin/query-info": account.coin_info,
+    "/v5/asset/transfer/query-inter-transfer-list": wallets.transfers,
+    "/v5/asset/transfer/query-account-coins-balance": wallets.coins_balance,
     "/v5/position/list": positions.positions,
     "/v5/order/realtime": orders.realtime,
     "/v5/order/history": orders.history,
@@ -57,6 +61,7 @@ WRITES: dict[str, Private] = {
     "/v5/position/switch-mode": positions.switch_mode,
     "/v5/position/trading-stop": positions.trading_stop,
     "/v5/position/add-margin": positions.add_margin,
+    TRANSFER: wallets.transfer,
     "/v5/account/set-margin-mode": account.set_margin_mode,
     "/v5/position/switch-isolated": account.no_unified,
 }
@@ -205,7 +210,8 @@ class BybitApi:
                 NO_SUCH_PATH, f"request path not found or request method is invalid: {method} {path}"
             )
         who = self.authenticate(request.headers, payload)
-        if method == "POST" and "trade" not in who.permissions:
+        needed = "transfer" if path == TRANSFER else "trade"
+        if method == "POST" and needed not in who.permissions:
             raise BybitError(10005, "Permission denied, please check your API key permissions.")
         headers = self._count(who.api_key, path)
         params = from_query(request.query, page) if method == "GET" else from_body(request.body)

@@ -30,6 +30,7 @@ _ANYWHERE: dict[Reason, tuple[int, str]] = {
     Reason.DUPLICATE_CLIENT_ID: (110072, "OrderLinkedID is duplicate"),
     Reason.ORDER_NOT_FOUND: (110001, "order not exists or too late to cancel"),
     Reason.TOO_LATE_TO_CHANGE: (110001, "order not exists or too late to cancel"),
+    Reason.DUPLICATE_TRANSFER: (131214, "TransferId exist"),
     Reason.NOT_MODIFIED: (34040, "not modified"),
     Reason.IMMEDIATE_TRIGGER: (110093, "expect Falling, but trigger_price >= current"),
     Reason.POST_ONLY_WOULD_TAKE: (170218, "The LIMIT-MAKER order is rejected due to invalid price."),
@@ -57,6 +58,8 @@ _BY_CALL: dict[tuple[str, Reason], tuple[int, str]] = {
     ("/v5/account/set-margin-mode", Reason.HAS_POSITION_OR_ORDERS): (3400045, "Set margin mode failed"),
     ("/v5/account/set-margin-mode", Reason.INSUFFICIENT_MARGIN): (3400045, "Set margin mode failed"),
     ("/v5/position/trading-stop", Reason.POSITION_FLAT): (10001, "can not set tp/sl/ts for zero position"),
+    ("/v5/asset/transfer/inter-transfer", Reason.INSUFFICIENT_BALANCE): (131212, "user insufficient balance"),
+    ("/v5/asset/transfer/inter-transfer", Reason.INVALID_VALUE): (131203, "Request parameter error"),
     ("/v5/position/add-margin", Reason.POSITION_FLAT): (
         110033,
         "You can't set margin without an open position",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.sandbox.bybit import words
+from bot.sandbox.bybit import spot, words
 from bot.sandbox.bybit.contracts import in_contracts
 from bot.sandbox.bybit.envelope import BybitError, bad_params
 from bot.sandbox.bybit.formats import number, places, ratio
@@ -30,6 +30,9 @@ def instruments_info(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/instruments-info."""
     category = params.category()
     limit = params.limit(500, 1000)
+    if category == "spot":
+        rows = [spot.market_row(one) for one in _chosen(engine, params)]
+        return {"category": category, "list": rows, "nextPageCursor": ""}
     chosen: list[Instrument] = []
     if category == "linear" and params.text("status", "Trading") == "Trading":
         chosen = _chosen(engine, params)

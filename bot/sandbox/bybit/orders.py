@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from bot.sandbox.bybit import words
+from bot.sandbox.bybit import spot, words
 from bot.sandbox.bybit.contracts import in_coins
 from bot.sandbox.bybit.envelope import BybitError, bad_params
 from bot.sandbox.bybit.pages import page
@@ -33,6 +33,8 @@ RECENTLY_CLOSED = 500
 
 def create(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/create."""
+    if params.category() == "spot":
+        return spot.create(engine, account, params)
     request = read_order(engine, account, params)
     try:
         return _ids(engine.place(account.account_id, request))
@@ -88,6 +90,8 @@ def cancel_all(engine: Engine, account: AccountInfo, params: Params) -> dict[str
 def realtime(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/realtime: open orders; by id, or with `openOnly=1`, also those that ended lately."""
     category = params.category()
+    if category == "spot":
+        return spot.orders(engine, account, params)
     limit = params.limit(20, 50)
     by_id = params.has("orderId") or params.has("orderLinkId")
     found: list[Order] = []
@@ -105,6 +109,8 @@ def realtime(engine: Engine, account: AccountInfo, params: Params) -> dict[str, 
 def history(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/history: orders that ended; newest first."""
     category = params.category()
+    if category == "spot":
+        return spot.orders(engine, account, params)
     limit = params.limit(20, 50)
     found: list[Order] = []
     if category == "linear":
@@ -121,6 +127,8 @@ def history(engine: Engine, account: AccountInfo, params: Params) -> dict[str, A
 def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/execution/list; newest first."""
     category = params.category()
+    if category == "spot":
+        return spot.executions(engine, account, params)
     limit = params.limit(50, 100)
     found: list[Execution] = []
     if category == "linear":

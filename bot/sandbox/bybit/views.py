@@ -18,6 +18,8 @@ from bot.sandbox.engine.types import (
 )
 
 ZERO_TEXT = "0"
+ZERO = Decimal(0)
+SETTLE = "USDT"
 
 
 def order_row(engine: Engine, order: Order) -> dict[str, Any]:
@@ -205,7 +207,7 @@ def wallet_row(wallet: Wallet, coins: frozenset[str] | None = None) -> dict[str,
         "accountIMRateByMp": initial_rate if shared else "",
         "accountMMRateByMp": rate if shared else "",
         "totalEquity": number(wallet.equity - wallet.haircut),
-        "totalWalletBalance": number(wallet.wallet_balance - wallet.haircut),
+        "totalWalletBalance": number(wallet.wallet_balance + wallet.coins_worth - wallet.haircut),
         "totalMarginBalance": number(wallet.margin_balance) if shared else "",
         "totalAvailableBalance": number(wallet.available) if shared else "",
         "totalPerpUPL": number(wallet.unrealised_pnl),
@@ -214,7 +216,9 @@ def wallet_row(wallet: Wallet, coins: frozenset[str] | None = None) -> dict[str,
         "totalInitialMarginByMp": number(wallet.initial_margin) if shared else "",
         "totalMaintenanceMarginByMp": number(wallet.maintenance_margin) if shared else "",
         "coin": [
-            _coin_row(coin, wallet.haircut) for coin in wallet.coins if coins is None or coin.coin in coins
+            _coin_row(coin, wallet.haircut if coin.coin == SETTLE else ZERO)
+            for coin in wallet.coins
+            if coins is None or coin.coin in coins
         ],
     }
 
@@ -223,7 +227,7 @@ def _coin_row(coin: CoinBalance, haircut: Decimal) -> dict[str, Any]:
     return {
         "coin": coin.coin,
         "equity": number(coin.equity),
-        "usdValue": number(coin.equity - haircut) if coin.is_collateral else "0",
+        "usdValue": number(coin.usd_value - haircut),
         "walletBalance": number(coin.wallet_balance),
         "locked": "0",
         "spotHedgingQty": "0",

@@ -94,6 +94,7 @@ LOG_WORDS = {
     LogKind.INSURANCE: "BONUS",
     LogKind.TRANSFER_IN: "TRANSFER_IN",
     LogKind.TRANSFER_OUT: "TRANSFER_OUT",
+    LogKind.SPOT: "TRADE",
 }
 
 CANCEL_WORDS = {

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from bot.sandbox.engine.instruments import Instrument
 from bot.sandbox.engine.types import (
@@ -18,6 +19,10 @@ from bot.sandbox.engine.types import (
     Reason,
     Side,
 )
+
+if TYPE_CHECKING:
+    from bot.sandbox.engine.spot import SpotOrder
+    from bot.sandbox.engine.wallets import WalletMove
 
 DEFAULT_LEVERAGE = Decimal(10)
 
@@ -68,6 +73,11 @@ class Account:
     margin_default: MarginMode
     position_default: PositionMode
     wallets: dict[str, Decimal] = field(default_factory=dict)
+    fund: dict[str, Decimal] = field(default_factory=dict)
+    """The funding wallet, out of reach of positions."""
+    transfers: "dict[str, WalletMove]" = field(default_factory=dict)
+    spot_orders: "list[SpotOrder]" = field(default_factory=list)
+    spot_ids: set[str] = field(default_factory=set)
     positions: dict[tuple[str, Leg], PositionState] = field(default_factory=dict)
     """Every leg ever held, flat ones included, so that cumulative figures stay."""
     held: dict[tuple[str, Leg], PositionState] = field(default_factory=dict)

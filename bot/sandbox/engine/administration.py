@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.sandbox.engine import margin, offbook
+from bot.sandbox.engine import collateral, margin, offbook
 from bot.sandbox.engine.accounts import Account
 from bot.sandbox.engine.checks import check_price, check_qty
 from bot.sandbox.engine.controls import check_leverage
@@ -57,7 +57,7 @@ def add_account(core: Core, spec: AccountSpec) -> AccountInfo:
     return account.info()
 
 
-def transfer(core: Core, account_id: str, coin: str, amount: Decimal) -> LogEntry:
+def transfer(core: Core, account_id: str, coin: str, amount: Decimal, *, reference: str = "") -> LogEntry:
     """Deposit or withdraw (see `Engine.transfer`)."""
     account = core.account(account_id)
     if not coin or not amount.is_finite() or not amount:
@@ -69,6 +69,8 @@ def transfer(core: Core, account_id: str, coin: str, amount: Decimal) -> LogEntr
     # unrealised profit is margin, but it cannot leave the account
     own = min(sums.free, sums.balance - sums.isolated_margin)
     free = own if settles else account.wallets.get(coin, ZERO)
+    if not settles and amount < 0 and account.held:
+        free = min(free, _loose(core, account, coin, sums.free))
     if amount < 0 and -amount > free:
         raise EngineRefusal(
             Reason.INSUFFICIENT_BALANCE,
@@ -77,7 +79,14 @@ def transfer(core: Core, account_id: str, coin: str, amount: Decimal) -> LogEntr
     if settles:
         core.deposits += amount
     kind = LogKind.TRANSFER_IN if amount > 0 else LogKind.TRANSFER_OUT
-    return core.credit(account, kind, coin=coin, cash_flow=amount, reference=core.new_id())
+    return core.credit(account, kind, coin=coin, cash_flow=amount, reference=reference or core.new_id())
+
+
+def _loose(core: Core, account: Account, coin: str, free: Decimal) -> Decimal:
+    """How much of a coin that is collateral no position needs."""
+    value = collateral.as_margin(core, collateral.worth_of(core, account, coin))
+    held = account.wallets.get(coin, ZERO)
+    return held if value <= free else held * max(ZERO, free) / value
 
 
 def open_position(

@@ -146,6 +146,7 @@ class LogKind(Enum):
     INSURANCE = "insurance"
     TRANSFER_IN = "transfer_in"
     TRANSFER_OUT = "transfer_out"
+    SPOT = "spot"
 
 
 class CandleKind(Enum):
@@ -185,6 +186,7 @@ class Reason(Enum):
     HAS_POSITION_OR_ORDERS = "has_position_or_orders"
     """A mode cannot change while the symbol (or account) has positions or open orders."""
     DUPLICATE_CLIENT_ID = "duplicate_client_id"
+    DUPLICATE_TRANSFER = "duplicate_transfer"
     ORDER_NOT_FOUND = "order_not_found"
     TOO_LATE_TO_CHANGE = "too_late_to_change"
     """The order is already filled or cancelled."""

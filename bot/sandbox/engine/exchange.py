@@ -8,7 +8,7 @@ changes nothing.
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from bot.sandbox.engine import administration, controls, timeline
+from bot.sandbox.engine import administration, controls, spot, timeline, wallets
 from bot.sandbox.engine.clocks import Clock
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.disturbances import Disturbances
@@ -18,6 +18,7 @@ from bot.sandbox.engine.hooks import Hooks
 from bot.sandbox.engine.instruments import Instrument, default_instruments
 from bot.sandbox.engine.orders import OrderDesk
 from bot.sandbox.engine.queries import Queries
+from bot.sandbox.engine.spot import SpotOrder, SpotRequest
 from bot.sandbox.engine.state import EngineState, MoneyTotals
 from bot.sandbox.engine.terms import VenueTerms
 from bot.sandbox.engine.types import (
@@ -33,6 +34,7 @@ from bot.sandbox.engine.types import (
     Side,
     TriggerBy,
 )
+from bot.sandbox.engine.wallets import WalletMove
 
 
 class Engine(Queries):
@@ -213,6 +215,22 @@ class Engine(Queries):
     def transfer(self, account_id: str, coin: str, amount: Decimal) -> LogEntry:
         """Deposit (positive) or withdraw (negative). Refusals: INVALID_VALUE, INSUFFICIENT_BALANCE."""
         return administration.transfer(self._core, account_id, coin, amount)
+
+    def move_between_wallets(
+        self, account_id: str, transfer_id: str, coin: str, amount: Decimal, source: str, target: str
+    ) -> WalletMove:
+        """Move a coin between the wallets UNIFIED and FUND; each transfer id is taken once.
+
+        Refusals: DUPLICATE_TRANSFER, INVALID_VALUE, INSUFFICIENT_BALANCE.
+        """
+        return wallets.move(self._core, account_id, transfer_id, coin, amount, source, target)
+
+    def trade_spot(self, account_id: str, request: SpotRequest) -> SpotOrder:
+        """Buy or sell a coin for the settle coin, at once or not at all; nothing is borrowed.
+
+        Refusals: UNKNOWN_SYMBOL, DUPLICATE_CLIENT_ID, those of quantity, INSUFFICIENT_BALANCE.
+        """
+        return spot.place(self._core, account_id, request)
 
     def set_price(self, symbol: str, price: Decimal, index: Decimal | None = None) -> None:
         """Set last, mark and index price now and hold them (over a running feed too) until `release_price`.

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from bot.sandbox.engine import collateral
 from bot.sandbox.engine.accounts import Account, PositionState
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.instruments import Instrument
@@ -30,6 +31,8 @@ class Figures(msgspec.Struct, frozen=True):
     maintenance: Decimal
     free: Decimal
     haircut: Decimal
+    coins: Decimal
+    """What coins other than the settle coin are worth; the margin balance holds them less their haircut."""
 
     @property
     def ratio(self) -> Decimal | None:
@@ -83,7 +86,8 @@ def figures(core: Core, account: Account) -> Figures:
             position_margin += initial(core, account, state)
     balance = account.balance
     cross_cut = account.cut(balance - set_apart)
-    margin_balance = balance - set_apart + cross_pnl - cross_cut
+    coins = collateral.worth(core, account)
+    margin_balance = balance - set_apart + cross_pnl - cross_cut + collateral.as_margin(core, coins)
     orders = order_margin(core, account)
     return Figures(
         balance=balance,
@@ -96,12 +100,14 @@ def figures(core: Core, account: Account) -> Figures:
         maintenance=upkeep,
         free=margin_balance - position_margin - orders,
         haircut=haircut + cross_cut,
+        coins=coins,
     )
 
 
 def cross_state(core: Core, account: Account) -> tuple[Decimal, Decimal]:
     """(margin balance, maintenance margin) of the cross positions: the quick form that every step needs."""
-    balance, upkeep, cash = account.balance, ZERO, account.balance
+    cash, upkeep = account.balance, ZERO
+    balance = cash + collateral.as_margin(core, collateral.worth(core, account))
     for state in account.held.values():
         if state.isolated:
             balance -= state.isolated_margin

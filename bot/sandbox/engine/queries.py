@@ -4,6 +4,7 @@ Queries change nothing; lists are oldest first where not said otherwise.
 """
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from bot.sandbox.engine import views
 from bot.sandbox.engine.core import Core
@@ -25,6 +26,10 @@ from bot.sandbox.engine.types import (
     Ticker,
     Wallet,
 )
+
+if TYPE_CHECKING:
+    from bot.sandbox.engine.spot import SpotOrder
+    from bot.sandbox.engine.wallets import WalletMove
 
 
 class Queries:
@@ -136,6 +141,18 @@ class Queries:
     def transaction_log(self, account_id: str) -> list[LogEntry]:
         """Every change of the account's wallets."""
         return list(self._core.account(account_id).log)
+
+    def fund(self, account_id: str) -> dict[str, Decimal]:
+        """What the funding wallet holds."""
+        return dict(self._core.account(account_id).fund)
+
+    def wallet_moves(self, account_id: str) -> "list[WalletMove]":
+        """Transfers between the wallets."""
+        return list(self._core.account(account_id).transfers.values())
+
+    def spot_orders(self, account_id: str) -> "list[SpotOrder]":
+        """Spot orders, which have all ended."""
+        return list(self._core.account(account_id).spot_orders)
 
     def liquidations(self, account_id: str | None = None) -> list[LiquidationRecord]:
         """Steps of the liquidation engine, of one account or all."""

@@ -33,6 +33,8 @@ class VenueTerms(msgspec.Struct, frozen=True, kw_only=True):
     whole_close_exempt: bool = True
     """Whether a reduce-only order of exactly the whole position may be off the quantity step or below the
     minimum quantity and notional: without it, what a coarser step leaves over can never be closed."""
+    coin_haircut: Decimal = Decimal("0.05")
+    """Share that coins other than the settle coin are worth less as margin than at their index price."""
     mark_basis_seconds: float = 150.0
     """Time constant of the smoothed basis (last / index - 1) that lies on the index to give the mark."""
     mark_band: float = 0.01

@@ -243,7 +243,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CoinBalance(msgspec.Struct, frozen=True, kw_only=True):
-    """One coin of a wallet. Only the settle coin is collateral; other coins have balance and nothing else."""
+    """One coin of a wallet. Coins that have a market here are collateral, and worth their index price."""
 
     coin: str
     wallet_balance: Decimal
@@ -254,24 +254,27 @@ class CoinBalance(msgspec.Struct, frozen=True, kw_only=True):
     order_initial_margin: Decimal
     maintenance_margin: Decimal
     cumulative_pnl: Decimal
+    usd_value: Decimal
     is_collateral: bool
 
 
 class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     """The account's figures in its settle coin.
 
-    `equity` is wallet balance plus all unrealised PnL. `margin_balance` is what stands behind the cross
-    positions: wallet less isolated margins plus cross PnL; `maintenance_margin` and `margin_ratio` are of the
-    cross positions alone. `margin_ratio` reaches 1 at liquidation; None where there is no margin balance to
-    divide by. `position_initial_margin` is of cross positions; `isolated_margin` is the money set apart for
-    isolated ones. `available` is what new orders may use (never below 0). `haircut` is what the collateral is
-    worth less than its coins: balance and equity are before it, the margin balance is after it.
+    `equity` is wallet balance plus all unrealised PnL and `coins_worth`, what other coins are worth.
+    `margin_balance` is what stands behind the cross positions: wallet less isolated margins plus cross PnL,
+    and other coins less their haircut; `maintenance_margin` and `margin_ratio` are of the cross positions
+    alone. `margin_ratio` reaches 1 at liquidation; None where there is no margin balance to divide by.
+    `position_initial_margin` is of cross positions; `isolated_margin` is the money set apart for isolated
+    ones. `available` is what new orders may use (never below 0). `haircut` is what the settle coin is worth
+    less by a fault: balance and equity are before it, the margin balance is after it.
     """
 
     account_id: str
     margin_mode: MarginMode
     wallet_balance: Decimal
     equity: Decimal
+    coins_worth: Decimal
     unrealised_pnl: Decimal
     margin_balance: Decimal
     position_initial_margin: Decimal

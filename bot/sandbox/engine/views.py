@@ -5,7 +5,7 @@ from decimal import Decimal
 from heapq import merge
 from itertools import groupby, islice
 
-from bot.sandbox.engine import margin
+from bot.sandbox.engine import collateral, margin
 from bot.sandbox.engine.accounts import Account, PositionState
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.history import MINUTE_MS
@@ -106,7 +106,8 @@ def wallet(core: Core, account: Account) -> Wallet:
         account_id=account.account_id,
         margin_mode=account.margin_default,
         wallet_balance=sums.balance,
-        equity=sums.balance + sums.pnl,
+        equity=sums.balance + sums.pnl + sums.coins,
+        coins_worth=sums.coins,
         unrealised_pnl=sums.pnl,
         margin_balance=sums.margin_balance,
         position_initial_margin=sums.position_margin,
@@ -117,12 +118,12 @@ def wallet(core: Core, account: Account) -> Wallet:
         available=max(ZERO, sums.free),
         margin_ratio=sums.ratio,
         haircut=sums.haircut,
-        coins=tuple(_coin(account, coin, sums) for coin in sorted(account.wallets)),
+        coins=tuple(_coin(core, account, coin, sums) for coin in sorted(account.wallets)),
         time_ms=core.now_ms(),
     )
 
 
-def _coin(account: Account, coin: str, sums: margin.Figures) -> CoinBalance:
+def _coin(core: Core, account: Account, coin: str, sums: margin.Figures) -> CoinBalance:
     balance, settles = account.wallets[coin], coin == account.settle_coin
     return CoinBalance(
         coin=coin,
@@ -134,7 +135,8 @@ def _coin(account: Account, coin: str, sums: margin.Figures) -> CoinBalance:
         order_initial_margin=sums.order_margin if settles else ZERO,
         maintenance_margin=sums.maintenance + sums.isolated_maintenance if settles else ZERO,
         cumulative_pnl=sum((s.cumulative_pnl for s in account.positions.values()), ZERO) if settles else ZERO,
-        is_collateral=settles,
+        usd_value=balance + sums.pnl if settles else collateral.worth_of(core, account, coin),
+        is_collateral=settles or f"{coin}{account.settle_coin}" in core.markets,
     )
 
 

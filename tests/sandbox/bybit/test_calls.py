@@ -110,7 +110,7 @@ def test_funding_settles_and_is_told() -> None:
         {"slLimitPrice": "90000"},
         {"orderLinkId": "x" * 37},
         {"symbol": "NOPE"},
-        {"category": "spot"},
+        {"category": "inverse"},
         {"category": ""},
     ],
 )

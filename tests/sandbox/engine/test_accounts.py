@@ -27,10 +27,11 @@ def test_accounts_are_found_by_key_and_hide_their_secret() -> None:
     assert [one.account_id for one in desk.engine.accounts()] == [desk.account, second]
     wallet = desk.engine.wallet(second)
     assert [(c.coin, c.wallet_balance, c.is_collateral) for c in wallet.coins] == [
-        ("BTC", dec(2), False),
+        ("BTC", dec(2), True),
         ("USDT", dec(0), True),
     ]
-    assert wallet.available == 0
+    assert wallet.coins_worth == 2 * desk.engine.ticker(BTC).index_price
+    assert wallet.available == wallet.coins_worth * dec("0.95")
     assert info.created_ms == START_MS
 
 

@@ -1,0 +1,282 @@
+"""Margin for isolated positions: what brings a limit back without a trade.
+
+The amounts are those of the closed forms: a face of an isolated position that is short by g USD, with its
+margin counted k times, needs g / k USD more margin (for a distance d: N d + MM(N (1 - s d)) - e), rounded up
+to cents. It costs nothing, so it goes before every trim of the same rule, and trims are sized on the account
+as it will stand then. What is added is lost to the rest of the account: the whole of it is measured again by
+the independent recomputation, and no other limit may get worse by it.
+"""
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, Decimal
+from math import isfinite
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.model import (
+    WALLET,
+    Action,
+    Demand,
+    LimitProof,
+    MarginRequest,
+    Position,
+    Refusal,
+    RefusedBefore,
+    Step,
+    StepKind,
+    Unknown,
+)
+from bot.planning.book import open_book
+from bot.planning.caps import Allowance
+from bot.planning.check import Examination, Meter, is_block_nearer, is_nearer, prove, worsened
+from bot.planning.drafting import in_order, is_trading, refuse
+from bot.planning.numbering import Numbering
+from bot.planning.purse import CENT, Purse, cents_below
+from bot.planning.recomputation import State, state_before
+from bot.planning.request import PlanRequest, watch_of
+from bot.planning.sizing import CannotHelp, faces
+from bot.planning.spread import missing
+
+MARGIN_HELPS = frozenset(
+    {
+        "account.margin_ratio",
+        "account.joint_distance",
+        "position.leverage",
+        "position.liquidation_distance",
+        "position.liquidation_distance_atr",
+        "position.liquidation_distance_sigma",
+    }
+)
+"""Metrics that more margin behind an isolated position moves."""
+
+
+class Addition(Struct, frozen=True):
+    """Margin to be added to one position."""
+
+    demand: Demand
+    position: Position
+    amount: Decimal
+    before: Decimal
+
+
+class Lift(Struct, frozen=True):
+    """What margin does for the demands that permit it."""
+
+    request: PlanRequest
+    """The same, as if the margin had been added."""
+    additions: tuple[Addition, ...]
+    refusals: tuple[Refusal, ...]
+    proofs: tuple[LimitProof, ...]
+    """Of demands that trims have nothing to do with."""
+    answered: tuple[Demand, ...]
+    """Demands that need nothing more."""
+
+    def rest(self, demands: Sequence[Demand]) -> tuple[Demand, ...]:
+        """Leave the demands that still need something."""
+        return tuple(demand for demand in demands if not any(demand is one for one in self.answered))
+
+
+def lift(request: PlanRequest, before: State | Unknown, purse: Purse, allowance: Allowance) -> Lift:
+    """Add margin where demands permit it, each demand on what the ones before it left."""
+    lifter = _Lifter(request, before, purse, allowance)
+    for demand in in_order(request.demands):
+        if Action.ADD_MARGIN in demand.permits:
+            lifter.answer(demand)
+    return lifter.lift()
+
+
+class _Lifter:
+    """The account while margin is added to it."""
+
+    def __init__(
+        self, request: PlanRequest, before: State | Unknown, purse: Purse, allowance: Allowance
+    ) -> None:
+        self._request = request
+        self._before = before
+        self._purse = purse
+        self._allowance = allowance
+        self._meter = Meter(request)
+        self._additions: list[Addition] = []
+        self._refusals: list[Refusal] = []
+        self._proofs: list[LimitProof] = []
+        self._answered: list[Demand] = []
+
+    def lift(self) -> Lift:
+        return Lift(
+            self._request,
+            tuple(self._additions),
+            tuple(self._refusals),
+            tuple(self._proofs),
+            tuple(self._answered),
+        )
+
+    def answer(self, demand: Demand) -> None:
+        """Answer one demand as far as margin can."""
+        if isinstance(self._before, Unknown):
+            why = f"the account cannot be recomputed: {self._before.reason}"
+            self._refuse(demand, demand.target.text, "check_failed", why)
+            return
+        needed = _needed(demand, self._request)
+        if isinstance(needed, CannotHelp):
+            if not is_trading(demand):
+                self._refuse(demand, demand.target.text, needed.code, needed.reason)
+        else:
+            self._add(demand, needed, self._before)
+        self._judge(demand, self._before)
+
+    def _add(self, demand: Demand, needed: dict[str, float], before: State) -> None:
+        found = (self._addition(demand, key, usd) for key, usd in sorted(needed.items()))
+        made = [one for one in found if one is not None]
+        if not made:
+            return
+        after = _with_margin(self._request, made)
+        fault = self._fault(demand, made, before, after)
+        if fault is not None:
+            for one in made:
+                self._purse.take(demand.rule, -one.amount)
+            self._refuse(demand, demand.target.text, *fault)
+            return
+        self._request = after
+        self._additions += made
+
+    def _addition(self, demand: Demand, key: str, usd: float) -> Addition | None:
+        """Bound what one position needs; what is not added is refused with its reason."""
+        position = self._request.snapshot.position(key)
+        assert position is not None
+        margin = position.isolated_margin
+        assert isinstance(margin, Decimal)
+        held = _held(position, self._request)
+        if held is not None:
+            self._refuse(demand, key, *held)
+            return None
+        wanted = Decimal(repr(usd)).quantize(CENT, ROUND_CEILING)
+        bound = self._purse.for_margin(demand)
+        if isinstance(bound, Unknown):
+            self._refuse(demand, key, "unknown_figure", bound.reason)
+            return None
+        amount = min(wanted, cents_below(bound.most))
+        if amount < wanted:
+            self._refuse(demand, key, bound.code, f"{amount} of {wanted} USD are added: {bound.words}")
+        if amount <= 0:
+            return None
+        if not self._allowance.act():
+            words = f"the cap of {self._allowance.caps.actions_per_hour} actions an hour is used up"
+            self._refuse(demand, key, "cap_actions", words)
+            return None
+        self._purse.take(demand.rule, amount)
+        return Addition(demand, position, amount, margin)
+
+    def _fault(
+        self, demand: Demand, made: Sequence[Addition], before: State, after: PlanRequest
+    ) -> tuple[str, str] | None:
+        """Say why margin that was sized may not be added, a code and a reason; None where it may."""
+        examination = _examination(before, after)
+        for watch in self._request.watches:
+            worse = worsened(watch, self._meter, examination)
+            if worse is not None:
+                return "check_failed", f"another limit would be made worse: {worse}"
+        proof, keys = prove(watch_of(demand), self._meter, examination), {one.position.key for one in made}
+        if is_trading(demand) and Action.TRIM not in demand.permits and not proof.met:
+            return "closed_instead", "margin alone is not enough, and the position is closed instead"
+        if is_nearer(proof) or is_block_nearer(watch_of(demand), self._meter, examination, keys):
+            return None
+        return "check_failed", f"more margin would not bring {demand.metric} nearer to its goal"
+
+    def _judge(self, demand: Demand, before: State) -> None:
+        proof = prove(watch_of(demand), self._meter, _examination(before, self._request))
+        if proof.met:
+            self._answered.append(demand)
+        if proof.met or not is_trading(demand):
+            self._proofs.append(proof)
+
+    def _refuse(self, demand: Demand, item: str, code: str, reason: str) -> None:
+        """Refuse; no alarm is raised where trims may do instead."""
+        if is_trading(demand):
+            self._refusals.append(Refusal(demand.rule, item, code, reason))
+        else:
+            self._refusals.append(refuse(demand, item, code, reason))
+
+
+def _needed(demand: Demand, request: PlanRequest) -> dict[str, float] | CannotHelp:
+    """Return the margin in USD that isolated positions are short of, by key."""
+    if demand.metric not in MARGIN_HELPS:
+        return CannotHelp(f"margin does not move {demand.metric}", "margin_cannot_help")
+    book = open_book(request)
+    found = faces(watch_of(demand), book)
+    if isinstance(found, CannotHelp):
+        return found
+    needed: dict[str, float] = {}
+    for face in found:
+        gap = missing(face, book)
+        if not face.alone or not isfinite(gap) or gap <= 0.0:
+            continue
+        (key,) = face.payers
+        needed[key] = max(needed.get(key, 0.0), gap / face.cost_weight)
+    if not needed:
+        return CannotHelp("no isolated position is short of margin for it", "margin_cannot_help")
+    return needed
+
+
+def _held(position: Position, request: PlanRequest) -> tuple[str, str] | None:
+    """Say why nothing may be asked for a position's margin now: a code and a reason."""
+    if {position.symbol, WALLET} & request.blocked_symbols:
+        return "unknown_outcome", f"an earlier request on {position.symbol} or on the wallet has not ended"
+    refused = waiting(f"margin of {position.key}", request)
+    return None if refused is None else ("refused_before", refused.words)
+
+
+def waiting(item: str, request: PlanRequest) -> RefusedBefore | None:
+    """Return what the venue refused of a move and is not asked for yet."""
+    return next((one for one in request.refused if one.item == item and request.at < one.until), None)
+
+
+def _examination(before: State, after: PlanRequest) -> Examination:
+    state = state_before(after)
+    assert isinstance(state, State)
+    return Examination(before, state, state, before)
+
+
+def _with_margin(request: PlanRequest, additions: Sequence[Addition]) -> PlanRequest:
+    return with_margin(request, {one.position.key: float(one.amount) for one in additions})
+
+
+def with_margin(request: PlanRequest, added: dict[str, float]) -> PlanRequest:
+    """Return the same account with margin moved from what is free to isolated positions, in USD by key."""
+    portfolio = request.portfolio
+    holdings = tuple(
+        replace(one, isolated_equity=(one.isolated_equity or 0.0) + added[one.key])
+        if one.key in added
+        else one
+        for one in portfolio.holdings
+    )
+    balance = portfolio.margin_balance
+    if not isinstance(balance, Unknown):
+        balance -= sum(added.values())
+    return replace(request, portfolio=replace(portfolio, holdings=holdings, margin_balance=balance))
+
+
+def addition_step(addition: Addition, numbering: Numbering) -> Step:
+    """Return the step that adds margin."""
+    demand, position = addition.demand, addition.position
+    number = numbering.next(demand.episode)
+    asked = MarginRequest(
+        client_order_id=numbering.identity(demand.rule, demand.target.text, demand.episode, number),
+        symbol=position.symbol,
+        position_side=position.side,
+        position_index=position.position_index,
+        amount=addition.amount,
+        before=addition.before,
+        contracts=position.contracts,
+    )
+    reason = f"{demand.metric} is {demand.value:.6g}, limit {demand.limit:.6g}, goal {demand.goal:.6g}"
+    return Step(
+        kind=StepKind.ADD_MARGIN,
+        rule=demand.rule,
+        episode=demand.episode,
+        number=number,
+        request=asked,
+        notional=float(addition.amount),
+        cost=0.0,
+        reason=f"{reason}: add {addition.amount} USD to the {addition.before:f} USD behind {position.key}",
+    )
