@@ -12,7 +12,14 @@ EVERYTHING = SOURCES + sorted(
 )
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 70
-HOMES = {"ccxt": "exchange", "sqlalchemy": "journal", "alembic": "journal", "apscheduler": "daemon"}
+HOMES = {
+    "ccxt": "exchange",
+    "sqlalchemy": "journal",
+    "alembic": "journal",
+    "apscheduler": "daemon",
+    "apprise": "notifications",
+    "prometheus_client": "telemetry",
+}
 
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=lambda path: str(path.relative_to(ROOT)))

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
+from bot.journal.told import Notified, Silenced
 from bot.model import (
     Answer,
     BlindAction,
@@ -50,6 +51,8 @@ class Kind(StrEnum):
     ERROR = "error"
     BLINDNESS = "blindness"
     IF_BLIND = "if_blind"
+    SILENCED = "silenced"
+    NOTIFIED = "notified"
 
 
 class IntentState(StrEnum):
@@ -334,6 +337,8 @@ Record: TypeAlias = (
     | Failure
     | Blindness
     | BlindRule
+    | Silenced
+    | Notified
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -357,6 +362,8 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.ERROR: Failure,
     Kind.BLINDNESS: Blindness,
     Kind.IF_BLIND: BlindRule,
+    Kind.SILENCED: Silenced,
+    Kind.NOTIFIED: Notified,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

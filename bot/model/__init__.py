@@ -38,6 +38,7 @@ from bot.model.markets import (
     MarketStats,
     Tier,
 )
+from bot.model.notices import LOUDNESS, DailyHour, NoticeKind, NoticeTerms, Quiet, Route
 from bot.model.orders import (
     Answer,
     CancelRequest,
@@ -75,6 +76,7 @@ from bot.model.unknown import (
 )
 
 __all__ = [
+    "LOUDNESS",
     "Action",
     "Answer",
     "Balance",
@@ -85,6 +87,7 @@ __all__ = [
     "Caps",
     "Cause",
     "Cover",
+    "DailyHour",
     "Demand",
     "Difference",
     "Figure",
@@ -97,6 +100,8 @@ __all__ = [
     "Market",
     "MarketStats",
     "NotFound",
+    "NoticeKind",
+    "NoticeTerms",
     "Number",
     "Order",
     "OrderKind",
@@ -111,9 +116,11 @@ __all__ = [
     "PositionMode",
     "PriceTerms",
     "ProtectionTerms",
+    "Quiet",
     "Refusal",
     "RefusedBefore",
     "Request",
+    "Route",
     "Scenario",
     "Sendable",
     "Sense",

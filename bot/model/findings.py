@@ -120,6 +120,8 @@ class Finding(Struct, frozen=True):
     episode: str
     """Identity of the firing; '' while nothing fires."""
     note: str = ""
+    inhibited_by: str = ""
+    """The stronger rule that fires too, so that this one is not told of; '' where there is none."""
 
 
 class Demand(Struct, frozen=True):

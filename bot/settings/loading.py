@@ -1,6 +1,6 @@
 """The settings file: YAML in, Settings or all mistakes out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -16,6 +16,7 @@ from bot.documents import (
     read_document,
 )
 from bot.model import Caps, PriceTerms, ProtectionTerms
+from bot.settings.notices import NoticeLoader, Purse
 from bot.settings.secrets import INLINE, read_credential, read_secrets_file, secret_names
 from bot.settings.shapes import (
     LATER_KEYS,
@@ -37,15 +38,21 @@ WORDS: Words = {
 
 
 def load_settings(
-    path: Path, environ: Mapping[str, str], *, live: bool = False, connect: bool = True
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    live: bool = False,
+    connect: bool = True,
+    judge: Callable[[str], str] | None = None,
 ) -> Settings:
     """Load a settings file. `live` is the command line's `--live`.
 
     With `connect` False, for commands that only read the journal, neither secrets nor `--live` are asked for.
+    `judge` says what is wrong with a channel's address, without showing it.
     Raises `MistakesError` (exit code 2) with every mistake, each with its place.
     """
     document = read_document(path)
-    return _Loader(document, path, environ, live=live, connect=connect).load()
+    return _Loader(document, path, environ, live=live, connect=connect, judge=judge).load()
 
 
 class SettingsError(MistakesError):
@@ -61,13 +68,21 @@ class _Loader:
     """Loads one file; collects mistakes on the way."""
 
     def __init__(
-        self, document: Document, path: Path, environ: Mapping[str, str], *, live: bool, connect: bool
+        self,
+        document: Document,
+        path: Path,
+        environ: Mapping[str, str],
+        *,
+        live: bool,
+        connect: bool,
+        judge: Callable[[str], str] | None,
     ) -> None:
         self._document = document
         self._path = path
         self._environ = environ
         self._live = live
         self._connect = connect
+        self._judge = judge
         self._mistakes: list[Mistake] = []
         self._file_secrets: Mapping[str, str] = {}
         self._shape, checked = self._check_top()
@@ -83,6 +98,10 @@ class _Loader:
         self._check_network()
         found = [self._account(number, raw) for number, raw in enumerate(shape.accounts)]
         accounts = tuple(account for account in found if account is not None)
+        notices = self._notices(tuple(account.name for account in accounts))
+        told = notices.notifications(shape.notifications)
+        heartbeat, port = notices.heartbeat(shape.heartbeat), notices.metrics(shape.metrics)
+        self._mistakes += notices.mistakes
         if self._mistakes or shape.network is None:
             raise SettingsError(self._mistakes, self._chosen_rules())
         return Settings(
@@ -111,7 +130,15 @@ class _Loader:
             ),
             prices=PriceTerms(**dict(shape.prices)),
             log=LogSettings(shape.log.format, shape.log.level),
+            notifications=told,
+            heartbeat=heartbeat,
+            metrics_port=port,
         )
+
+    def _notices(self, accounts: tuple[str, ...]) -> NoticeLoader:
+        whole = len(accounts) == len(self._shape.accounts)
+        purse = Purse(self._secret, self._connect and not self._file_unread, self._judge)
+        return NoticeLoader(self._document, purse, accounts if whole else ())
 
     def _chosen_rules(self) -> tuple[str, ...]:
         default = [] if "rules" in self._broken else [self._shape.rules]

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import SecretStr
 
-from bot.model import Caps, PriceTerms, ProtectionTerms
+from bot.model import Caps, NoticeTerms, PriceTerms, ProtectionTerms
 
 
 class Mode(StrEnum):
@@ -94,6 +94,28 @@ class StreamSettings(Struct, frozen=True):
     """How old a private session may grow."""
 
 
+class ChannelSettings(Struct, frozen=True):
+    """One channel."""
+
+    name: str
+    url: SecretStr
+    """Empty where the settings were loaded without connecting."""
+
+
+class NotificationSettings(Struct, frozen=True):
+    """Who is told what."""
+
+    channels: tuple[ChannelSettings, ...]
+    terms: NoticeTerms
+
+
+class HeartbeatSettings(Struct, frozen=True):
+    """The address that is called while all is well."""
+
+    url: SecretStr
+    every_seconds: float
+
+
 class Settings(Struct, frozen=True):
     """Everything that one daemon is told."""
 
@@ -122,6 +144,10 @@ class Settings(Struct, frozen=True):
     lease: timedelta = timedelta(seconds=30)
     """How long a daemon that says nothing keeps its place."""
     if_journal_fails: IfJournalFails = IfJournalFails.STOP
+    notifications: NotificationSettings | None = None
+    heartbeat: HeartbeatSettings | None = None
+    metrics_port: int | None = None
+    """Of loopback; None where no metrics are served."""
 
     @property
     def armed(self) -> bool:
