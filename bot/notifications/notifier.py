@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bot.clock import Clock
 from bot.errors import ReefError
-from bot.journal import Draft, Journal, JournalError, JournalWorker
+from bot.journal import Draft, Journal, JournalError, JournalWorker, SupersededError
 from bot.journal.records import canonical
 from bot.journal.told import Notified
 from bot.model import NoticeKind, NoticeTerms, Severity
@@ -113,7 +113,8 @@ class Notifier:
         for parcel in desk.due(now):
             running = self._deliveries.get(parcel.chain)
             if running is None or running.done():
-                self._deliveries[parcel.chain] = asyncio.create_task(self._deliver(desk, parcel))
+                self._deliveries[parcel.chain] = task = asyncio.create_task(self._deliver(desk, parcel))
+                task.add_done_callback(_over)
         if self._saved_at is None or not timedelta(0) <= now - self._saved_at < SAVE_EVERY:
             await self._save(desk)
 
@@ -213,6 +214,8 @@ class Notifier:
         self._saved_at = now
         try:
             await self._writer.call(self._writer.journal.append, drafts, memory, at=now)
+        except SupersededError as error:
+            log.error("what was told is not recorded: a newer daemon has the journal", error=str(error))
         except JournalError as error:
             self._unwritten = [*drafts, *self._unwritten][-MOST_UNWRITTEN:]
             desk.take((_unwritable(str(error), now, Phase.BEGINS),), now)
@@ -222,6 +225,12 @@ class Notifier:
             if self._unwritable:
                 desk.take((_unwritable("", now, Phase.ENDS),), now)
             self._unwritable = False
+
+
+def _over(task: "asyncio.Task[None]") -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.critical("a message failed in a way that was not foreseen; it is tried again", error=repr(error))
 
 
 def _unwritable(error: str, now: datetime, phase: Phase) -> Notice:

@@ -90,7 +90,8 @@ def _stop_refused(source: Source, body: Outcome, request: StopRequest) -> Notice
 
 def _other(source: Source, body: Outcome, prepared: Prepared | None) -> Notice:
     """Tell of what is no order, cancel or stop, or what the journal did not prepare."""
-    name = source.entry.intent if prepared is None else prepared.step.kind.value
+    unknown = "an order that the journal did not prepare"
+    name = unknown if prepared is None else prepared.step.kind.value
     return source.notice(
         ORDER,
         Severity.WARNING,
