@@ -11,6 +11,7 @@ import bot
 from bot.around import Around, nothing_around
 from bot.clock import Clock
 from bot.daemon.errands import Errand
+from bot.daemon.herald import Herald
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
@@ -24,9 +25,14 @@ from bot.exchange.transport import Transport
 from bot.execution import ExecutionTerms, Executor, Lease
 from bot.facts import GuardTerms
 from bot.guard import Guard
-from bot.journal import JournalWorker
+from bot.journal import JournalWorker, open_journal
 from bot.market_figures import MarketKeeper
 from bot.market_stats import StatsKeeper
+from bot.notifications.channels import Channel
+from bot.notifications.figures import Gauge
+from bot.notifications.notifier import Notifier
+from bot.risk.market_definitions import MARKET_METRICS
+from bot.risk.metrics import METRICS
 from bot.rules import Names, RuleSet, load_choices
 from bot.settings import AccountSettings, IfJournalFails, Settings
 from bot.signals import SignalKeeper
@@ -232,6 +238,27 @@ def build_guard(
     )
 
 
+def notifier_of(settings: Settings, worker: JournalWorker, clock: Clock) -> Notifier | None:
+    """Make the notifier of a daemon, which reads the journal on a connection of its own; None where nobody
+    is told."""
+    wanted = settings.notifications
+    if wanted is None:
+        return None
+    reader = JournalWorker(open_journal(worker.journal.path, create=False, read_only=True))
+    return Notifier(reader, worker, clock, wanted.terms, channels_of(settings), gauge())
+
+
+def channels_of(settings: Settings) -> dict[str, Channel]:
+    """Make the channels of the settings, by name. Nothing is loaded or sent yet."""
+    wanted = settings.notifications.channels if settings.notifications else ()
+    return {one.name: Channel(one.name, one.url.get_secret_value()) for one in wanted}
+
+
+def gauge() -> Gauge:
+    """Make what writes figures of metrics in messages."""
+    return Gauge({name: one.unit.value for name, one in {**METRICS, **MARKET_METRICS}.items()})
+
+
 def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease) -> Service:
     """Wire the daemon of a journal that was opened for it."""
     settings = prepared.settings
@@ -255,4 +282,6 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         epoch=tenant.epoch,
     )
     errands = surveys.errands()
-    return Service(guards, worker, clock, terms, streams=streams, lease=lease, errands=errands)
+    notifier = notifier_of(settings, worker, clock)
+    herald = None if notifier is None else Herald(notifier, clock)
+    return Service(guards, worker, clock, terms, streams=streams, lease=lease, errands=errands, herald=herald)

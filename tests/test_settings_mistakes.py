@@ -50,7 +50,7 @@ PERCENT = "expected a percentage such as 15%"
         ({"max_age": "never"}, {}, [f"max_age: 'never' is not a duration; {DURATION}"]),
         ({"max_age": "10m"}, {}, ["max_age: '10m' is out of range; expected 1s to 5m"]),
         ({"pol_interval": "2s"}, {}, ["unknown key 'pol_interval' (did you mean 'poll_interval'?)"]),
-        ({"notifications": "{}"}, {}, ["unknown key 'notifications' (not available in this version)"]),
+        ({"dashboard": "{}"}, {}, ["unknown key 'dashboard' (not available in this version)"]),
         ({"caps": "5"}, {}, ["caps: 5 is not right; expected a mapping"]),
         (
             {"caps": "{actions_per_hour: 0, notional_per_day: -5, loss_per_day: all}"},

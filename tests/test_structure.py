@@ -18,6 +18,8 @@ HOMES = {
     "sqlalchemy": "journal",
     "alembic": "journal",
     "apscheduler": "daemon",
+    "apprise": "notifications",
+    "prometheus_client": "telemetry",
 }
 
 

@@ -10,7 +10,21 @@ from typing import Any, NoReturn
 import typer
 
 from bot import __version__
-from bot.cli import check, control, demo, doctor, explain, journal, rules, run, sandbox, signals, status
+from bot.cli import (
+    check,
+    control,
+    demo,
+    doctor,
+    explain,
+    journal,
+    notify,
+    rules,
+    run,
+    sandbox,
+    signals,
+    silence,
+    status,
+)
 from bot.cli.output import complain, print_json
 from bot.documents import MistakesError
 from bot.errors import ReefError
@@ -41,6 +55,8 @@ app.command("explain")(explain.explain)
 app.command("halt")(control.halt_command)
 app.command("resume")(control.resume_command)
 app.command("abandon")(control.abandon_command)
+app.command("silence")(silence.silence_command)
+app.command("notify")(notify.notify)
 app.add_typer(sandbox.app, name="sandbox")
 
 

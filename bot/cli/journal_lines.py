@@ -7,6 +7,7 @@ from bot.cli.move_text import move_text
 from bot.cli.output import number, price
 from bot.journal import Entry
 from bot.journal import records as r
+from bot.journal.told import Notified, Silenced
 from bot.model import (
     CancelRequest,
     ConvertRequest,
@@ -174,6 +175,21 @@ def _(body: r.Blindness) -> str:
 def _(body: r.BlindRule) -> str:
     does = ", ".join(body.do)
     return f"{body.rule} on {body.target.text} cannot be known: {body.reason}; if_blind: {does}"
+
+
+@line.register
+def _(body: Silenced) -> str:
+    what = f"rule {body.rule}" if body.rule else "everything"
+    if body.ended:
+        return f"notifications of {what} are wanted again, says {body.who}: {body.why}"
+    return f"notifications of {what} silenced until {body.until:%Y-%m-%d %H:%M} UTC by {body.who}: {body.why}"
+
+
+@line.register
+def _(body: Notified) -> str:
+    more = f" ({_many(range(body.held_back), 'notice')} held back)" if body.held_back else ""
+    how = "told" if body.delivered else "NOT told"
+    return f"{how} by {body.channel}: {body.subject}{more}" + (f"; {body.error}" if body.error else "")
 
 
 def request_text(request: Request) -> str:

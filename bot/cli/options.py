@@ -9,6 +9,7 @@ import typer
 from bot.documents import MistakesError, nearest_hint
 from bot.errors import MisuseError
 from bot.journal import Journal, open_journal
+from bot.notifications.channels import channel_trouble
 from bot.rules import load_choices
 from bot.settings import Settings, SettingsError, load_settings
 
@@ -36,7 +37,9 @@ def settings_from(
     Raises `MistakesError`; where the settings are wrong, the mistakes of the rules they choose come along.
     """
     try:
-        return load_settings(config, os.environ, live=live, connect=connect, tokens=tokens)
+        return load_settings(
+            config, os.environ, live=live, connect=connect, tokens=tokens, judge=channel_trouble
+        )
     except SettingsError as error:
         _, mistakes = load_choices(error.rules, config.parent)
         raise MistakesError([*error.mistakes, *mistakes]) from None
@@ -44,8 +47,12 @@ def settings_from(
 
 def secrets_of(settings: Settings) -> list[str]:
     """Return what must never be printed."""
-    keys = [one for account in settings.accounts for one in (account.api_key, account.secret)]
-    return [one.get_secret_value() for one in (*keys, *settings.signal_tokens.values())]
+    found = [one for account in settings.accounts for one in (account.api_key, account.secret)]
+    if settings.notifications is not None:
+        found += [channel.url for channel in settings.notifications.channels]
+    if settings.heartbeat is not None:
+        found.append(settings.heartbeat.url)
+    return [one.get_secret_value() for one in (*found, *settings.signal_tokens.values())]
 
 
 def journal_path(journal: Path | None, config: Path) -> Path:

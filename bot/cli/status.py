@@ -7,9 +7,11 @@ import typer
 
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, open_for_reading
 from bot.cli.output import Column, console, number, percent, print_json, say, table
+from bot.cli.silence import silence_line
 from bot.cli.standstill import blind_lines, halt_lines
 from bot.clock import SystemClock
 from bot.execution import Halt, halted
+from bot.notifications.silence import silences
 from bot.record import STATUS, Status, remembered_status
 from bot.risk.carrying import HedgeShown
 
@@ -28,7 +30,8 @@ COLUMNS = (
 def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show equity, margin ratio, active findings and halts of each account, as its last cycle left them.
 
-    Of an account that is blind or halted: since when, why, what goes on meanwhile, and the way back.
+    Of an account that is blind or halted: since when, why, what goes on meanwhile, and the way back. Below
+    stand the silences of notifications.
 
     Exit code 1 where a finding is active, a position is without its stop, a figure of the venue is far
     from the recomputed one, a price is apart from the others, an account is blind or halted, or its last
@@ -42,6 +45,7 @@ def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json
         halts = {name: halted(opened, name) for name in seen}
         open_intents = {name: len(opened.open_intents(name)) for name in seen}
         everybody = halted(opened, "")
+        silent = silences(opened, now)
     if as_json:
         print_json(
             {
@@ -50,6 +54,7 @@ def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json
                     "age_seconds": age(one, now),
                     "halted": halts[name],
                     "open_intents": open_intents[name],
+                    "silences": [one for one in silent if one.account in ("", name)],
                 }
                 for name, one in seen.items()
             }
@@ -62,6 +67,8 @@ def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json
             say("No cycle is recorded yet.")
         for line in standstills(seen, halts, everybody):
             say(line)
+        for one in silent:
+            say(silence_line(one))
     if everybody is not None or any(troubled(one, halts[name], now) for name, one in seen.items()):
         raise typer.Exit(1)
 

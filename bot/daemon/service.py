@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from bot.clock import Clock
 from bot.daemon.errands import Errand, Errands
+from bot.daemon.herald import Herald
 from bot.daemon.hints import Hints, Streams, poll_job
 from bot.execution import Lease
 from bot.guard import Guard
@@ -59,12 +60,14 @@ class Service:
         streams: Sequence[Streams] = (),
         lease: Lease | None = None,
         errands: Sequence[Errand] = (),
+        herald: Herald | None = None,
     ) -> None:
         self._guards = guards
         self._worker = worker
         self._clock = clock
         self._terms = terms
         self._lease = lease
+        self._herald = herald
         self._superseded: SupersededError | None = None
         # However late a job is, it runs: a busy machine must not skip the cycles of its accounts.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -87,10 +90,14 @@ class Service:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.stop, f"signal {number.name}")
         try:
+            if self._herald is not None:
+                await self._herald.begin()
             await self._write(self._started())
             self._schedule()
             self._scheduler.start()
             self._hints.start()
+            if self._herald is not None:
+                self._herald.start()
             log.info("running", accounts=[guard.account for guard in self._guards], mode=self._terms.mode)
             await self._stop.wait()
         finally:
@@ -180,6 +187,8 @@ class Service:
             self._scheduler.shutdown(wait=False)
         if self._superseded is None:
             await self._write_end()
+        if self._herald is not None:
+            await self._herald.end(self._superseded)
         await self._worker.close()
         log.info("ended", reason=self._reason)
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
+from bot.journal.told import Notified, Silenced
 from bot.model import (
     Answer,
     BlindAction,
@@ -51,6 +52,8 @@ class Kind(StrEnum):
     BLINDNESS = "blindness"
     IF_BLIND = "if_blind"
     HEDGE = "hedge"
+    SILENCED = "silenced"
+    NOTIFIED = "notified"
 
 
 class IntentState(StrEnum):
@@ -358,6 +361,8 @@ Record: TypeAlias = (
     | Blindness
     | BlindRule
     | HedgeChanged
+    | Silenced
+    | Notified
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -382,6 +387,8 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.BLINDNESS: Blindness,
     Kind.IF_BLIND: BlindRule,
     Kind.HEDGE: HedgeChanged,
+    Kind.SILENCED: Silenced,
+    Kind.NOTIFIED: Notified,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

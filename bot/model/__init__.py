@@ -58,6 +58,7 @@ from bot.model.moves import (
     Wallet,
     WalletMove,
 )
+from bot.model.notices import LOUDNESS, DailyHour, NoticeKind, NoticeTerms, Quiet, Route
 from bot.model.orders import (
     Answer,
     CancelRequest,
@@ -105,6 +106,7 @@ from bot.model.unknown import (
 )
 
 __all__ = [
+    "LOUDNESS",
     "WALLET",
     "Action",
     "Answer",
@@ -119,6 +121,7 @@ __all__ = [
     "CommandSource",
     "ConvertRequest",
     "Cover",
+    "DailyHour",
     "Demand",
     "Difference",
     "Figure",
@@ -142,6 +145,8 @@ __all__ = [
     "Move",
     "MoveTerms",
     "NotFound",
+    "NoticeKind",
+    "NoticeTerms",
     "Number",
     "OnMarket",
     "Order",
@@ -159,9 +164,11 @@ __all__ = [
     "PositionMove",
     "PriceTerms",
     "ProtectionTerms",
+    "Quiet",
     "Refusal",
     "RefusedBefore",
     "Request",
+    "Route",
     "Scenario",
     "SecureTerms",
     "Sendable",

@@ -4,24 +4,30 @@ from bot.settings.loading import SettingsError, load_settings
 from bot.settings.secrets import secret_names
 from bot.settings.values import (
     AccountSettings,
+    ChannelSettings,
+    HeartbeatSettings,
     IfJournalFails,
     LogFormat,
     LogLevel,
     LogSettings,
     Mode,
     Network,
+    NotificationSettings,
     Settings,
     StreamSettings,
 )
 
 __all__ = [
     "AccountSettings",
+    "ChannelSettings",
+    "HeartbeatSettings",
     "IfJournalFails",
     "LogFormat",
     "LogLevel",
     "LogSettings",
     "Mode",
     "Network",
+    "NotificationSettings",
     "Settings",
     "SettingsError",
     "StreamSettings",

@@ -1,6 +1,6 @@
 """The settings file: YAML in, Settings or all mistakes out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -16,6 +16,7 @@ from bot.documents import (
     read_document,
 )
 from bot.model import Caps, PriceTerms, ProtectionTerms
+from bot.settings.notices import NoticeLoader, Purse
 from bot.settings.secrets import INLINE, read_credential, read_secrets_file, secret_names
 from bot.settings.shapes import (
     LATER_KEYS,
@@ -44,16 +45,18 @@ def load_settings(
     live: bool = False,
     connect: bool = True,
     tokens: bool | None = None,
+    judge: Callable[[str], str] | None = None,
 ) -> Settings:
     """Load a settings file. `live` is the command line's `--live`.
 
     With `connect` False, for commands that only read the journal, neither secrets nor `--live` are asked for;
-    with `tokens` the secrets of signals are, whatever `connect` says.
+    with `tokens` the secrets of signals are, whatever `connect` says. `judge` says what is wrong with a
+    channel's address, without showing it.
     Raises `MistakesError` (exit code 2) with every mistake, each with its place.
     """
     document = read_document(path)
     wanted = connect if tokens is None else tokens
-    return _Loader(document, path, environ, live=live, connect=connect, tokens=wanted).load()
+    return _Loader(document, path, environ, live=live, connect=connect, tokens=wanted, judge=judge).load()
 
 
 class SettingsError(MistakesError):
@@ -77,6 +80,7 @@ class _Loader:
         live: bool,
         connect: bool,
         tokens: bool,
+        judge: Callable[[str], str] | None,
     ) -> None:
         self._document = document
         self._path = path
@@ -84,6 +88,7 @@ class _Loader:
         self._live = live
         self._connect = connect
         self._tokens = tokens
+        self._judge = judge
         self._mistakes: list[Mistake] = []
         self._file_secrets: Mapping[str, str] = {}
         self._shape, checked = self._check_top()
@@ -103,6 +108,10 @@ class _Loader:
         terms = signals.read(shape.signals)
         tokens = signals.tokens(terms, self._secret) if self._tokens and not self._file_unread else {}
         self._mistakes += signals.mistakes
+        notices = self._notices(tuple(account.name for account in accounts))
+        told = notices.notifications(shape.notifications)
+        heartbeat, port = notices.heartbeat(shape.heartbeat), notices.metrics(shape.metrics)
+        self._mistakes += notices.mistakes
         if self._mistakes or shape.network is None:
             raise SettingsError(self._mistakes, self._chosen_rules())
         return Settings(
@@ -133,7 +142,15 @@ class _Loader:
             log=LogSettings(shape.log.format, shape.log.level),
             signals=terms,
             signal_tokens={name: SecretStr(value) for name, value in tokens.items()},
+            notifications=told,
+            heartbeat=heartbeat,
+            metrics_port=port,
         )
+
+    def _notices(self, accounts: tuple[str, ...]) -> NoticeLoader:
+        whole = len(accounts) == len(self._shape.accounts)
+        purse = Purse(self._secret, self._connect and not self._file_unread, self._judge)
+        return NoticeLoader(self._document, purse, accounts if whole else ())
 
     def _chosen_rules(self) -> tuple[str, ...]:
         default = [] if "rules" in self._broken else [self._shape.rules]

@@ -25,7 +25,7 @@ from bot.settings.values import IfJournalFails, LogFormat, LogLevel, Mode, Netwo
 
 LATER_MODES = ("approve",)
 LATER_VENUES = ("binance", "binanceusdm", "okx", "hyperliquid", "deribit")
-LATER_KEYS = ("notifications", "dashboard", "heartbeat", "metrics", "retention")
+LATER_KEYS = ("dashboard", "retention")
 MAX_ACCOUNTS = 1000
 MAX_SIGNALS = 50
 
@@ -77,7 +77,8 @@ def _url(value: object) -> str:
     return text.rstrip("/")
 
 
-def _count(value: object) -> int:
+def whole(value: object) -> int:
+    """Take a whole number; raises `WordingError`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise WordingError(f"{shown(value)} is not right", "a whole number such as 60")
     return value
@@ -123,7 +124,7 @@ Money = Annotated[Decimal, BeforeValidator(within(parse_number, Decimal(1), Deci
 class CapsShape(Shape):
     """`caps`: bounds on what the guard may do, whatever the rules say."""
 
-    actions_per_hour: Annotated[int, BeforeValidator(within(_count, 1, 10_000))] = 300
+    actions_per_hour: Annotated[int, BeforeValidator(within(whole, 1, 10_000))] = 300
     notional_per_day: Money | None = None
     loss_per_day: Money | None = None
     max_slippage: Annotated[Decimal, _share("0.0001", "0.2")] = Decimal("0.02")
@@ -146,7 +147,7 @@ class PricesShape(Shape):
 
     band: Annotated[float, percent(0.001, 0.5)] = 0.05
     jump: Annotated[float, percent(0.01, 1.0)] = 0.1
-    confirmations: Annotated[int, BeforeValidator(within(_count, 1, 20))] = 3
+    confirmations: Annotated[int, BeforeValidator(within(whole, 1, 20))] = 3
     waive_at: Annotated[float, percent(0.1, 1.0)] = 0.6
 
 
@@ -170,7 +171,7 @@ class AccountShape(Shape):
 
 
 class SettingsShape(Shape):
-    """The whole file; the accounts are validated one by one."""
+    """The whole file; accounts, and what is told of them, are validated apart."""
 
     mode: Annotated[Mode, BeforeValidator(word_of(Mode, LATER_MODES))] = Mode.OBSERVE
     network: Annotated[Network | None, BeforeValidator(word_of(Network))] = None
@@ -213,3 +214,6 @@ class SettingsShape(Shape):
     log: LogShape = LogShape()
     signals: Annotated[dict[str, Any], BeforeValidator(_signals)] = Field(default_factory=dict)
     accounts: Annotated[tuple[Any, ...], BeforeValidator(_accounts)] = ()
+    notifications: Any = None
+    heartbeat: Any = None
+    metrics: Any = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import SecretStr
 
-from bot.model import Caps, PriceTerms, ProtectionTerms, SignalTerms
+from bot.model import Caps, NoticeTerms, PriceTerms, ProtectionTerms, SignalTerms
 
 
 class Mode(StrEnum):
@@ -96,6 +96,28 @@ class StreamSettings(Struct, frozen=True):
     """How old a private session may grow."""
 
 
+class ChannelSettings(Struct, frozen=True):
+    """One channel."""
+
+    name: str
+    url: SecretStr
+    """Empty where the settings were loaded without connecting."""
+
+
+class NotificationSettings(Struct, frozen=True):
+    """Who is told what."""
+
+    channels: tuple[ChannelSettings, ...]
+    terms: NoticeTerms
+
+
+class HeartbeatSettings(Struct, frozen=True):
+    """The address that is called while all is well."""
+
+    url: SecretStr
+    every_seconds: float
+
+
 class Settings(Struct, frozen=True):
     """Everything that one daemon is told."""
 
@@ -127,6 +149,10 @@ class Settings(Struct, frozen=True):
     signals: tuple[SignalTerms, ...] = ()
     signal_tokens: dict[str, SecretStr] = {}
     """Values of the variables that `headers_env` names; empty where they were not asked for."""
+    notifications: NotificationSettings | None = None
+    heartbeat: HeartbeatSettings | None = None
+    metrics_port: int | None = None
+    """Of loopback; None where no metrics are served."""
 
     @property
     def armed(self) -> bool:

@@ -1,0 +1,1 @@
+"""Notifications: what the journal records, told to people."""
