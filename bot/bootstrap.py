@@ -149,6 +149,10 @@ def terms_of(settings: Settings) -> GuardTerms:
         protection=settings.protection,
         max_age_seconds=settings.max_age.total_seconds(),
         prices=settings.prices,
+        approvals=settings.approvals,
+        strangers=settings.strangers,
+        churn=settings.churn,
+        grace_seconds=settings.grace.total_seconds(),
     )
 
 

@@ -8,22 +8,29 @@ import msgspec
 from msgspec import Struct
 
 from bot.model import (
+    Approval,
     Caps,
+    Churning,
     Demand,
     Difference,
     MarketStats,
     OrderRequest,
     Plan,
+    Policy,
     PriceTerms,
     ProtectionTerms,
     RefusedBefore,
     Snapshot,
+    Stranger,
     Surroundings,
     Unknown,
     Usage,
+    policies,
     position_key,
 )
-from bot.planning.planner import plan
+from bot.planning.approving import plan_with
+from bot.planning.asking import Asked
+from bot.planning.churn import backed_off
 from bot.planning.protection import protective_stops
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.assemble import build_portfolio
@@ -74,6 +81,12 @@ class DecisionInput(Struct, frozen=True):
     """None believes every price, whatever its age: so it was before there were gates."""
     surroundings: Surroundings = Surroundings()
     """Figures of markets and signals from outside, for rules that ask for them."""
+    strangers: tuple[Stranger, ...] = ()
+    """What is made of positions and orders that the guard did not open."""
+    churning: tuple[Churning, ...] = ()
+    """Positions that somebody fills up again, and the rules that back off from them."""
+    approval: Approval | None = None
+    """None asks nobody."""
 
 
 class Decision(Struct, frozen=True):
@@ -88,6 +101,8 @@ class Decision(Struct, frozen=True):
     """Steps of the rules first, then those of protection."""
     gates: PriceGates = PriceGates()
     """What the gates say of the snapshot's prices, and what to remember of them."""
+    asked: Asked | None = None
+    """What the owner must be asked for; it is no part of the plan."""
 
 
 def decide(given: DecisionInput, rules: RuleSet) -> Decision:
@@ -98,31 +113,16 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
     gates = judge_prices(given)
     ledger = advance_ledger(given)
     context = MetricContext(given.stats, view_units(given, ledger))
-    evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at, gates)
-    planned = Plan(snapshot.account, given.at, (), (), (), "")
-    if evaluation.demands:
-        planned = plan(
-            PlanRequest(
-                account=snapshot.account,
-                at=given.at,
-                snapshot=snapshot,
-                portfolio=portfolio,
-                context=context,
-                terms=terms,
-                demands=evaluation.demands,
-                watches=watches(rules, evaluation),
-                caps=given.caps,
-                usage=given.usage,
-                max_age_seconds=given.max_age_seconds,
-                steps_taken=given.steps_taken,
-                blocked_symbols=frozenset(given.blocked),
-                crowded_symbols=frozenset(given.crowded),
-                refused=given.refused,
-            )
-        )
+    ignored = frozenset(
+        key for key, policy in policies(given.strangers, snapshot).items() if policy is Policy.IGNORE
+    )
+    evaluation = evaluate(rules, snapshot, portfolio, context, given.memory, given.at, gates, ignored)
+    demands, held = backed_off(evaluation.demands, given.churning, given.at)
+    request = _request(given, portfolio, context, demands, watches(rules, evaluation))
+    planned, asked = plan_with(request, given.approval)
     stops, refusals = protective_stops(
         *cautious(portfolio, snapshot, gates.unsettled),
-        given.protection,
+        protection_of(given),
         given.at,
         given.max_age_seconds,
         steps_taken=given.steps_taken,
@@ -130,6 +130,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         refused=given.refused,
         trimmed=_trimmed(planned, evaluation.demands, given.at),
         unsettled=frozenset(doubt.symbol for doubt in gates.unsettled),
+        strangers=given.strangers,
     )
     return Decision(
         portfolio=portfolio,
@@ -139,10 +140,45 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         differences=differences(snapshot, portfolio),
         evaluation=evaluation,
         plan=msgspec.structs.replace(
-            planned, steps=planned.steps + stops, refusals=planned.refusals + refusals
+            planned, steps=planned.steps + stops, refusals=held + planned.refusals + refusals
         ),
         gates=gates,
+        asked=asked,
     )
+
+
+def _request(
+    given: DecisionInput,
+    portfolio: Portfolio,
+    context: MetricContext,
+    demands: tuple[Demand, ...],
+    watched: tuple[Watch, ...],
+) -> PlanRequest:
+    snapshot = given.snapshot
+    return PlanRequest(
+        account=snapshot.account,
+        at=given.at,
+        snapshot=snapshot,
+        portfolio=portfolio,
+        context=context,
+        terms=venue_terms(snapshot.venue),
+        demands=demands,
+        watches=watched,
+        caps=given.caps,
+        usage=given.usage,
+        max_age_seconds=given.max_age_seconds,
+        steps_taken=given.steps_taken,
+        blocked_symbols=frozenset(given.blocked),
+        crowded_symbols=frozenset(given.crowded),
+        refused=given.refused,
+        strangers=given.strangers,
+    )
+
+
+def protection_of(given: DecisionInput) -> ProtectionTerms:
+    """Return how stops are placed; an unanswered proposal may place them where the settings place none."""
+    forced = given.approval is not None and given.approval.protect
+    return msgspec.structs.replace(given.protection, enabled=True) if forced else given.protection
 
 
 def judge_prices(given: DecisionInput) -> PriceGates:

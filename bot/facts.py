@@ -15,14 +15,18 @@ from bot.execution.refusals import Refusals
 from bot.journal import Draft, Journal
 from bot.journal.records import Kind, Prepared
 from bot.model import (
+    ApprovalTerms,
     Caps,
+    ChurnTerms,
     MarketStats,
     PriceTerms,
     ProtectionTerms,
     Snapshot,
     StopRequest,
+    Stranger,
     Unknown,
     Usage,
+    of_account,
     position_key,
 )
 from bot.planning.protection import episode_of
@@ -51,6 +55,11 @@ class GuardTerms(Struct, frozen=True):
     impact: float = 0.0005
     """Price impact allowed for in sizing, as a fraction."""
     prices: PriceTerms = PriceTerms()
+    approvals: ApprovalTerms = ApprovalTerms()
+    strangers: tuple[Stranger, ...] = ()
+    churn: ChurnTerms = ChurnTerms()
+    grace_seconds: float = 0.0
+    """How long after the start orders wait."""
 
 
 class Remembered(Struct, frozen=True):
@@ -207,6 +216,7 @@ def decision_input(
         refused=refusals.in_force(now) if refusals else (),
         prices=facts.remembered.prices,
         price_terms=terms.prices,
+        strangers=of_account(terms.strangers, snapshot.account),
     )
 
 

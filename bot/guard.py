@@ -7,6 +7,8 @@ from datetime import datetime
 import structlog
 from msgspec import Struct, structs
 
+from bot.asking import Asking
+from bot.churn import ChurnWatch, recorded_churn
 from bot.clock import Clock
 from bot.decision import Decision, DecisionInput, decide
 from bot.errors import ReefError
@@ -23,14 +25,16 @@ from bot.facts import (
     with_placed,
     with_unrecorded,
 )
-from bot.journal import JournalWorker
+from bot.journal import Draft, JournalWorker
 from bot.journal.records import Recovered
 from bot.market_stats import StatsKeeper
-from bot.model import Snapshot, Step, StepKind, unprotected
+from bot.model import Snapshot, Step, StepKind, guarded, of_account, unprotected
 from bot.record import Recorder
+from bot.reloading import Reload
 from bot.risk.ages import parts_trouble
 from bot.rules import RuleSet
 from bot.sight import BareStops, Sight, SlowViewError, key_of, refuse_older
+from bot.startup import Start
 from bot.telling import Teller
 from bot.unseen import Unseen
 
@@ -80,6 +84,7 @@ class Guard:
         self._clock = clock
         self._rules = rules
         self._terms = terms
+        self._strangers = of_account(terms.strangers, self.account)
         self._recorder = Recorder(self.account, rules, armed=executor.armed)
         self._remembered: Remembered | None = None
         self._recovered: Recovered | None = None
@@ -101,6 +106,10 @@ class Guard:
             self._bare,
             self._send_stop,
         )
+        self._start = Start(self.account, clock, terms.grace_seconds)
+        self._asking = Asking(self.account, executor, worker, clock, terms.approvals)
+        self._churn = ChurnWatch(self.account, terms.churn)
+        self._next: tuple[RuleSet, Reload] | None = None
         self._held: tuple[str, ...] = ()
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
@@ -110,6 +119,7 @@ class Guard:
         async with self._turn:
             self._viewed = False
             try:
+                await self._take_rules()
                 await self._unseen.own_up(self._clock.now())
                 await self._unseen.take_up()
                 return await self._cycle()
@@ -126,6 +136,18 @@ class Guard:
                 await self._failed(error)
                 return None
 
+    @property
+    def rules(self) -> RuleSet:
+        """The rules of the last cycle."""
+        return self._rules
+
+    def reload(self, rules: RuleSet, reload: Reload) -> None:
+        """Go by other rules from the next cycle on: a cycle has the same ones from begin to end.
+
+        Episodes go on under a limit that moved; those of rules that are gone end, and the journal says so.
+        """
+        self._next = (rules, reload)
+
     async def refresh_stats(self) -> None:
         """Read candles of the markets held, where they are due; `close` cuts it short."""
         self._reading = asyncio.create_task(self.stats.refresh(self._held, self._clock.now()))
@@ -139,6 +161,7 @@ class Guard:
         self._unverified = None
         self._recovered = None
         self._recorder.forget()
+        self._asking.forget()
         self._unseen.crashed(reason)
 
     async def close(self) -> None:
@@ -150,25 +173,47 @@ class Guard:
                 await self.executor.commit(())
             await self.gateway.close()
 
+    async def _take_rules(self) -> None:
+        if self._next is None:
+            return
+        (rules, reload), self._next = self._next, None
+        body = reload.taken(self._rules, rules)
+        self._rules = rules
+        for one in (self._recorder, self._teller, self._unseen):
+            one.take(rules)
+        log.warning("rules reloaded", account=self.account, trigger=body.trigger, changes=list(body.changes))
+        await self.executor.record([Draft(self._clock.now(), self.account, body)])
+
     async def _cycle(self) -> CycleReport:
         if self._recovered is not None:
             await self.executor.settle_orders()
-            for intent in await self.executor.resend():
+            for intent in await self.executor.resend() if self._start.barred() is None else ():
                 log.warning("sent once more", account=self.account, intent=intent.intent, state=intent.state)
         snapshot = await self._observe()
         self._held = tuple(sorted({position.symbol for position in snapshot.positions}))
         await self._settle(snapshot)
         given = await self._input(snapshot)
         made = decide(given, self._rules)
-        barred = await self.executor.barred() if made.plan.steps or made.plan.halt else None
+        barred = await self._barred(made)
         await self._record(given, made, barred)
         self._teller.tell(given, made, self.gateway.venue, self.gateway.market_symbols())
         self._bare.look(snapshot, made.plan, given.at)
         execution = await self._act(made, snapshot, barred)
-        self._teller.bare(self.executor.shelters.bare(snapshot))
+        self._teller.bare(self.executor.shelters.bare(self._guarded(snapshot)))
+        await self._asking.ask(made, barred, given.at)
         await self._unseen.answer(made.evaluation.blind, given.at)
         self._unseen.went_well()
         return CycleReport(self.account, given.at, snapshot, made, execution, "")
+
+    async def _barred(self, made: Decision) -> Barred | None:
+        if not (made.plan.steps or made.plan.halt or made.asked):
+            return None
+        return await self.executor.barred() or self._start.barred()
+
+    def _guarded(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot without the positions that are left alone: nobody misses a stop there."""
+        positions = guarded(self._strangers, snapshot.positions)
+        return snapshot if positions == snapshot.positions else structs.replace(snapshot, positions=positions)
 
     async def _observe(self) -> Snapshot:
         """Read the account; raises `GatewayError`, `SlowViewError`, and `OldViewError` for a view older than
@@ -200,14 +245,19 @@ class Guard:
     async def _settle(self, snapshot: Snapshot) -> None:
         if self._recovered is None:
             await self._reconcile(snapshot)
+            self._churn.go_on(await self._worker.call(recorded_churn, self._worker.journal, self.account))
         else:
             await self.executor.compare(snapshot)
         if self._unverified is not None:
             report, before = self._unverified
             self._unverified = None
             await self.executor.verify(report, before, snapshot)
-        self._teller.outside(await self.executor.look_outside(snapshot))
-        await self.executor.verify_protection(snapshot)
+        look = await self.executor.look_outside(snapshot)
+        self._teller.outside(look)
+        now = self._clock.now()
+        churned = self._churn.saw(look.outside, now)
+        await self.executor.record([Draft(now, self.account, one) for one in churned])
+        await self.executor.verify_protection(self._guarded(snapshot))
 
     async def _reconcile(self, snapshot: Snapshot) -> Recovered:
         found = await recover(self.executor, snapshot, known=self._recovered)
@@ -226,13 +276,18 @@ class Guard:
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
         refusals = self.executor.refusals
-        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, blocked, refusals)
+        stats, terms = self.stats.stats, self._terms
+        given = decision_input(snapshot, stats, facts, flows, terms, now, blocked, refusals)
+        approval = await self._asking.approval(now)
+        return structs.replace(given, churning=self._churn.active(now), approval=approval)
 
     async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
         sends = self._sends(made, barred)
         record = self._recorder.decided(given, made, sends=sends, blind=self._sight.blind)
+        preview = self._start.preview(given, made, armed=self.executor.armed)
         try:
-            await self._unseen.append(record.drafts, record.memory, record.blobs, given.at)
+            await self._unseen.append((*preview, *record.drafts), record.memory, record.blobs, given.at)
+            self._start.recorded()
         except ReefError as error:
             self._recorder.forget()
             if not self.executor.keep_unrecorded(error, *record.kept(sends=sends)):
@@ -266,6 +321,7 @@ class Guard:
             age = self._terms.max_age_seconds
             acted = await self.executor.carry_out(only, snapshot, barred=barred, max_age_seconds=age)
             self._unverified = (acted, snapshot)
+            self._churn.acted(acted, made)
         await self._protect(tuple(step for step in stops if step not in first), snapshot)
         return acted
 

@@ -55,6 +55,10 @@ class Unseen:
         self._crash = ""
         self._owned = ""
 
+    def take(self, rules: RuleSet) -> None:
+        """Go by other rules from now on."""
+        self._rules = rules
+
     def crashed(self, reason: str) -> None:
         """Remember what was not foreseen; the next `own_up` records it."""
         self._crash = reason

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
+from bot.journal.controls import Answered, Churned, EpisodeEnded, Preview, Proposed, Reloaded
 from bot.model import (
     Answer,
     BlindAction,
@@ -50,6 +51,12 @@ class Kind(StrEnum):
     ERROR = "error"
     BLINDNESS = "blindness"
     IF_BLIND = "if_blind"
+    PREVIEW = "preview"
+    PROPOSAL = "proposal"
+    ANSWER = "answer"
+    RELOAD = "reload"
+    EPISODE_END = "episode_end"
+    CHURN = "churn"
 
 
 class IntentState(StrEnum):
@@ -248,6 +255,8 @@ class Command(StrEnum):
     HALT = "halt"
     RESUME = "resume"
     ABANDON = "abandon"
+    APPROVE = "approve"
+    RENEW = "renew"
 
 
 class Word(Struct, frozen=True):
@@ -256,6 +265,8 @@ class Word(Struct, frozen=True):
     command: Command
     who: str
     why: str
+    about: str = ""
+    """What it is about, where that is not the account: the name of a proposal."""
 
 
 class Recovered(Struct, frozen=True):
@@ -334,6 +345,12 @@ Record: TypeAlias = (
     | Failure
     | Blindness
     | BlindRule
+    | Preview
+    | Proposed
+    | Answered
+    | Reloaded
+    | EpisodeEnded
+    | Churned
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -357,6 +374,12 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.ERROR: Failure,
     Kind.BLINDNESS: Blindness,
     Kind.IF_BLIND: BlindRule,
+    Kind.PREVIEW: Preview,
+    Kind.PROPOSAL: Proposed,
+    Kind.ANSWER: Answered,
+    Kind.RELOAD: Reloaded,
+    Kind.EPISODE_END: EpisodeEnded,
+    Kind.CHURN: Churned,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

@@ -15,6 +15,8 @@ from bot.model.account import (
     WalletChange,
     position_key,
 )
+from bot.model.approvals import Approval, ApprovalTerms, Item, Unanswered
+from bot.model.churn import Churning, ChurnTerms
 from bot.model.findings import (
     Action,
     BlindAction,
@@ -67,6 +69,7 @@ from bot.model.plans import (
 )
 from bot.model.prices import PriceTerms
 from bot.model.shelter import Cover, Shelter, attached_stop, cover, unprotected
+from bot.model.strangers import Policy, Stranger, guarded, left_alone, of_account, policies, policy_of
 from bot.model.surroundings import Surroundings
 from bot.model.unknown import (
     Figure,
@@ -77,6 +80,8 @@ from bot.model.unknown import (
 __all__ = [
     "Action",
     "Answer",
+    "Approval",
+    "ApprovalTerms",
     "Balance",
     "Beta",
     "BlindAction",
@@ -84,12 +89,15 @@ __all__ = [
     "Candle",
     "Caps",
     "Cause",
+    "ChurnTerms",
+    "Churning",
     "Cover",
     "Demand",
     "Difference",
     "Figure",
     "Fill",
     "Finding",
+    "Item",
     "KeyRights",
     "LimitProof",
     "MarginMode",
@@ -107,6 +115,7 @@ __all__ = [
     "OrderStatus",
     "PartTimes",
     "Plan",
+    "Policy",
     "Position",
     "PositionMode",
     "PriceTerms",
@@ -125,6 +134,7 @@ __all__ = [
     "Step",
     "StepKind",
     "StopRequest",
+    "Stranger",
     "Style",
     "Surroundings",
     "Target",
@@ -132,12 +142,18 @@ __all__ = [
     "Transfer",
     "TriggerRequest",
     "TrimTerms",
+    "Unanswered",
     "Unknown",
     "Usage",
     "Verdict",
     "WalletChange",
     "attached_stop",
     "cover",
+    "guarded",
+    "left_alone",
+    "of_account",
+    "policies",
+    "policy_of",
     "position_key",
     "unprotected",
 ]

@@ -140,6 +140,8 @@ class Demand(Struct, frozen=True):
     drawdown_budget: float
     """For account.cushion: the drawdown that may not be passed after the shock (the goal); 0 elsewhere."""
     acting_since: datetime
+    approve: bool = False
+    """Whether the rule waits for its owner's yes."""
 
 
 class Difference(Struct, frozen=True):

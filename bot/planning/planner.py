@@ -19,7 +19,7 @@ from bot.model import (
     Unknown,
 )
 from bot.planning.book import is_open
-from bot.planning.cancels import MOST, Batch, Cancel, batch_of, cancel_request, wanted_cancels
+from bot.planning.cancels import MOST, Batch, Cancel, batch_of, cancel_request
 from bot.planning.caps import Allowance, Capped, Draft, apply, notional_of
 from bot.planning.check import (
     Examination,
@@ -38,6 +38,8 @@ from bot.planning.nature import SURVIVAL
 from bot.planning.numbering import Numbering
 from bot.planning.recomputation import Removal, State, state_before
 from bot.planning.request import PlanRequest, stale_reason, watch_of
+from bot.planning.sparing import may_cancel
+from bot.planning.strangers import STRANGER
 
 
 class Attempt(Struct, frozen=True):
@@ -72,7 +74,7 @@ def plan(request: PlanRequest) -> Plan:
     demands = acting(request.demands)
     stale = stale_reason(request)
     if stale is not None:
-        wanting = [demand for demand in request.demands if _wants_step(demand)]
+        wanting = [demand for demand in request.demands if wants_step(demand)]
         refusals = tuple(refuse(demand, demand.target.text, "stale_data", stale) for demand in wanting)
         return _plan(request, (), refusals, (), _halting(request, refusals))
     numbering = Numbering(request)
@@ -86,8 +88,9 @@ def plan(request: PlanRequest) -> Plan:
     drafts = attempt.capped.drafts
     for _ in drafts:
         allowance.act()
-    batch, kept_back = _cancels(request, {draft.position.symbol for draft in drafts}, allowance)
-    refused.extend(kept_back)
+    wanted, spared = may_cancel(request)
+    batch, kept_back = _cancels(request, wanted, {draft.position.symbol for draft in drafts}, allowance)
+    refused.extend(spared + kept_back)
     steps = (
         *_clearing(request, drafts, numbering, allowance),
         *(_cancel_step(cancel, request, numbering) for cancel in batch.first),
@@ -117,7 +120,8 @@ def _halt_reason(demand: Demand) -> str:
     return f"{demand.rule}: {where} is {demand.value:.6g}, limit {demand.limit:.6g}"
 
 
-def _wants_step(demand: Demand) -> bool:
+def wants_step(demand: Demand) -> bool:
+    """Whether a demand asks for more than to tell and to halt."""
     return any(action not in (Action.NOTIFY, Action.HALT) for action in demand.permits)
 
 
@@ -136,7 +140,7 @@ def _halting(
     for demand in request.demands:
         if Action.HALT not in demand.permits:
             continue
-        done = not _wants_step(demand) or (
+        done = not wants_step(demand) or (
             attempt is not None
             and (cancelled or Action.CANCEL_ORDERS not in demand.permits)
             and _leaves_nothing(demand, refusals, attempt)
@@ -149,7 +153,7 @@ def _halting(
 def _leaves_nothing(demand: Demand, refusals: Sequence[Refusal], attempt: Attempt) -> bool:
     """Whether a plan, carried out in full, has done all the trades that a demand asks for."""
     own = demand.target.position
-    if any(refusal.rule == demand.rule for refusal in refusals):
+    if any(refusal.rule == demand.rule and refusal.code != STRANGER for refusal in refusals):
         return False
     if any(own in (None, key) for key in attempt.capped.short):
         return False
@@ -160,9 +164,10 @@ def _unique(refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
     return tuple(dict.fromkeys(refusals))
 
 
-def _cancels(request: PlanRequest, trimmed: set[str], allowance: Allowance) -> tuple[Batch, list[Refusal]]:
+def _cancels(
+    request: PlanRequest, wanted: Sequence[Cancel], trimmed: set[str], allowance: Allowance
+) -> tuple[Batch, list[Refusal]]:
     """Choose what is cancelled in this cycle, and say what is not."""
-    wanted = wanted_cancels(request.demands, request.snapshot, request.own_order_prefix)
     refusals: list[Refusal] = []
     free: list[Cancel] = []
     for cancel in wanted:

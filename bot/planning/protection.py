@@ -37,6 +37,7 @@ from bot.model import (
     Market,
     Number,
     Order,
+    Policy,
     Position,
     ProtectionTerms,
     Refusal,
@@ -46,9 +47,11 @@ from bot.model import (
     Step,
     StepKind,
     StopRequest,
+    Stranger,
     Unknown,
     attached_stop,
     cover,
+    policy_of,
 )
 from bot.planning.identity import client_order_id
 from bot.planning.levels import Anchored, Curve
@@ -112,6 +115,7 @@ def protective_stops(
     trimmed: frozenset[str] = frozenset(),
     unsettled: frozenset[str] = frozenset(),
     refused: Sequence[RefusedBefore] = (),
+    strangers: Sequence[Stranger] = (),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Return the stops to place or move, and what stays unprotected and why.
 
@@ -119,7 +123,8 @@ def protective_stops(
     never moved away. `steps_taken` counts settled steps by `episode_of` a key: it tells a stop that must be
     placed once more from a repetition. Repeating a decision repeats its client order ids. `trimmed` are the
     positions that the same cycle trims, `unsettled` the symbols of which no price is believed now, and
-    `refused` what the venue is not asked for yet.
+    `refused` what the venue is not asked for yet. Positions that `strangers` leave alone get no stop, and
+    count in the margin of the others.
 
     An order whose outcome is unknown holds no stop back: a stop opens nothing, and one more does no harm.
     """
@@ -140,6 +145,9 @@ def protective_stops(
     refusals = _unreadable(portfolio)
     steps: list[Step] = []
     for place in _places(desk, refusals):
+        holding = place.holding
+        if policy_of(strangers, holding.symbol, holding.side) is not Policy.ADOPT:
+            continue
         found = _step(desk, place)
         if isinstance(found, Step):
             steps.append(found)

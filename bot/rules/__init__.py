@@ -1,6 +1,7 @@
 """Rules: their schema, loading with places, and their states. Pure but for loading."""
 
 from bot.rules.blindness import BlindCall, BlindLook, evaluate_blind
+from bot.rules.changes import rule_changes
 from bot.rules.evaluation import Evaluation, evaluate
 from bot.rules.loading import load_choices, load_rules, load_rules_text
 from bot.rules.memory import EndedEpisode, EndReason, MemoryUnreadableError, RulesMemory, Standing
@@ -31,6 +32,7 @@ __all__ = [
     "load_rules_text",
     "profile_names",
     "profile_path",
+    "rule_changes",
     "rules_path",
     "unknown_symbols",
 ]

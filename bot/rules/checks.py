@@ -56,6 +56,7 @@ class RuleCheck:
             line=self._document.place(self._path).line,
             gates=shape.gates or defaults.gates,
             if_blind=None if shape.if_blind is None else IfBlind(shape.if_blind.after, shape.if_blind.do),
+            approve=shape.approve,
         )
 
     def _limits(self, definition: MetricDefinition) -> tuple[Sense, float | None, float | None]:

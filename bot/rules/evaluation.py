@@ -1,5 +1,6 @@
 """Rules met with a snapshot: findings, what firing rules demand, and what to remember. Pure."""
 
+from collections.abc import Set
 from datetime import datetime
 
 from msgspec import Struct
@@ -55,6 +56,7 @@ def evaluate(
     memory: RulesMemory,
     now: datetime,
     gates: PriceGates | None = None,
+    ignored: Set[str] = frozenset(),
 ) -> Evaluation:
     """Evaluate all rules on one account.
 
@@ -62,11 +64,12 @@ def evaluate(
     never gone) and the venue; `portfolio` is the same snapshot as numbers. `context.scenarios` is
     replaced by each rule's own. The same arguments always give equal results. A position that is gone
     ends its episodes, because a snapshot is complete or does not exist. `gates` say which prices are too old
-    or not believed yet; without them every price is good.
+    or not believed yet; without them every price is good. No rule of a position looks at those whose keys are
+    `ignored`.
 
     Raises `MemoryUnreadableError` where the memory is of another account.
     """
-    return _Cycle(snapshot, portfolio, context, memory, now, gates or PriceGates()).run(ruleset)
+    return _Cycle(snapshot, portfolio, context, memory, now, gates or PriceGates(), ignored).run(ruleset)
 
 
 class _Cycle:
@@ -80,6 +83,7 @@ class _Cycle:
         memory: RulesMemory,
         now: datetime,
         gates: PriceGates,
+        ignored: Set[str],
     ) -> None:
         self._snapshot = snapshot
         self._gates = gates
@@ -90,6 +94,7 @@ class _Cycle:
         self._positions = [
             (position.key, position, Target(snapshot.account, position.symbol, position.side.value))
             for position in sorted(snapshot.positions, key=lambda position: position.key)
+            if position.key not in ignored
         ]
         self._everywhere = [(key, target) for key, _, target in self._positions]
         self._remembered = _by_rule_and_target(memory, snapshot.account)
@@ -167,14 +172,14 @@ class _Cycle:
 
     def _forget(self, ruleset: RuleSet) -> tuple[str, ...]:
         """End what is remembered of targets and rules that are not there any more."""
-        there = {target for _, _, target in self._positions} | {self._account}
+        there: set[str | None] = {None, *(position.key for position in self._snapshot.positions)}
         gone: dict[str, int] = {}
         for (name, _, _), standing in self._remembered.items():
             if ruleset.rule(name) is None:
                 gone[name] = gone.get(name, 0) + 1
                 self._end(standing, EndReason.RULE_GONE)
             else:
-                is_there = standing.target in there
+                is_there = standing.target.position in there
                 self._end(standing, EndReason.NOT_MATCHED if is_there else EndReason.POSITION_GONE)
         return tuple(
             f"rule {name!r} is gone: what was remembered of it on {count} target(s) is dropped"
@@ -276,4 +281,5 @@ def _demand(rule: Rule, standing: Standing, value: float, acting_since: datetime
         scenarios=rule.scenarios,
         drawdown_budget=rule.drawdown_budget,
         acting_since=acting_since,
+        approve=rule.approve,
     )

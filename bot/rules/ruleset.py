@@ -65,6 +65,8 @@ class Rule(Struct, frozen=True):
     gates: Gates = Gates.ON
     if_blind: IfBlind | None = None
     """None waits, and says so."""
+    approve: bool = False
+    """Whether what it does waits for its owner's yes."""
 
 
 class RuleSet(Struct, frozen=True):

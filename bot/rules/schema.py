@@ -20,7 +20,7 @@ from bot.risk.metrics import METRICS
 from bot.rules.ruleset import Gates
 
 LATER_ACTIONS = ("hedge", "add_margin", "lower_leverage", "protect", "secure")
-LATER_KEYS = ("when", "active", "inhibited_by", "approve", "hedge")
+LATER_KEYS = ("when", "active", "inhibited_by", "hedge")
 LATER_MATCHES = ("tags",)
 SIZED = (frozenset(Action) | frozenset(LATER_ACTIONS)) - frozenset(BlindAction)
 """Actions that are made from what is seen."""
@@ -230,6 +230,7 @@ class RuleShape(Shape):
     scenarios: Annotated[tuple[Moves, ...], BeforeValidator(_scenarios)] = ()
     gates: GatesWord | None = None
     if_blind: IfBlindShape | None = None
+    approve: bool = False
 
 
 class FileShape(Shape):

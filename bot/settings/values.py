@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import SecretStr
 
-from bot.model import Caps, PriceTerms, ProtectionTerms
+from bot.model import ApprovalTerms, Caps, ChurnTerms, PriceTerms, ProtectionTerms, Stranger
 
 
 class Mode(StrEnum):
@@ -16,6 +16,8 @@ class Mode(StrEnum):
 
     OBSERVE = "observe"
     """Plans and records, sends nothing."""
+    APPROVE = "approve"
+    """Asks its owner before it sends anything but protective stops."""
     ACT = "act"
     """Sends."""
 
@@ -122,11 +124,16 @@ class Settings(Struct, frozen=True):
     lease: timedelta = timedelta(seconds=30)
     """How long a daemon that says nothing keeps its place."""
     if_journal_fails: IfJournalFails = IfJournalFails.STOP
+    approvals: ApprovalTerms = ApprovalTerms()
+    strangers: tuple[Stranger, ...] = ()
+    churn: ChurnTerms = ChurnTerms()
+    grace: timedelta = timedelta(0)
+    """How long after the start orders wait."""
 
     @property
     def armed(self) -> bool:
         """Whether intents are sent."""
-        return self.mode is Mode.ACT
+        return self.mode is not Mode.OBSERVE
 
     def account(self, name: str) -> AccountSettings | None:
         """Find an account by its name."""
