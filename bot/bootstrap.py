@@ -8,6 +8,7 @@ from msgspec import Struct
 
 import bot
 from bot.clock import Clock
+from bot.daemon.reload import RuleSource, RulesWatch
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
@@ -23,7 +24,7 @@ from bot.facts import GuardTerms
 from bot.guard import Guard
 from bot.journal import JournalWorker
 from bot.market_stats import StatsKeeper
-from bot.rules import Names, RuleSet, load_choices
+from bot.rules import Names, RuleSet, load_choices, rules_path
 from bot.settings import AccountSettings, IfJournalFails, Settings
 
 REFERENCE = "BTC"
@@ -42,12 +43,24 @@ class Prepared(Struct, frozen=True):
 
 def prepare(settings: Settings) -> Prepared:
     """Load the rules of every account; raises `MistakesError` with all mistakes of all files."""
+    return Prepared(settings, load_all(settings))
+
+
+def load_all(settings: Settings) -> dict[str, RuleSet]:
+    """Load the rules by account, also while the daemon runs; raises as `prepare`."""
     accounts = settings.accounts
     names = Names(tuple(one.name for one in accounts), tuple({one.venue: None for one in accounts}))
     loaded, mistakes = load_choices((one.rules for one in accounts), settings.path.parent, names)
     if mistakes:
         raise MistakesError(mistakes)
-    return Prepared(settings, {one.name: loaded[one.rules] for one in accounts})
+    return {one.name: loaded[one.rules] for one in accounts}
+
+
+def source_of(settings: Settings) -> RuleSource:
+    """Say where the rules of all accounts are read from."""
+    choices = dict.fromkeys(one.rules for one in settings.accounts)
+    files = tuple(rules_path(one, settings.path.parent) for one in choices)
+    return RuleSource(files, settings.path, partial(load_all, settings))
 
 
 class Budgets:
@@ -208,4 +221,5 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         hint=settings.streams.interval,
         epoch=tenant.epoch,
     )
-    return Service(guards, worker, clock, terms, streams=streams, lease=lease)
+    rules = RulesWatch(source_of(settings), guards, worker, clock)
+    return Service(guards, worker, clock, terms, streams=streams, lease=lease, rules=rules)

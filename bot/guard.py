@@ -177,6 +177,8 @@ class Guard:
         if self._next is None:
             return
         (rules, reload), self._next = self._next, None
+        if rules.version == self._rules.version:
+            return
         body = reload.taken(self._rules, rules)
         self._rules = rules
         for one in (self._recorder, self._teller, self._unseen):

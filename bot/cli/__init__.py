@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from bot import __version__
-from bot.cli import check, control, demo, doctor, explain, journal, rules, run, sandbox, status
+from bot.cli import approve, check, control, demo, doctor, explain, journal, rules, run, sandbox, status
 from bot.cli.output import complain, print_json
 from bot.documents import MistakesError
 from bot.errors import ReefError
@@ -39,6 +39,7 @@ app.add_typer(journal.app, name="journal")
 app.command("explain")(explain.explain)
 app.command("halt")(control.halt_command)
 app.command("resume")(control.resume_command)
+app.command("approve")(approve.approve_command)
 app.command("abandon")(control.abandon_command)
 app.add_typer(sandbox.app, name="sandbox")
 

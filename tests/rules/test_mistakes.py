@@ -316,10 +316,10 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
         ),
         ({"metrc": "x"}, ["unknown key 'metrc' (did you mean 'metric'?)"]),
         (
-            {"when": "true", "approve": "true"},
+            {"when": "true", "approve": "5"},
             [
                 "unknown key 'when' (not available in this version)",
-                "unknown key 'approve' (not available in this version)",
+                "approve: 5 is not right; expected true or false",
             ],
         ),
     ],
