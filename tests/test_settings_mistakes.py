@@ -71,12 +71,12 @@ PERCENT = "expected a percentage such as 15%"
             ],
         ),
         (
-            {"strangers": "[{match: {symbol: 5, account: mian}, policy: watch}, {}]"},
+            {"strangers": "[{match: {account: mian}, policy: watch}, {match: {symbol: 5}}]"},
             {},
             [
-                "match.symbol: 5 is not a pattern; expected text, where * stands for anything",
                 "match.account: no account is called 'mian' (did you mean 'main'?)",
                 "'policy' is missing; expected one of adopt, watch, ignore",
+                "match.symbol: 5 is not a pattern; expected text, where * stands for anything",
             ],
         ),
         ({"mode": "[act]"}, {}, ["mode: a list is not known; expected one of observe, approve, act"]),
