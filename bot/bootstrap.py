@@ -12,6 +12,7 @@ from bot.around import Around, nothing_around
 from bot.clock import Clock
 from bot.daemon.errands import Errand
 from bot.daemon.herald import Herald
+from bot.daemon.reload import RuleSource, RulesWatch
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
@@ -33,7 +34,7 @@ from bot.notifications.figures import Gauge
 from bot.notifications.notifier import Notifier
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS
-from bot.rules import Names, RuleSet, load_choices
+from bot.rules import Names, RuleSet, load_choices, rules_path
 from bot.settings import AccountSettings, IfJournalFails, Settings
 from bot.signals import SignalKeeper
 
@@ -55,6 +56,11 @@ class Prepared(Struct, frozen=True):
 
 def prepare(settings: Settings) -> Prepared:
     """Load the rules of every account; raises `MistakesError` with all mistakes of all files."""
+    return Prepared(settings, load_all(settings))
+
+
+def load_all(settings: Settings) -> dict[str, RuleSet]:
+    """Load the rules by account, also while the daemon runs; raises as `prepare`."""
     accounts = settings.accounts
     tags = tuple({tag: None for one in accounts for tag in one.tags})
     names = Names(
@@ -66,7 +72,14 @@ def prepare(settings: Settings) -> Prepared:
     loaded, mistakes = load_choices((one.rules for one in accounts), settings.path.parent, names)
     if mistakes:
         raise MistakesError(mistakes)
-    return Prepared(settings, {one.name: loaded[one.rules] for one in accounts})
+    return {one.name: loaded[one.rules] for one in accounts}
+
+
+def source_of(settings: Settings) -> RuleSource:
+    """Say where the rules of all accounts are read from."""
+    choices = dict.fromkeys(one.rules for one in settings.accounts)
+    files = tuple(rules_path(one, settings.path.parent) for one in choices)
+    return RuleSource(files, settings.path, partial(load_all, settings))
 
 
 class Budgets:
@@ -203,6 +216,10 @@ def terms_of(settings: Settings, account: AccountSettings) -> GuardTerms:
         max_age_seconds=settings.max_age.total_seconds(),
         prices=settings.prices,
         tags=account.tags,
+        approvals=settings.approvals,
+        strangers=settings.strangers,
+        churn=settings.churn,
+        grace_seconds=settings.grace.total_seconds(),
     )
 
 
@@ -284,4 +301,15 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
     errands = surveys.errands()
     notifier = notifier_of(settings, worker, clock)
     herald = None if notifier is None else Herald(notifier, clock)
-    return Service(guards, worker, clock, terms, streams=streams, lease=lease, errands=errands, herald=herald)
+    rules = RulesWatch(source_of(settings), guards, worker, clock)
+    return Service(
+        guards,
+        worker,
+        clock,
+        terms,
+        streams=streams,
+        lease=lease,
+        errands=errands,
+        herald=herald,
+        rules=rules,
+    )

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from bot.model import (
     Action,
+    Approval,
     Caps,
+    Churning,
     Demand,
     Difference,
     Hedge,
@@ -18,16 +20,21 @@ from bot.model import (
     MarketStats,
     OrderRequest,
     Plan,
+    Policy,
     PriceTerms,
     ProtectionTerms,
     RefusedBefore,
     Snapshot,
+    Stranger,
     Surroundings,
     Unknown,
     Usage,
+    policies,
     position_key,
 )
-from bot.planning.hedged import plan_with_hedges
+from bot.planning.approving import plan_with
+from bot.planning.asking import Asked
+from bot.planning.churn import backed_off
 from bot.planning.protection import protective_stops
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.assemble import build_portfolio
@@ -82,6 +89,12 @@ class DecisionInput(Struct, frozen=True):
     """The account's, for rules that match by them."""
     hedges: tuple[Hedge, ...] = ()
     """What the guard opened against positions, and what others closed of that of late."""
+    strangers: tuple[Stranger, ...] = ()
+    """What is made of positions and orders that the guard did not open."""
+    churning: tuple[Churning, ...] = ()
+    """Positions that somebody fills up again, and the rules that back off from them."""
+    approval: Approval | None = None
+    """None asks nobody."""
 
 
 class Decision(Struct, frozen=True):
@@ -96,6 +109,8 @@ class Decision(Struct, frozen=True):
     """Steps of the rules first, then those of protection."""
     gates: PriceGates = PriceGates()
     """What the gates say of the snapshot's prices, and what to remember of them."""
+    asked: Asked | None = None
+    """What the owner must be asked for; it is no part of the plan."""
 
 
 def decide(given: DecisionInput, rules: RuleSet) -> Decision:
@@ -106,6 +121,9 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
     gates = judge_prices(given)
     ledger = advance_ledger(given)
     context = MetricContext(given.stats, view_units(given, ledger))
+    ignored = frozenset(
+        key for key, policy in policies(given.strangers, snapshot).items() if policy is Policy.IGNORE
+    )
     evaluation = evaluate(
         rules,
         snapshot,
@@ -116,35 +134,14 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         gates,
         given.surroundings,
         given.tags,
+        ignored,
     )
-    planned = Plan(snapshot.account, given.at, (), (), (), "")
-    if evaluation.demands or given.hedges:
-        planned = plan_with_hedges(
-            PlanRequest(
-                account=snapshot.account,
-                at=given.at,
-                snapshot=snapshot,
-                portfolio=portfolio,
-                context=context,
-                terms=terms,
-                demands=evaluation.demands,
-                watches=watches(rules, evaluation),
-                caps=given.caps,
-                usage=given.usage,
-                max_age_seconds=given.max_age_seconds,
-                steps_taken=given.steps_taken,
-                blocked_symbols=frozenset(given.blocked),
-                crowded_symbols=frozenset(given.crowded),
-                refused=given.refused,
-                hedges=given.hedges,
-                hedging=_hedging(rules, evaluation),
-                doubted=bool(gates.unsettled),
-                impact=given.impact,
-            )
-        )
+    demands, held = backed_off(evaluation.demands, given.churning, given.at)
+    request = _request(given, portfolio, context, rules, evaluation, demands, doubted=bool(gates.unsettled))
+    planned, asked = plan_with(request, given.approval)
     stops, refusals = protective_stops(
         *cautious(portfolio, snapshot, gates.unsettled),
-        given.protection,
+        protection_of(given),
         given.at,
         given.max_age_seconds,
         steps_taken=given.steps_taken,
@@ -154,6 +151,7 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         forced=_forced(evaluation.demands, snapshot),
         unsettled=frozenset(doubt.symbol for doubt in gates.unsettled),
         hedges=given.hedges,
+        strangers=given.strangers,
     )
     return Decision(
         portfolio=portfolio,
@@ -163,10 +161,52 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
         differences=differences(snapshot, portfolio),
         evaluation=evaluation,
         plan=msgspec.structs.replace(
-            planned, steps=planned.steps + stops, refusals=planned.refusals + refusals
+            planned, steps=planned.steps + stops, refusals=held + planned.refusals + refusals
         ),
         gates=gates,
+        asked=asked,
     )
+
+
+def _request(
+    given: DecisionInput,
+    portfolio: Portfolio,
+    context: MetricContext,
+    rules: RuleSet,
+    evaluation: Evaluation,
+    demands: tuple[Demand, ...],
+    *,
+    doubted: bool,
+) -> PlanRequest:
+    snapshot = given.snapshot
+    return PlanRequest(
+        account=snapshot.account,
+        at=given.at,
+        snapshot=snapshot,
+        portfolio=portfolio,
+        context=context,
+        terms=venue_terms(snapshot.venue),
+        demands=demands,
+        watches=watches(rules, evaluation),
+        caps=given.caps,
+        usage=given.usage,
+        max_age_seconds=given.max_age_seconds,
+        steps_taken=given.steps_taken,
+        blocked_symbols=frozenset(given.blocked),
+        crowded_symbols=frozenset(given.crowded),
+        refused=given.refused,
+        strangers=given.strangers,
+        hedges=given.hedges,
+        hedging=_hedging(rules, evaluation),
+        doubted=doubted,
+        impact=given.impact,
+    )
+
+
+def protection_of(given: DecisionInput) -> ProtectionTerms:
+    """Return how stops are placed; an unanswered proposal may place them where the settings place none."""
+    forced = given.approval is not None and given.approval.protect
+    return msgspec.structs.replace(given.protection, enabled=True) if forced else given.protection
 
 
 def judge_prices(given: DecisionInput) -> PriceGates:

@@ -15,16 +15,20 @@ from bot.execution.refusals import Refusals
 from bot.journal import Draft, Journal
 from bot.journal.records import Kind, Prepared
 from bot.model import (
+    ApprovalTerms,
     Caps,
+    ChurnTerms,
     Hedge,
     MarketStats,
     PriceTerms,
     ProtectionTerms,
     Snapshot,
     StopRequest,
+    Stranger,
     Surroundings,
     Unknown,
     Usage,
+    of_account,
     position_key,
 )
 from bot.planning.protection import episode_of
@@ -59,6 +63,11 @@ class GuardTerms(Struct, frozen=True):
     prices: PriceTerms = PriceTerms()
     tags: tuple[str, ...] = ()
     """The account's, for rules that match by them."""
+    approvals: ApprovalTerms = ApprovalTerms()
+    strangers: tuple[Stranger, ...] = ()
+    churn: ChurnTerms = ChurnTerms()
+    grace_seconds: float = 0.0
+    """How long after the start orders wait."""
 
 
 class Remembered(Struct, frozen=True):
@@ -227,6 +236,7 @@ def decision_input(
         surroundings=surroundings,
         tags=terms.tags,
         hedges=facts.hedges,
+        strangers=of_account(terms.strangers, snapshot.account),
     )
 
 

@@ -1,22 +1,21 @@
 """One cycle of one account: observe, assess, decide, act, record."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TypeAlias
 
 import structlog
 from msgspec import Struct, structs
 
 from bot.around import Look, nothing_around
+from bot.asking import Asking
+from bot.churn import ChurnWatch, recorded_churn
 from bot.clock import Clock
 from bot.decision import Decision, DecisionInput, decide
 from bot.errors import ReefError
 from bot.exchange.protocol import Gateway
 from bot.execution import ExecutionReport, Executor, IntentState, recover
 from bot.execution.gate import Barred
-from bot.execution.halts import halt_once
 from bot.facts import (
     GuardTerms,
     Remembered,
@@ -28,21 +27,18 @@ from bot.facts import (
     with_placed,
     with_unrecorded,
 )
-from bot.journal import Draft, JournalError, JournalWorker
+from bot.journal import Draft, JournalWorker
 from bot.journal.records import Recovered
 from bot.market_stats import StatsKeeper
-from bot.model import (
-    BlindAction,
-    Snapshot,
-    Step,
-    StepKind,
-    unprotected,
-)
-from bot.record import BLINDNESS, RULES, Recorder, remembered_blindness, remembered_rules
+from bot.model import Snapshot, Step, StepKind, guarded, of_account, unprotected
+from bot.record import Recorder
+from bot.reloading import Reload
 from bot.risk.ages import parts_trouble
-from bot.rules import BlindCall, RuleSet, RulesMemory, evaluate_blind
-from bot.sight import BareStops, Sight, SlowViewError, failure_of, key_of, refuse_older
+from bot.rules import RuleSet
+from bot.sight import BareStops, Sight, SlowViewError, key_of, refuse_older
+from bot.startup import Start
 from bot.telling import Teller
+from bot.unseen import Unseen
 
 log = structlog.get_logger(__name__)
 
@@ -54,13 +50,6 @@ FIRST_READ_SECONDS = 120.0
 """The same for the first, which reads markets and tiers as well, at the same time as all other accounts."""
 LOOKED_AT = ("positions", "balance", "marks")
 """Parts that must be fresh for an account to count as seen."""
-
-
-Memory: TypeAlias = dict[tuple[str, str], str | None]
-
-
-class UnforeseenError(ReefError):
-    """A defect: something failed that nobody had thought of. The account begins again from its journal."""
 
 
 class CycleReport(Struct, frozen=True):
@@ -99,6 +88,7 @@ class Guard:
         self._rules = rules
         self._terms = terms
         self._around = around
+        self._strangers = of_account(terms.strangers, self.account)
         self._recorder = Recorder(self.account, rules, armed=executor.armed)
         self._remembered: Remembered | None = None
         self._recovered: Recovered | None = None
@@ -108,11 +98,23 @@ class Guard:
         self._bare = BareStops()
         self._teller = Teller(self.account, rules, armed=executor.armed)
         self._viewed = False
-        self._taken_up = False
         self._unverified: tuple[ExecutionReport, Snapshot] | None = None
-        self._failure = ""
-        self._crash = ""
-        self._owned = ""
+        self._unseen = Unseen(
+            self.account,
+            gateway.venue,
+            terms.tags,
+            executor,
+            worker,
+            self._recorder,
+            rules,
+            self._sight,
+            self._bare,
+            self._send_stop,
+        )
+        self._start = Start(self.account, clock, terms.grace_seconds)
+        self._asking = Asking(self.account, executor, worker, clock, terms.approvals)
+        self._churn = ChurnWatch(self.account, terms.churn)
+        self._next: tuple[RuleSet, Reload] | None = None
         self._held: tuple[str, ...] = ()
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
@@ -122,8 +124,9 @@ class Guard:
         async with self._turn:
             self._viewed = False
             try:
-                await self._own_up()
-                await self._take_up()
+                await self._take_rules()
+                await self._unseen.own_up(self._clock.now())
+                await self._unseen.take_up()
                 return await self._cycle()
             except ReefError as error:
                 return await self._failed(error)
@@ -138,6 +141,18 @@ class Guard:
                 await self._failed(error)
                 return None
 
+    @property
+    def rules(self) -> RuleSet:
+        """The rules of the last cycle."""
+        return self._rules
+
+    def reload(self, rules: RuleSet, reload: Reload) -> None:
+        """Go by other rules from the next cycle on: a cycle has the same ones from begin to end.
+
+        Episodes go on under a limit that moved; those of rules that are gone end, and the journal says so.
+        """
+        self._next = (rules, reload)
+
     async def refresh_stats(self) -> None:
         """Read candles of the markets held, where they are due; `close` cuts it short."""
         self._reading = asyncio.create_task(self.stats.refresh(self._held, self._clock.now()))
@@ -151,7 +166,8 @@ class Guard:
         self._unverified = None
         self._recovered = None
         self._recorder.forget()
-        self._crash = reason
+        self._asking.forget()
+        self._unseen.crashed(reason)
 
     async def close(self) -> None:
         """Wait for a running cycle and close connections; protective stops stay where they are."""
@@ -162,25 +178,49 @@ class Guard:
                 await self.executor.commit(())
             await self.gateway.close()
 
+    async def _take_rules(self) -> None:
+        if self._next is None:
+            return
+        (rules, reload), self._next = self._next, None
+        if rules.version == self._rules.version:
+            return
+        body = reload.taken(self._rules, rules)
+        self._rules = rules
+        for one in (self._recorder, self._teller, self._unseen):
+            one.take(rules)
+        log.warning("rules reloaded", account=self.account, trigger=body.trigger, changes=list(body.changes))
+        await self.executor.record([Draft(self._clock.now(), self.account, body)])
+
     async def _cycle(self) -> CycleReport:
         if self._recovered is not None:
             await self.executor.settle_orders()
-            for intent in await self.executor.resend():
+            for intent in await self.executor.resend() if self._start.barred() is None else ():
                 log.warning("sent once more", account=self.account, intent=intent.intent, state=intent.state)
         snapshot = await self._observe()
         self._held = tuple(sorted({position.symbol for position in snapshot.positions} | self._hedging))
         await self._settle(snapshot)
         given = await self._input(snapshot)
         made = decide(given, self._rules)
-        barred = await self.executor.barred() if made.plan.steps or made.plan.halt else None
+        barred = await self._barred(made)
         await self._record(given, made, barred)
         self._teller.tell(given, made, self.gateway.venue, self.gateway.market_symbols())
         self._bare.look(snapshot, made.plan, given.at)
         execution = await self._act(made, snapshot, barred)
-        self._teller.bare(self.executor.shelters.bare(snapshot))
-        await self._answer(made.evaluation.blind, given.at)
-        self._failure = self._owned = ""
+        self._teller.bare(self.executor.shelters.bare(self._guarded(snapshot)))
+        await self._asking.ask(made, barred, given.at)
+        await self._unseen.answer(made.evaluation.blind, given.at)
+        self._unseen.went_well()
         return CycleReport(self.account, given.at, snapshot, made, execution, "")
+
+    async def _barred(self, made: Decision) -> Barred | None:
+        if not (made.plan.steps or made.plan.halt or made.asked):
+            return None
+        return await self.executor.barred() or self._start.barred()
+
+    def _guarded(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot without the positions that are left alone: nobody misses a stop there."""
+        positions = guarded(self._strangers, snapshot.positions)
+        return snapshot if positions == snapshot.positions else structs.replace(snapshot, positions=positions)
 
     async def _observe(self) -> Snapshot:
         """Read the account; raises `GatewayError`, `SlowViewError`, and `OldViewError` for a view older than
@@ -214,14 +254,19 @@ class Guard:
     async def _settle(self, snapshot: Snapshot) -> None:
         if self._recovered is None:
             await self._reconcile(snapshot)
+            self._churn.go_on(await self._worker.call(recorded_churn, self._worker.journal, self.account))
         else:
             await self.executor.compare(snapshot)
         if self._unverified is not None:
             report, before = self._unverified
             self._unverified = None
             await self.executor.verify(report, before, snapshot)
-        self._teller.outside(await self.executor.look_outside(snapshot))
-        await self.executor.verify_protection(snapshot)
+        look = await self.executor.look_outside(snapshot)
+        self._teller.outside(look)
+        now = self._clock.now()
+        churned = self._churn.saw(look.outside, now)
+        await self.executor.record([Draft(now, self.account, one) for one in churned])
+        await self.executor.verify_protection(self._guarded(snapshot))
         self._teller.hedges(await self.executor.look_after_hedges(snapshot))
 
     async def _reconcile(self, snapshot: Snapshot) -> Recovered:
@@ -242,14 +287,19 @@ class Guard:
         flows = await wallet_flows(self.gateway, facts.remembered.ledger, snapshot)
         blocked = await self.executor.blocked_symbols()
         refusals = self.executor.refusals
+        stats, terms = self.stats.stats, self._terms
         more = (blocked, refusals, self._around(self._rules, now))
-        return decision_input(snapshot, self.stats.stats, facts, flows, self._terms, now, *more)
+        given = decision_input(snapshot, stats, facts, flows, terms, now, *more)
+        approval = await self._asking.approval(now)
+        return structs.replace(given, churning=self._churn.active(now), approval=approval)
 
     async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
         sends = self._sends(made, barred)
         record = self._recorder.decided(given, made, sends=sends, blind=self._sight.blind)
+        preview = self._start.preview(given, made, armed=self.executor.armed)
         try:
-            await self._append(record.drafts, record.memory, record.blobs, given.at)
+            await self._unseen.append((*preview, *record.drafts), record.memory, record.blobs, given.at)
+            self._start.recorded()
         except ReefError as error:
             self._recorder.forget()
             if not self.executor.keep_unrecorded(error, *record.kept(sends=sends)):
@@ -257,23 +307,6 @@ class Guard:
             log.error("unrecorded: only what reduces goes on", account=self.account, error=str(error))
         own = self._remembered.own_stops if self._remembered else {}
         self._remembered = Remembered(made.evaluation.memory, made.ledger, own, made.gates.memory)
-
-    async def _append(
-        self,
-        drafts: Sequence[Draft],
-        memory: Memory,
-        blobs: Sequence[bytes],
-        now: datetime,
-    ) -> None:
-        """Record entries, before them what waits and that a blindness began or ended.
-
-        Nothing to write is no transaction.
-        """
-        news = self._sight.news
-        told = [Draft(at=now, account=self.account, body=body) for body in news]
-        lasting: Memory = {(self.account, BLINDNESS): self._sight.lasting} if news else {}
-        await self.executor.commit([*told, *drafts], {**memory, **lasting}, blobs, at=now)
-        self._sight.recorded(news)
 
     def _sends(self, made: Decision, barred: Barred | None) -> bool:
         """Whether something may leave for the venue: then its decision must be on record."""
@@ -300,6 +333,7 @@ class Guard:
             age = self._terms.max_age_seconds
             acted = await self.executor.carry_out(only, snapshot, barred=barred, max_age_seconds=age)
             self._unverified = (acted, snapshot)
+            self._churn.acted(acted, made)
         await self._protect(tuple(step for step in stops if step not in first), snapshot)
         return acted
 
@@ -313,92 +347,15 @@ class Guard:
             own = with_placed(self._remembered.own_stops, report)
             self._remembered = structs.replace(self._remembered, own_stops=own)
 
-    async def _failed(self, error: ReefError) -> CycleReport:
-        """Record a failure once for as long as it lasts; the log says it each time."""
-        now = self._clock.now()
-        text = str(error)
-        log.error("cycle failed", account=self.account, error=text)
-        if not self._viewed:
-            self._sight.failed(error, now)
-        drafts = [failure_of(self.account, error, now)] if text != self._failure else []
-        self._failure = text
-        try:
-            calls = await self._record_unseen(text, drafts, now)
-            await self._answer(calls, now)
-        except ReefError as unwritten:
-            log.error("the failure could not be dealt with", account=self.account, error=str(unwritten))
-        return CycleReport(self.account, now, None, None, None, text)
+    async def _send_stop(self, step: Step) -> bool:
+        if self._seen is not None:
+            await self._protect((step,), self._seen)
+        return not self._stops_hang
 
-    async def _record_unseen(self, text: str, drafts: list[Draft], now: datetime) -> Sequence[BlindCall]:
-        """Let the rules of a blind account be unknown, and record what that and the failure change."""
-        memory: Memory = {}
-        calls: Sequence[BlindCall] = ()
-        rules: RulesMemory | None = None
-        if self._sight.blind is not None:
-            before = await self._rules_memory()
-            venue, tags, unseen = self.gateway.venue, self._terms.tags, self._sight.unseen
-            look = evaluate_blind(self._rules, self.account, venue, before, unseen, now, tags)
-            calls, rules = look.blind, look.memory
-            record = self._recorder.unseen(look, before, now)
-            drafts = [*drafts, *record.drafts]
-            memory.update(record.memory)
-        if drafts or memory or self._sight.news:
-            memory.update(self._recorder.failed(text, now, self._sight.blind))
-            await self._append(drafts, memory, (), now)
+    async def _failed(self, error: ReefError) -> CycleReport:
+        now = self._clock.now()
+        known = self._remembered.rules if self._remembered is not None else None
+        rules = await self._unseen.failed(error, now, viewed=self._viewed, known=known)
         if rules is not None and self._remembered is not None:
             self._remembered = structs.replace(self._remembered, rules=rules)
-        return calls
-
-    async def _rules_memory(self) -> RulesMemory:
-        if self._remembered is not None:
-            return self._remembered.rules
-        load = self._worker.journal.load_memory
-        return remembered_rules(await self._worker.call(load, self.account, RULES))
-
-    async def _answer(self, calls: Sequence[BlindCall], now: datetime) -> None:
-        """Do what `if_blind` asks for. Telling happens once; the rest is asked for until it is done."""
-        for call in calls:
-            if call.first and BlindAction.NOTIFY in call.do:
-                log.critical("rule is blind", account=self.account, rule=call.rule, why=call.reason)
-        if any(BlindAction.PROTECT in call.do for call in calls) and self.executor.armed:
-            await self._send_missing_stops(now)
-        halting = [call for call in calls if BlindAction.HALT in call.do]
-        if halting and self.executor.armed:
-            await self._worker.call(
-                halt_once,
-                self._worker.journal,
-                self.account,
-                [call.name for call in halting],
-                why="; ".join(call.text for call in halting),
-                at=now,
-            )
-
-    async def _send_missing_stops(self, now: datetime) -> None:
-        """Send the stops that the last look wanted, one after the other until one is not answered."""
-        for step in self._bare.due(now):
-            if self._seen is not None:
-                await self._protect((step,), self._seen)
-            if self._stops_hang:
-                return
-
-    async def _take_up(self) -> None:
-        """Go on with a blindness that lasted when the guard ended."""
-        if not self._taken_up:
-            load = self._worker.journal.load_memory
-            lasting = await self._worker.call(load, self.account, BLINDNESS)
-            self._sight.go_on(remembered_blindness(lasting))
-            self._taken_up = True
-
-    async def _own_up(self) -> None:
-        """Record what was not foreseen, once while it lasts, before going on."""
-        if self._crash and self._crash != self._owned:
-            await self._own_crash(UnforeseenError(self._crash), self._clock.now())
-            self._owned = self._crash
-        self._crash = ""
-
-    async def _own_crash(self, error: ReefError, now: datetime) -> None:
-        try:
-            told = self._recorder.failed(str(error), now, self._sight.blind)
-            await self._append([failure_of(self.account, error, now)], told, (), now)
-        except JournalError as unwritten:
-            log.error("the failure could not be recorded either", account=self.account, error=str(unwritten))
+        return CycleReport(self.account, now, None, None, None, str(error))

@@ -9,14 +9,29 @@ from msgspec import Struct, structs
 
 from bot.decision import Decision, DecisionInput
 from bot.journal import Draft, blob_digest
+from bot.journal.controls import EpisodeEnded
 from bot.journal.records import Blindness, BlindRule, DifferencesSeen, FindingChanged, canonical
 from bot.journal.records import Decision as DecisionRecord
-from bot.model import Difference, Finding, Hedge, Number, Plan, State, StepKind, Target, Unknown, unprotected
+from bot.model import (
+    Churning,
+    Difference,
+    Finding,
+    Hedge,
+    Number,
+    Plan,
+    Policy,
+    State,
+    StepKind,
+    Target,
+    Unknown,
+    policies,
+    unprotected,
+)
 from bot.risk.carrying import HedgeShown, shown_hedges
 from bot.risk.gates import PriceMemory
 from bot.risk.ledger import UnitLedger
 from bot.risk.metrics import measure
-from bot.rules import BlindCall, BlindLook, Evaluation, RuleSet, RulesMemory
+from bot.rules import BlindCall, BlindLook, EndReason, Evaluation, RuleSet, RulesMemory
 
 RULES, LEDGER, STATUS, PRICES, BLINDNESS = "rules", "ledger", "status", "prices", "blindness"
 """Names under which an account's state is remembered."""
@@ -27,7 +42,7 @@ STATUS_EVERY = timedelta(seconds=5)
 Shape: TypeAlias = tuple[frozenset[tuple[str, ...]], tuple[str, ...]]
 """What a plan does: kind, rule, symbol and client id of its steps, and the episodes that halt."""
 EMPTY: Shape = (frozenset(), ())
-Body: TypeAlias = DecisionRecord | DifferencesSeen | FindingChanged | BlindRule
+Body: TypeAlias = DecisionRecord | DifferencesSeen | FindingChanged | BlindRule | EpisodeEnded
 
 
 class Status(Struct, frozen=True):
@@ -53,6 +68,10 @@ class Status(Struct, frozen=True):
     """Why each position of `unprotected` is, by its key."""
     hedges: tuple[HedgeShown, ...] = ()
     """Hedges that are open, or may be, each with its parent."""
+    strangers: dict[str, Policy] = {}
+    """Positions that are left alone, by key."""
+    churning: tuple[Churning, ...] = ()
+    """Positions that somebody fills up again, and the rules that trim them."""
 
 
 class Record(Struct, frozen=True):
@@ -92,6 +111,11 @@ class Recorder:
         self._status_at: datetime | None = None
         self._last: Status | None = None
 
+    def take(self, rules: RuleSet) -> None:
+        """Record under other rules from now on."""
+        self._rules = rules
+        self._rules_digest = blob_digest(rules.text.encode())
+
     def decided(
         self, given: DecisionInput, made: Decision, *, sends: bool, blind: Blindness | None = None
     ) -> Record:
@@ -104,12 +128,13 @@ class Recorder:
         ended = {(one.rule, one.target): one.episode for one in evaluation.ended}
         changes = self._finding_changes(given.at, given.memory, evaluation, ended)
         differences = self._new_differences(made.differences)
-        drafts: list[Draft] = [*changes, *self._called(evaluation.blind, given.at)]
+        over = self._over(evaluation, given.at)
+        drafts: list[Draft] = [*changes, *over, *self._called(evaluation.blind, given.at)]
         if differences:
             drafts.append(self._draft(given.at, DifferencesSeen(differences)))
         blobs: tuple[bytes, ...] = ()
         says_more = self._new_refusals(made) | self._new_shape(made.plan)
-        if sends or changes or says_more:
+        if sends or changes or over or says_more:
             body = canonical(given)
             blobs = (body, self._rules.text.encode())
             drafts.append(self._decision(given, made, blob_digest(body)))
@@ -123,6 +148,14 @@ class Recorder:
         return Record(
             drafts, {} if look.memory is before else {(self.account, RULES): look.memory.to_json()}, ()
         )
+
+    def _over(self, evaluation: Evaluation, at: datetime) -> list[Draft]:
+        """Record episodes that ended otherwise than by their limit."""
+        return [
+            self._draft(at, EpisodeEnded(one.episode, one.rule, one.target, one.reason.value), one.episode)
+            for one in evaluation.ended
+            if one.reason is not EndReason.RESTORED
+        ]
 
     def _called(self, calls: Sequence[BlindCall], at: datetime) -> list[Draft]:
         """Record that `if_blind` came due, once."""
@@ -197,8 +230,8 @@ class Recorder:
             rules is not self._rules_written
             or not _same_units(ledger, self._ledger_written)
             or doubts != self._doubts_written
-            or self._last_or(given.at).unprotected_why != unprotected(given.snapshot)
             or given.hedges != self._hedges_written
+            or self._last_or(given.at).unprotected_why != bare_of(given)
         )
         if not changed and self._status_at is not None and given.at - self._status_at < STATUS_EVERY:
             return {}
@@ -230,7 +263,7 @@ class Recorder:
         return self._last or Status(at, self.armed, unseen, unseen, 0, (), (), "")
 
     def _status(self, given: DecisionInput, made: Decision, blind: Blindness | None) -> Status:
-        bare = unprotected(given.snapshot)
+        bare = bare_of(given)
         return Status(
             at=given.at,
             armed=self.armed,
@@ -245,6 +278,8 @@ class Recorder:
             doubts=tuple(doubt.text for doubt in made.gates.doubts.values()),
             blind=blind,
             hedges=shown_hedges(given.hedges, given.snapshot),
+            strangers=policies(given.strangers, given.snapshot),
+            churning=given.churning,
         )
 
     def _draft(self, at: datetime, body: Body, episode: str = "") -> Draft:
@@ -259,6 +294,12 @@ class Recorder:
         self._ledger_written = None
         self._doubts_written = ()
         self._status_at = None
+
+
+def bare_of(given: DecisionInput) -> dict[str, str]:
+    """Return the positions that the guard should protect and that are not known to be, by key, and why."""
+    alone = policies(given.strangers, given.snapshot)
+    return {key: why for key, why in unprotected(given.snapshot).items() if key not in alone}
 
 
 def shape_of(plan: Plan) -> Shape:

@@ -27,6 +27,11 @@ class Teller:
         self._apart: frozenset[tuple[Target, str]] = frozenset()
         self._doubted: frozenset[tuple[str, bool]] = frozenset()
 
+    def take(self, rules: RuleSet) -> None:
+        """Tell by other rules from now on."""
+        self._rules = rules
+        self._looked = False
+
     def tell(self, given: DecisionInput, made: Decision, venue: str, symbols: frozenset[str]) -> None:
         """Tell of a decision; the first look says in one line what would fire."""
         if not self._looked:

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from bot.bootstrap import terms_of
 from bot.documents import MistakesError, parse_document
-from bot.model import Caps, PriceTerms, ProtectionTerms
+from bot.model import (
+    ApprovalTerms,
+    Caps,
+    ChurnTerms,
+    Policy,
+    PriceTerms,
+    ProtectionTerms,
+    Stranger,
+    Unanswered,
+)
 from bot.settings import (
     LogFormat,
     LogLevel,
@@ -20,7 +30,19 @@ from bot.settings import (
     load_settings,
     secret_names,
 )
-from bot.settings.shapes import AccountShape, CapsShape, LogShape, PricesShape, ProtectionShape, SettingsShape
+from bot.settings.shapes import (
+    AccountShape,
+    ApprovalsShape,
+    CapsShape,
+    ChurnShape,
+    LogShape,
+    PricesShape,
+    ProtectionShape,
+    SettingsShape,
+    StartupShape,
+    StrangerMatchShape,
+    StrangerShape,
+)
 from bot.settings.signals import SignalShape
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,7 +162,17 @@ def test_the_sample_loads_and_holds_every_setting(tmp_path: Path) -> None:
     found = load(tmp_path, text)
     assert found == load(tmp_path, written({}))
     plain = text.replace("# ", "")
-    for shape in (SettingsShape, AccountShape, CapsShape, ProtectionShape, PricesShape, LogShape):
+    for shape in (
+        SettingsShape,
+        AccountShape,
+        CapsShape,
+        ProtectionShape,
+        PricesShape,
+        ApprovalsShape,
+        StartupShape,
+        ChurnShape,
+        LogShape,
+    ):
         for key in shape.known_keys():
             assert f"{key}:" in plain
     for key in SignalShape.known_keys():
@@ -246,6 +278,32 @@ def test_a_secret_where_the_name_of_a_variable_belongs_is_never_shown(tmp_path: 
     assert bare(told) == [f"api_key_env: {what}", f"secret_env: {what}"]
 
 
+def test_what_the_owner_is_asked_and_what_is_left_alone(tmp_path: Path) -> None:
+    strangers = "[{match: {account: m*, symbol: [doge*, 'ETH/USDT:USDT'], side: short}, policy: watch}]"
+    found = load(
+        tmp_path,
+        written(
+            {
+                "mode": "approve",
+                "approvals": "{deadline: 1m, then: act, room: 5%}",
+                "startup": "{grace: 30s}",
+                "churn": "{times: 2, within: 1m, pause: 90s}",
+                "strangers": strangers,
+            }
+        ),
+    )
+    assert found.armed
+    assert found.approvals == ApprovalTerms(True, timedelta(minutes=1), Unanswered.ACT, 0.05)
+    assert found.grace == timedelta(seconds=30)
+    assert found.churn == ChurnTerms(2, timedelta(minutes=1), timedelta(seconds=90))
+    assert found.strangers == (Stranger(Policy.WATCH, ("m*",), ("DOGE*", "ETH/USDT:USDT"), ("short",)),)
+    terms = terms_of(found, found.accounts[0])
+    assert (terms.grace_seconds, terms.approvals.every) == (30.0, True)
+    plain = load(tmp_path, written({"mode": "act"}))
+    assert not plain.approvals.every
+    assert plain.strangers == ()
+
+
 def test_live_needs_two_words(tmp_path: Path) -> None:
     word, flag = (
         f"live trades real money: {rest}"
@@ -272,6 +330,11 @@ def test_every_setting_is_documented() -> None:
         (CapsShape, "caps."),
         (ProtectionShape, "protection."),
         (PricesShape, "prices."),
+        (ApprovalsShape, "approvals."),
+        (StartupShape, "startup."),
+        (ChurnShape, "churn."),
+        (StrangerShape, "strangers."),
+        (StrangerMatchShape, "strangers.match."),
         (LogShape, "log."),
         (SignalShape, "signals."),
     ):

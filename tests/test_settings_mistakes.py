@@ -6,6 +6,8 @@ import pytest
 
 from tests.test_settings import PLANTED, bare, mistakes, written
 
+MODES = "expected one of observe, approve, act"
+POLICIES = "expected a list such as [{match: {symbol: ETH*}, policy: watch}]"
 NETWORKS = "expected one of sandbox, testnet, live"
 FILE = "expected the path of a file such as reef.db"
 NAME = "expected up to 32 letters, digits, - and _, beginning with a letter or digit"
@@ -29,8 +31,55 @@ PERCENT = "expected a percentage such as 15%"
             {},
             [f"network: 'tesnet' is not known; {NETWORKS} (did you mean 'testnet'?)"],
         ),
-        ({"mode": "approve"}, {}, ["mode: 'approve' is not available in this version (known: observe, act)"]),
-        ({"mode": "[act]"}, {}, ["mode: a list is not known; expected one of observe, act"]),
+        (
+            {"mode": "aprove"},
+            {},
+            ["mode: 'aprove' is not known; expected one of observe, approve, act (did you mean 'approve'?)"],
+        ),
+        (
+            {"approvals": "{deadline: 5s, then: sell, room: 20, wait: 1}"},
+            {},
+            [
+                "approvals.deadline: '5s' is out of range; expected 10s to 1d",
+                "approvals.then: 'sell' is not known; expected one of drop, act, protect",
+                "approvals.room: 20 means 2000 %: write 20%",
+                "unknown key 'wait' (known: deadline, room, then)",
+            ],
+        ),
+        ({"startup": "{grace: 2h}"}, {}, ["startup.grace: '2h' is out of range; expected 0s to 1h"]),
+        (
+            {"churn": "{times: 0, within: 1s, pause: 5h}"},
+            {},
+            [
+                "churn.times: 0 is out of range; expected 1 to 100",
+                "churn.within: '1s' is out of range; expected 10s to 1d",
+                "churn.pause: '5h' is out of range; expected 1s to 4h",
+            ],
+        ),
+        (
+            {"strangers": "ignore"},
+            {},
+            [f"strangers: 'ignore' is not a list of policies; {POLICIES}"],
+        ),
+        (
+            {"strangers": "[{match: {symbl: x, side: up}, policy: keep}]"},
+            {},
+            [
+                "unknown key 'symbl' (did you mean 'symbol'?)",
+                "match.side: 'up' is not known; expected one of long, short",
+                "policy: 'keep' is not known; expected one of adopt, watch, ignore",
+            ],
+        ),
+        (
+            {"strangers": "[{match: {account: mian}, policy: watch}, {match: {symbol: 5}}]"},
+            {},
+            [
+                "match.account: no account is called 'mian' (did you mean 'main'?)",
+                "'policy' is missing; expected one of adopt, watch, ignore",
+                "match.symbol: 5 is not a pattern; expected text, where * stands for anything",
+            ],
+        ),
+        ({"mode": "[act]"}, {}, ["mode: a list is not known; expected one of observe, approve, act"]),
         ({"journal": "5"}, {}, ["journal: 5 is not right; expected text"]),
         (
             {"journal": "postgresql://db/reef"},

@@ -11,6 +11,7 @@ import typer
 
 from bot import __version__
 from bot.cli import (
+    approve,
     check,
     control,
     demo,
@@ -54,6 +55,7 @@ app.add_typer(journal.app, name="journal")
 app.command("explain")(explain.explain)
 app.command("halt")(control.halt_command)
 app.command("resume")(control.resume_command)
+app.command("approve")(approve.approve_command)
 app.command("abandon")(control.abandon_command)
 app.command("silence")(silence.silence_command)
 app.command("notify")(notify.notify)

@@ -51,7 +51,7 @@ def halt_command(
     if as_json:
         print_json({"halted": name or "*", "why": reason})
         return
-    say(f"Halted {name or 'all accounts'}: {reason}.")
+    say(f"Halted {name or 'all accounts'} by {operator()}: {reason}.")
     say("No order is sent until `reef resume`. Positions stay open; protective stops stay and are kept up.")
 
 
@@ -80,8 +80,10 @@ def resume_command(
     if as_json:
         print_json({"resumed": lifted, "account": name or "*", "still_halted": sorted(left)})
     elif lifted:
-        say(f"Resumed {name or 'all accounts'}: {resume_text(found)}")
-        say("A rule that halted halts again only in another episode. Protective stops were kept all along.")
+        say(f"Resumed {name or 'all accounts'} by {operator()}: {reason}.")
+        say(f"Now: {resume_text(found)}")
+        say("A rule that halted halts again only in another episode; one that asks its owner still asks.")
+        say("Protective stops were kept all along.")
         for each, halt in left.items():
             say(f"{each} is still halted by {halt.who}: {halt.why}.")
     else:

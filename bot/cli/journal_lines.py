@@ -6,6 +6,7 @@ from functools import singledispatch
 from bot.cli.move_text import move_text
 from bot.cli.output import number, price
 from bot.journal import Entry
+from bot.journal import controls as c
 from bot.journal import records as r
 from bot.journal.told import Notified, Silenced
 from bot.model import (
@@ -145,7 +146,8 @@ def _(body: r.Adopted) -> str:
 
 @line.register
 def _(body: r.Word) -> str:
-    return f"{body.command.value} by {body.who}: {body.why}"
+    about = f" {body.about}" if body.about else ""
+    return f"{body.command.value}{about} by {body.who}: {body.why}"
 
 
 @line.register
@@ -190,6 +192,51 @@ def _(body: Notified) -> str:
     more = f" ({_many(range(body.held_back), 'notice')} held back)" if body.held_back else ""
     how = "told" if body.delivered else "NOT told"
     return f"{how} by {body.channel}: {body.subject}{more}" + (f"; {body.error}" if body.error else "")
+
+
+def _(body: c.Preview) -> str:
+    firing = ", ".join(f"{one.rule} on {one.target.text} ({one.state.value})" for one in body.firing)
+    wait = f"; orders wait until {body.until:%H:%M:%S} UTC" if body.until is not None else ""
+    sent = "" if body.armed else ", and disarmed sends none"
+    steps = f"{_many(body.steps, 'step')} for about {number(body.cost)} USD{sent}"
+    return f"at the start: {firing or 'nothing fires'}; {steps}{wait}"
+
+
+@line.register
+def _(body: c.Proposed) -> str:
+    changed = f" Instead of the one before: {body.changed}." if body.changed else ""
+    return (
+        f"asks for approval of {body.name}: {'; '.join(body.what)}, for about {number(body.cost)} USD; until "
+        f"{body.deadline:%Y-%m-%d %H:%M:%S} UTC, then {body.then.value}. Why: {'; '.join(body.why)}.{changed}"
+    )
+
+
+@line.register
+def _(body: c.Answered) -> str:
+    return f"proposal {body.name} {body.closing.value} by {body.who}: {body.why}"
+
+
+@line.register
+def _(body: c.Reloaded) -> str:
+    note = f"; {body.note}" if body.note else ""
+    if body.mistakes:
+        return f"rules not reloaded ({body.trigger}), the old ones run on: {'; '.join(body.mistakes)}{note}"
+    versions = f"{body.before[:8]} -> {body.after[:8]}"
+    return f"rules reloaded ({body.trigger}), {versions}: {'; '.join(body.changes) or 'as before'}{note}"
+
+
+@line.register
+def _(body: c.EpisodeEnded) -> str:
+    return f"{body.rule} on {body.target.text}: the episode ended, {body.reason.replace('_', ' ')}"
+
+
+@line.register
+def _(body: c.Churned) -> str:
+    one = body.churning
+    what = f"{one.item.replace('#', ' ')} was filled up again {one.refills} times after {one.rule} trimmed it"
+    if not body.backs_off:
+        return f"{what}; the rule stands between the account and liquidation, and goes on"
+    return f"{what}; it waits until {one.until:%H:%M:%S} UTC"
 
 
 def request_text(request: Request) -> str:

@@ -1,11 +1,14 @@
 """`reef run`: the daemon."""
 
 import asyncio
+from typing import Annotated
 
 import structlog
+import typer
 
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, secrets_of, settings_from
 from bot.cli.output import print_json
+from bot.cli.preview import show_preview
 from bot.clock import SystemClock
 from bot.daemon.tenancy import tenancy
 from bot.logs import configure_logs
@@ -14,11 +17,22 @@ from bot.settings import LogFormat
 log = structlog.get_logger(__name__)
 
 
-def run(config: Config = DEFAULT_CONFIG, live: Live = False, as_json: AsJson = False) -> None:
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Say what would be done at once, send nothing, and exit.")
+]
+
+
+def run(
+    config: Config = DEFAULT_CONFIG, live: Live = False, preview: Preview = False, as_json: AsJson = False
+) -> None:
     """Guard the accounts of the config until SIGTERM or Ctrl-C. Protective stops stay at the venue.
 
     Sends nothing until the config says `mode: act`. Log lines go to standard error; with --json they are
     JSON, and the reason of the end is the one JSON value on standard output.
+
+    SIGHUP reads the rules again, and so does a change of their file: all of them, or none where one has a
+    mistake. What would be done at once is logged and recorded before anything is sent; --preview prints it.
+    Exit code 1 where a rule would fire, or an account could not be read.
 
     Example: reef run --config reef.yaml
     """
@@ -28,9 +42,14 @@ def run(config: Config = DEFAULT_CONFIG, live: Live = False, as_json: AsJson = F
     prepared = prepare(settings)
     configure_logs(
         as_json=as_json or settings.log.format is LogFormat.JSON,
-        level=settings.log.level,
+        level="error" if preview else settings.log.level,
         secrets=secrets_of(settings),
     )
+    if preview:
+        rules = {one: prepared.rules[one.name] for one in settings.accounts}
+        if not show_preview(settings, rules, as_json=as_json):
+            raise typer.Exit(1)
+        return
     clock = SystemClock()
     lease = lease_of(settings, clock)
     with tenancy(settings.journal, lease) as tenant:

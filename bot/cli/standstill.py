@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.execution import Halt
 from bot.journal.records import Blindness
-from bot.model import State
+from bot.model import Finding, State, Unknown
 from bot.record import Status
 
 ACTING = (State.FIRING, State.RESTORING)
@@ -45,11 +45,16 @@ def halt_lines(name: str, halt: Halt, found: Sequence[Status]) -> Iterator[str]:
     yield f'  `reef resume {option}--why "..."` lifts it: {resume_text(found)}'
 
 
+def _stands(finding: Finding) -> str:
+    value = "unknown" if isinstance(finding.value, Unknown) else f"{finding.value:.4g}"
+    return f"{finding.metric} {value}, limit {finding.limit:.4g}"
+
+
 def resume_text(found: Sequence[Status]) -> str:
     """Say what follows when a halt is lifted, by what the last cycles saw."""
     blind = any(one.blind is not None for one in found)
     acting = [
-        f"{finding.rule} on {finding.target.text}"
+        f"{finding.rule} on {finding.target.text} ({_stands(finding)})"
         for one in found
         for finding in one.active
         if finding.state in ACTING

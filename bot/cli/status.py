@@ -10,7 +10,8 @@ from bot.cli.output import Column, console, number, percent, print_json, say, ta
 from bot.cli.silence import silence_line
 from bot.cli.standstill import blind_lines, halt_lines
 from bot.clock import SystemClock
-from bot.execution import Halt, halted
+from bot.execution import Halt, approvals, halted
+from bot.model import Churning
 from bot.notifications.silence import silences
 from bot.record import STATUS, Status, remembered_status
 from bot.risk.carrying import HedgeShown
@@ -46,6 +47,11 @@ def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json
         open_intents = {name: len(opened.open_intents(name)) for name in seen}
         everybody = halted(opened, "")
         silent = silences(opened, now)
+        waiting = {
+            one.account: one.body.name
+            for one in approvals.proposals(opened, tuple(seen))
+            if one.open and approvals.answer_to(opened, one) is None
+        }
     if as_json:
         print_json(
             {
@@ -55,12 +61,16 @@ def status(journal: JournalPath = None, config: Config = DEFAULT_CONFIG, as_json
                     "halted": halts[name],
                     "open_intents": open_intents[name],
                     "silences": [one for one in silent if one.account in ("", name)],
+                    "waits_for_approval": waiting.get(name),
                 }
                 for name, one in seen.items()
             }
         )
     else:
-        rows = [row(name, one, halts[name], open_intents[name], now) for name, one in sorted(seen.items())]
+        rows = [
+            row(name, one, halts[name], open_intents[name], now, waiting.get(name))
+            for name, one in sorted(seen.items())
+        ]
         if rows:
             console.print(table("", COLUMNS, rows))
         else:
@@ -105,7 +115,14 @@ def old(one: Status, now: datetime) -> bool:
     return (now - one.at).total_seconds() > OLD_AFTER_SECONDS
 
 
-def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: datetime) -> tuple[str, ...]:
+def row(
+    name: str,
+    one: Status | None,
+    halt: Halt | None,
+    intents: int,
+    now: datetime,
+    waiting: str | None = None,
+) -> tuple[str, ...]:
     """One account's line."""
     if one is None:
         return (name, "never", "", "", "", "", halt_text(halt))
@@ -114,7 +131,12 @@ def row(name: str, one: Status | None, halt: Halt | None, intents: int, now: dat
         notes.append(f"BLIND since {one.blind.since:%Y-%m-%d %H:%M:%S} UTC")
     notes += [f"every cycle since has failed: {one.error}"] if one.error else []
     notes += ["no cycle since: is the daemon running?"] if old(one, now) and not one.error else []
+    notes += [f"waits for approval: {waiting} (`reef approve --list`)"] if waiting else []
     notes += [f"{finding.rule}: {finding.state.value}" for finding in one.active]
+    notes += [_churn_text(churning) for churning in one.churning]
+    notes += [
+        f"left alone ({policy.value}): {key.replace('#', ' ')}" for key, policy in one.strangers.items()
+    ]
     notes += list(one.doubts)
     notes += [f"unprotected: {key.replace('#', ' ')}{_because(one, key)}" for key in one.unprotected]
     notes += [
@@ -142,6 +164,11 @@ def hedge_text(one: HedgeShown) -> str:
     if one.orphan:
         return f"{what} WITHOUT PARENT: {parent} is gone; it is closed"
     return f"{what} of {parent}, by {one.rule}: funding {number(one.funding_a_day)} USD a day"
+
+
+def _churn_text(one: Churning) -> str:
+    where = one.item.replace("#", " ")
+    return f"churn: {where} is filled up again after {one.rule} trims it, {one.refills} times"
 
 
 def _because(one: Status, key: str) -> str:

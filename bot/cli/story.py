@@ -13,6 +13,7 @@ from bot.cli.output import bound, fires, level, number, size
 from bot.cli.plan_view import order_text, proof_text, refusal_text, value_text
 from bot.decision import DecisionInput
 from bot.journal import Entry, Journal
+from bot.journal import controls as c
 from bot.journal import records as r
 from bot.model import Finding, OrderRequest, Plan, Sense, Snapshot, State, Step, Unknown
 from bot.replaying import Redecision, decide_again
@@ -135,6 +136,24 @@ def _(body: r.HedgeChanged) -> Rows:
 @tell_body.register
 def _(body: r.Word) -> Rows:
     return [("operator", line(body))]
+
+
+@tell_body.register
+def _(body: c.Proposed) -> Rows:
+    rows = [("asked", f"{body.name}: {what}") for what in body.what]
+    until = f"about {number(body.cost)} USD; until {body.deadline:%H:%M:%S} UTC, then {body.then.value}"
+    rows.append(("", until))
+    return [*rows, ("changed", body.changed)] if body.changed else rows
+
+
+@tell_body.register
+def _(body: c.Answered) -> Rows:
+    return [("answer", line(body))]
+
+
+@tell_body.register
+def _(body: c.EpisodeEnded) -> Rows:
+    return [("rule", line(body))]
 
 
 def _decision(episode: str, chapter: Chapter, body: r.Decision) -> Rows:

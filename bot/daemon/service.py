@@ -18,6 +18,7 @@ from bot.clock import Clock
 from bot.daemon.errands import Errand, Errands
 from bot.daemon.herald import Herald
 from bot.daemon.hints import Hints, Streams, poll_job
+from bot.daemon.reload import SIGNAL, RulesWatch
 from bot.execution import Lease
 from bot.guard import Guard
 from bot.journal import Draft, JournalError, JournalWorker, SupersededError
@@ -29,6 +30,9 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LOW_DISK_BYTES = 256 * 1024 * 1024
 STATISTICS_EVERY = timedelta(seconds=30)
 """How often to look whether statistics of a market are due; most looks ask the venue nothing."""
+
+RULES_EVERY = timedelta(seconds=1)
+"""How often rule files are looked at; a change is taken at the second look that shows it."""
 
 
 class ServiceTerms(Struct, frozen=True):
@@ -61,7 +65,10 @@ class Service:
         lease: Lease | None = None,
         errands: Sequence[Errand] = (),
         herald: Herald | None = None,
+        rules: RulesWatch | None = None,
     ) -> None:
+        self._rules = rules
+        self._reloading: set[asyncio.Task[None]] = set()
         self._guards = guards
         self._worker = worker
         self._clock = clock
@@ -89,6 +96,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.stop, f"signal {number.name}")
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         try:
             if self._herald is not None:
                 await self._herald.begin()
@@ -101,7 +109,7 @@ class Service:
             log.info("running", accounts=[guard.account for guard in self._guards], mode=self._terms.mode)
             await self._stop.wait()
         finally:
-            for number in STOP_SIGNALS:
+            for number in (*STOP_SIGNALS, signal.SIGHUP):
                 loop.remove_signal_handler(number)
             await self._end()
         if self._superseded is not None:
@@ -112,6 +120,13 @@ class Service:
         """Ask the service to end."""
         self._reason = self._reason or reason
         self._stop.set()
+
+    def _reload(self) -> None:
+        """SIGHUP: read the rules again now, whether or not a file seems to have changed."""
+        if self._rules is not None:
+            task = asyncio.create_task(self._rules.reload(SIGNAL), name="reload")
+            self._reloading.add(task)
+            task.add_done_callback(self._reloading.discard)
 
     def _schedule(self) -> None:
         now = self._clock.now()
@@ -126,6 +141,8 @@ class Service:
             self._every(STATISTICS_EVERY, guard.refresh_stats, f"statistics {guard.account}", now)
         self._errands.schedule(self._scheduler, now)
         self._every(self._terms.housekeeping, self._keep_house, "housekeeping", now)
+        if self._rules is not None:
+            self._every(RULES_EVERY, self._rules.look, "rules", now + RULES_EVERY)
         if self._lease is not None:
             # Two renewals may fail before sending stops.
             pause = timedelta(seconds=(self._lease.length - self._lease.reserve) / 3)
@@ -177,6 +194,7 @@ class Service:
     async def _end(self) -> None:
         if self._scheduler.running:
             self._scheduler.pause()
+        await asyncio.gather(*self._reloading)
         await self._hints.end()
         await self._errands.end()
         closed = await asyncio.gather(*(guard.close() for guard in self._guards), return_exceptions=True)

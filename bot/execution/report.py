@@ -20,6 +20,8 @@ class Held(StrEnum):
     """Why a step was not sent, and not even prepared."""
 
     DISARMED = "disarmed"
+    STARTING = "starting"
+    """The settings let orders wait for a while after the start."""
     HALTED = "halted"
     UNKNOWN_OUTCOME = "unknown_outcome"
     """An earlier order on the instrument has not ended."""

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
+from bot.journal.controls import Answered, Churned, EpisodeEnded, Preview, Proposed, Reloaded
 from bot.journal.told import Notified, Silenced
 from bot.model import (
     Answer,
@@ -54,6 +55,12 @@ class Kind(StrEnum):
     HEDGE = "hedge"
     SILENCED = "silenced"
     NOTIFIED = "notified"
+    PREVIEW = "preview"
+    PROPOSAL = "proposal"
+    ANSWER = "answer"
+    RELOAD = "reload"
+    EPISODE_END = "episode_end"
+    CHURN = "churn"
 
 
 class IntentState(StrEnum):
@@ -272,6 +279,8 @@ class Command(StrEnum):
     HALT = "halt"
     RESUME = "resume"
     ABANDON = "abandon"
+    APPROVE = "approve"
+    RENEW = "renew"
 
 
 class Word(Struct, frozen=True):
@@ -280,6 +289,8 @@ class Word(Struct, frozen=True):
     command: Command
     who: str
     why: str
+    about: str = ""
+    """What it is about, where that is not the account: the name of a proposal."""
 
 
 class Recovered(Struct, frozen=True):
@@ -363,6 +374,12 @@ Record: TypeAlias = (
     | HedgeChanged
     | Silenced
     | Notified
+    | Preview
+    | Proposed
+    | Answered
+    | Reloaded
+    | EpisodeEnded
+    | Churned
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -389,6 +406,12 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.HEDGE: HedgeChanged,
     Kind.SILENCED: Silenced,
     Kind.NOTIFIED: Notified,
+    Kind.PREVIEW: Preview,
+    Kind.PROPOSAL: Proposed,
+    Kind.ANSWER: Answered,
+    Kind.RELOAD: Reloaded,
+    Kind.EPISODE_END: EpisodeEnded,
+    Kind.CHURN: Churned,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

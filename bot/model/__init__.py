@@ -15,6 +15,8 @@ from bot.model.account import (
     WalletChange,
     position_key,
 )
+from bot.model.approvals import Approval, ApprovalTerms, Item, Unanswered
+from bot.model.churn import Churning, ChurnTerms
 from bot.model.findings import (
     Action,
     BlindAction,
@@ -98,6 +100,7 @@ from bot.model.signals import (
     is_loopback,
     may_ask,
 )
+from bot.model.strangers import Policy, Stranger, guarded, left_alone, of_account, policies, policy_of
 from bot.model.surroundings import Surroundings
 from bot.model.unknown import (
     Figure,
@@ -110,6 +113,8 @@ __all__ = [
     "WALLET",
     "Action",
     "Answer",
+    "Approval",
+    "ApprovalTerms",
     "Balance",
     "Beta",
     "BlindAction",
@@ -118,6 +123,8 @@ __all__ = [
     "Candle",
     "Caps",
     "Cause",
+    "ChurnTerms",
+    "Churning",
     "CommandSource",
     "ConvertRequest",
     "Cover",
@@ -132,6 +139,7 @@ __all__ = [
     "HedgeLink",
     "HedgeTerms",
     "IfStale",
+    "Item",
     "Keep",
     "KeyRights",
     "LeverageRequest",
@@ -159,6 +167,7 @@ __all__ = [
     "OrderStatus",
     "PartTimes",
     "Plan",
+    "Policy",
     "Position",
     "PositionMode",
     "PositionMove",
@@ -184,6 +193,7 @@ __all__ = [
     "Step",
     "StepKind",
     "StopRequest",
+    "Stranger",
     "Style",
     "Surroundings",
     "Target",
@@ -192,6 +202,7 @@ __all__ = [
     "TransferRequest",
     "TriggerRequest",
     "TrimTerms",
+    "Unanswered",
     "Unknown",
     "UrlSource",
     "Usage",
@@ -201,8 +212,13 @@ __all__ = [
     "WalletMove",
     "attached_stop",
     "cover",
+    "guarded",
     "is_loopback",
+    "left_alone",
     "may_ask",
+    "of_account",
+    "policies",
+    "policy_of",
     "position_key",
     "unprotected",
 ]

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 from bot.model import Refusal, Step, StepKind
-from bot.planning.cancels import MOST, Batch, Cancel, batch_of, cancel_request, wanted_cancels
+from bot.planning.cancels import MOST, Batch, Cancel, batch_of, cancel_request
 from bot.planning.caps import Allowance, Draft
 from bot.planning.crowding import own_in_the_way
 from bot.planning.drafting import refuse
 from bot.planning.numbering import Numbering
 from bot.planning.request import PlanRequest
+from bot.planning.sparing import may_cancel
 
 
 def cancels(request: PlanRequest, trimmed: set[str], allowance: Allowance) -> tuple[Batch, list[Refusal]]:
     """Choose what is cancelled in this cycle, and say what is not."""
-    wanted = wanted_cancels(request.demands, request.snapshot, request.own_order_prefix)
-    refusals: list[Refusal] = []
+    wanted, refusals = may_cancel(request)
     free: list[Cancel] = []
     for cancel in wanted:
         symbol = cancel.order.symbol

@@ -18,6 +18,7 @@ from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.rounding import largest
 from bot.planning.sizing import CannotHelp, Face, faces
 from bot.planning.spread import Candidate, Spread, spread
+from bot.planning.strangers import STRANGER, stranger_quote
 
 _RANKS = {
     "account.stress_loss": 1,
@@ -64,7 +65,9 @@ class Prices:
             at = (leg.key, demand.trim, seconds, nature, whole)
             found = self._quotes.get(at)
             if found is None:
-                found = price_leg(leg, demand.trim, self._request, seconds, nature, whole=whole)
+                found = stranger_quote(leg.position, self._request) or price_leg(
+                    leg, demand.trim, self._request, seconds, nature, whole=whole
+                )
                 self._quotes[at] = found
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
@@ -282,7 +285,9 @@ def _close(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outc
         more = take_contracts(leg, found, leg.position.contracts, found.cost, terms, whole=True)
         if more > 0:
             taken[key] = more
-    gone = all(leg.taken == leg.position.contracts for leg in legs)
+    left = {refusal.item for refusal in refusals if refusal.code == STRANGER}
+    may_go = [leg for leg in legs if leg.key not in left]
+    gone = all(leg.taken == leg.position.contracts for leg in may_go) and len(may_go) + everything > 0
     return Outcome(demand, taken, priced, gone, closes=True, refusals=refusals)
 
 

@@ -38,6 +38,7 @@ from bot.planning.numbering import Numbering
 from bot.planning.recomputation import State, state_before
 from bot.planning.removing import hedge_removals, removals_of
 from bot.planning.request import PlanRequest, stale_reason, watch_of
+from bot.planning.strangers import STRANGER
 from bot.risk.catalogue import of_account
 
 
@@ -73,7 +74,7 @@ def plan(request: PlanRequest) -> Plan:
     demands = acting(request.demands)
     stale = stale_reason(request)
     if stale is not None:
-        wanting = [demand for demand in request.demands if _wants_step(demand)]
+        wanting = [demand for demand in request.demands if wants_step(demand)]
         refusals = tuple(refuse(demand, demand.target.text, "stale_data", stale) for demand in wanting)
         return _plan(request, (), refusals, (), _halting(request, refusals))
     numbering = Numbering(request)
@@ -125,7 +126,8 @@ def _halt_reason(demand: Demand) -> str:
     return f"{demand.rule}: {demand.why or f'{where} is {demand.value:.6g}, limit {demand.limit:.6g}'}"
 
 
-def _wants_step(demand: Demand) -> bool:
+def wants_step(demand: Demand) -> bool:
+    """Whether a demand asks for more than to tell and to halt."""
     return any(action not in (Action.NOTIFY, Action.HALT) for action in demand.permits)
 
 
@@ -144,7 +146,7 @@ def _halting(
     for demand in request.demands:
         if Action.HALT not in demand.permits:
             continue
-        done = not _wants_step(demand) or (
+        done = not wants_step(demand) or (
             attempt is not None
             and (cancelled or Action.CANCEL_ORDERS not in demand.permits)
             and _leaves_nothing(demand, refusals, attempt)
@@ -157,7 +159,7 @@ def _halting(
 def _leaves_nothing(demand: Demand, refusals: Sequence[Refusal], attempt: Attempt) -> bool:
     """Whether a plan, carried out in full, has done all the trades that a demand asks for."""
     own = demand.target.position
-    if any(refusal.rule == demand.rule for refusal in refusals):
+    if any(refusal.rule == demand.rule and refusal.code != STRANGER for refusal in refusals):
         return False
     if any(own in (None, key) for key in attempt.capped.short):
         return False

@@ -38,6 +38,7 @@ from bot.model import (
     Market,
     Number,
     Order,
+    Policy,
     Position,
     ProtectionTerms,
     Refusal,
@@ -47,9 +48,11 @@ from bot.model import (
     Step,
     StepKind,
     StopRequest,
+    Stranger,
     Unknown,
     attached_stop,
     cover,
+    policy_of,
 )
 from bot.planning.hedge_stops import own_stops_of, release_of
 from bot.planning.identity import client_order_id
@@ -120,6 +123,7 @@ def protective_stops(
     forced: frozenset[str] = frozenset(),
     refused: Sequence[RefusedBefore] = (),
     hedges: Sequence[Hedge] = (),
+    strangers: Sequence[Stranger] = (),
 ) -> tuple[tuple[Step, ...], tuple[Refusal, ...]]:
     """Return the stops to place or move, and what stays unprotected and why.
 
@@ -127,7 +131,8 @@ def protective_stops(
     never moved away. `steps_taken` counts settled steps by `episode_of` a key: it tells a stop that must be
     placed once more from a repetition. Repeating a decision repeats its client order ids. `trimmed` are the
     positions that the same cycle trims, `unsettled` the symbols of which no price is believed now, and
-    `refused` what the venue is not asked for yet.
+    `refused` what the venue is not asked for yet. Positions that `strangers` leave alone get no stop, and
+    count in the margin of the others.
 
     `forced` are positions whose stops a rule asks for: they are placed where protection is switched off as
     well, and do not wait for trims.
@@ -156,7 +161,10 @@ def protective_stops(
     places = _places(desk, refusals)
     prices = {place.holding.key: place.price for place in places}
     for place in places:
-        if not (terms.enabled or place.holding.key in forced):
+        holding = place.holding
+        if not (terms.enabled or holding.key in forced):
+            continue
+        if policy_of(strangers, holding.symbol, holding.side) is not Policy.ADOPT:
             continue
         found = _step(desk, place, prices)
         if isinstance(found, Step):

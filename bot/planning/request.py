@@ -5,7 +5,19 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from bot.model import Caps, Demand, Hedge, HedgeTerms, RefusedBefore, Scenario, Sense, Snapshot, Target, Usage
+from bot.model import (
+    Caps,
+    Demand,
+    Hedge,
+    HedgeTerms,
+    RefusedBefore,
+    Scenario,
+    Sense,
+    Snapshot,
+    Stranger,
+    Target,
+    Usage,
+)
 from bot.planning.identity import PREFIX
 from bot.risk.ages import age_trouble, parts_trouble
 from bot.risk.context import MetricContext
@@ -58,6 +70,8 @@ class PlanRequest(Struct, frozen=True):
     """Instruments on which resting reduce-only orders leave room for less than the position."""
     refused: tuple[RefusedBefore, ...] = ()
     """What the venue has refused and is not asked for yet."""
+    strangers: tuple[Stranger, ...] = ()
+    """What is made of positions and orders that the guard did not open."""
     order_terms: OrderTerms = OrderTerms()
     own_order_prefix: str = PREFIX
     hedges: tuple[Hedge, ...] = ()

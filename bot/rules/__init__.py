@@ -2,6 +2,7 @@
 
 from bot.rules.active import Active
 from bot.rules.blindness import BlindCall, BlindLook, evaluate_blind
+from bot.rules.changes import rule_changes
 from bot.rules.conditions import Condition
 from bot.rules.evaluation import Evaluation, evaluate
 from bot.rules.gauge import measure_rule
@@ -37,6 +38,7 @@ __all__ = [
     "measure_rule",
     "profile_names",
     "profile_path",
+    "rule_changes",
     "rules_path",
     "unknown_symbols",
 ]

@@ -1,6 +1,6 @@
 """Rules met with a snapshot: findings, what firing rules demand, and what to remember. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 
 from msgspec import Struct
@@ -51,6 +51,7 @@ def evaluate(
     gates: PriceGates | None = None,
     surroundings: Surroundings | None = None,
     tags: tuple[str, ...] = (),
+    ignored: Set[str] = frozenset(),
 ) -> Evaluation:
     """Evaluate all rules on one account.
 
@@ -59,12 +60,13 @@ def evaluate(
     replaced by each rule's own. The same arguments always give equal results. A position that is gone
     ends its episodes, because a snapshot is complete or does not exist. `gates` say which prices are too old
     or not believed yet; without them every price is good. `surroundings` hold figures of markets and signals;
-    without them these are unknown. `tags` are the account's.
+    without them these are unknown. `tags` are the account's. No rule of a position looks at those whose keys
+    are `ignored`.
 
     Raises `MemoryUnreadableError` where the memory is of another account.
     """
     gauge = Gauge(portfolio, context, surroundings or Surroundings())
-    site = Site(snapshot, tags)
+    site = Site(snapshot, tags, ignored)
     return _Cycle(site, gauge, memory, now, gates or PriceGates(), snapshot.account).run(ruleset)
 
 

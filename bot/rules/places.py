@@ -1,6 +1,6 @@
 """Where a rule is looked at: the account, or positions of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from msgspec import Struct
 
@@ -21,12 +21,15 @@ class Places(Struct, frozen=True):
 class Site:
     """All places of one account."""
 
-    def __init__(self, snapshot: Snapshot, tags: tuple[str, ...]) -> None:
+    def __init__(self, snapshot: Snapshot, tags: tuple[str, ...], ignored: Set[str] = frozenset()) -> None:
+        """Take the account's positions; no rule of a position looks at those whose keys are `ignored`."""
         self._who = (snapshot.account, snapshot.venue, tags)
-        self._positions = sorted(snapshot.positions, key=lambda position: position.key)
+        ordered = sorted(snapshot.positions, key=lambda position: position.key)
+        everything = self._of(ordered)
+        self._positions = [one for one in ordered if one.key not in ignored]
         self._whole = Places(("",), [Target(snapshot.account)], (None,))
         self._everywhere = self._of(self._positions)
-        self.targets = frozenset((*self._whole.targets, *self._everywhere.targets))
+        self.targets = frozenset((*self._whole.targets, *everything.targets))
 
     def places(self, rule: Rule) -> Places:
         """Return where a rule is looked at; nowhere where it does not apply to the account."""

@@ -1,6 +1,7 @@
 """The settings file: YAML in, Settings or all mistakes out."""
 
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -13,29 +14,40 @@ from bot.documents import (
     MistakesError,
     Words,
     check_shape,
+    nearest_hint,
     read_document,
 )
-from bot.model import Caps, PriceTerms, ProtectionTerms
+from bot.model import ApprovalTerms, Caps, ChurnTerms, PriceTerms, ProtectionTerms, Stranger
 from bot.settings.notices import NoticeLoader, Purse
 from bot.settings.secrets import INLINE, read_credential, read_secrets_file, secret_names
 from bot.settings.shapes import (
     LATER_KEYS,
     AccountShape,
+    ApprovalsShape,
     CapsShape,
+    ChurnShape,
     LogShape,
     PricesShape,
     ProtectionShape,
     SettingsShape,
+    StartupShape,
+    StrangerMatchShape,
+    StrangerShape,
 )
 from bot.settings.signals import SignalReader
-from bot.settings.values import AccountSettings, LogSettings, Network, Settings, StreamSettings
+from bot.settings.values import AccountSettings, LogSettings, Mode, Network, Settings, StreamSettings
 
 WORDS: Words = {
     ("caps",): CapsShape.known_keys(),
     ("protection",): ProtectionShape.known_keys(),
     ("prices",): PricesShape.known_keys(),
+    ("approvals",): ApprovalsShape.known_keys(),
+    ("startup",): StartupShape.known_keys(),
+    ("churn",): ChurnShape.known_keys(),
     ("log",): LogShape.known_keys(),
 }
+
+STRANGER_WORDS: Words = {("match",): StrangerMatchShape.known_keys()}
 
 
 def load_settings(
@@ -112,6 +124,7 @@ class _Loader:
         told = notices.notifications(shape.notifications)
         heartbeat, port = notices.heartbeat(shape.heartbeat), notices.metrics(shape.metrics)
         self._mistakes += notices.mistakes
+        strangers = [self._stranger(number, raw) for number, raw in enumerate(shape.strangers)]
         if self._mistakes or shape.network is None:
             raise SettingsError(self._mistakes, self._chosen_rules())
         return Settings(
@@ -145,6 +158,10 @@ class _Loader:
             notifications=told,
             heartbeat=heartbeat,
             metrics_port=port,
+            approvals=ApprovalTerms(every=shape.mode is Mode.APPROVE, **dict(shape.approvals)),
+            strangers=tuple(one for one in strangers if one is not None),
+            churn=ChurnTerms(**dict(shape.churn)),
+            grace=shape.startup.grace,
         )
 
     def _notices(self, accounts: tuple[str, ...]) -> NoticeLoader:
@@ -207,6 +224,23 @@ class _Loader:
             return None
         rules = shape.rules or self._shape.rules
         return AccountSettings(shape.name, shape.venue.value, *keys, rules, base_url, shape.tags)
+
+    def _stranger(self, number: int, raw: object) -> Stranger | None:
+        path: KeyPath = ("strangers", number)
+        shape, checked = check_shape(StrangerShape, raw, self._document, path, STRANGER_WORDS)
+        self._mistakes += checked.mistakes
+        if shape.policy is None:
+            if "policy" not in checked.broken:
+                self._add(path, "'policy' is missing", "one of adopt, watch, ignore")
+            return None
+        names = [one.get("name") for one in self._shape.accounts if isinstance(one, dict)]
+        for pattern in shape.match.account:
+            if not any(isinstance(name, str) and fnmatchcase(name, pattern) for name in names):
+                what = f"match.account: no account is called {pattern!r}"
+                self._add((*path, "match", "account"), what, "", nearest_hint(pattern, map(str, names)))
+        symbols = tuple(pattern.upper() for pattern in shape.match.symbol)
+        sides = tuple(side.value for side in shape.match.side)
+        return Stranger(shape.policy, shape.match.account, symbols, sides)
 
     def _check_doubled(self, number: int, name: str) -> None:
         """Refuse a name that is another account's, or would read another account's secrets."""

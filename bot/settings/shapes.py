@@ -21,13 +21,15 @@ from bot.documents import (
     within,
     word_of,
 )
+from bot.model import Policy, Side, Unanswered
+from bot.model.churn import LONGEST
 from bot.settings.values import IfJournalFails, LogFormat, LogLevel, Mode, Network, Venue
 
-LATER_MODES = ("approve",)
 LATER_VENUES = ("binance", "binanceusdm", "okx", "hyperliquid", "deribit")
 LATER_KEYS = ("dashboard", "retention")
 MAX_ACCOUNTS = 1000
 MAX_SIGNALS = 50
+MAX_STRANGERS = 100
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
@@ -111,10 +113,31 @@ def _tags(value: object) -> tuple[object, ...]:
     return tuple(value)
 
 
+def _listed(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _pattern(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise WordingError(f"{shown(value)} is not a pattern", "text, where * stands for anything")
+    return value.strip()
+
+
+def _strangers(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list):
+        expected = "a list such as [{match: {symbol: ETH*}, policy: watch}]"
+        raise WordingError(f"{shown(value)} is not a list of policies", expected)
+    if len(value) > MAX_STRANGERS:
+        raise WordingError(f"more than {MAX_STRANGERS} policies")
+    return tuple(value)
+
+
 def _share(low: str, high: str) -> BeforeValidator:
     return BeforeValidator(within(parse_share, Decimal(low), Decimal(high), show_percent))
 
 
+Pattern = Annotated[str, BeforeValidator(_pattern)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed)]
 Text = Annotated[str, BeforeValidator(_text)]
 Url = Annotated[str, BeforeValidator(_url)]
 Variable = Annotated[str, BeforeValidator(_variable)]
@@ -151,6 +174,45 @@ class PricesShape(Shape):
     waive_at: Annotated[float, percent(0.1, 1.0)] = 0.6
 
 
+class ApprovalsShape(Shape):
+    """`approvals`: how the owner is asked."""
+
+    deadline: Annotated[timedelta, span(timedelta(seconds=10), timedelta(days=1))] = timedelta(minutes=10)
+    then: Annotated[Unanswered, BeforeValidator(word_of(Unanswered))] = Unanswered.DROP
+    room: Annotated[float, percent(0.0, 1.0)] = 0.2
+
+
+class StartupShape(Shape):
+    """`startup`: what holds after the start."""
+
+    grace: Annotated[timedelta, span(timedelta(0), timedelta(hours=1))] = timedelta(0)
+
+
+class ChurnShape(Shape):
+    """`churn`: when a rule backs off from a position that somebody fills up again."""
+
+    times: Annotated[int, BeforeValidator(within(whole, 1, 100))] = 3
+    within: Annotated[timedelta, span(timedelta(seconds=10), timedelta(days=1))] = timedelta(minutes=10)
+    pause: Annotated[timedelta, span(timedelta(seconds=1), LONGEST)] = timedelta(minutes=5)
+
+
+class StrangerMatchShape(Shape):
+    """`strangers.match`: which positions and orders a policy is for."""
+
+    account: Patterns = ()
+    symbol: Patterns = ()
+    side: Annotated[
+        tuple[Annotated[Side, BeforeValidator(word_of(Side))], ...], BeforeValidator(_listed)
+    ] = ()
+
+
+class StrangerShape(Shape):
+    """One entry of `strangers`."""
+
+    match: StrangerMatchShape = StrangerMatchShape()
+    policy: Annotated[Policy | None, BeforeValidator(word_of(Policy))] = None
+
+
 class LogShape(Shape):
     """`log`: what is logged, and how it looks."""
 
@@ -173,7 +235,7 @@ class AccountShape(Shape):
 class SettingsShape(Shape):
     """The whole file; accounts, and what is told of them, are validated apart."""
 
-    mode: Annotated[Mode, BeforeValidator(word_of(Mode, LATER_MODES))] = Mode.OBSERVE
+    mode: Annotated[Mode, BeforeValidator(word_of(Mode))] = Mode.OBSERVE
     network: Annotated[Network | None, BeforeValidator(word_of(Network))] = None
     live: bool = False
     journal: Annotated[str, BeforeValidator(_journal)] = "reef.db"
@@ -211,6 +273,10 @@ class SettingsShape(Shape):
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()
     prices: PricesShape = PricesShape()
+    approvals: ApprovalsShape = ApprovalsShape()
+    startup: StartupShape = StartupShape()
+    churn: ChurnShape = ChurnShape()
+    strangers: Annotated[tuple[Any, ...], BeforeValidator(_strangers)] = ()
     log: LogShape = LogShape()
     signals: Annotated[dict[str, Any], BeforeValidator(_signals)] = Field(default_factory=dict)
     accounts: Annotated[tuple[Any, ...], BeforeValidator(_accounts)] = ()

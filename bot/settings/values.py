@@ -8,7 +8,16 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import SecretStr
 
-from bot.model import Caps, NoticeTerms, PriceTerms, ProtectionTerms, SignalTerms
+from bot.model import (
+    ApprovalTerms,
+    Caps,
+    ChurnTerms,
+    NoticeTerms,
+    PriceTerms,
+    ProtectionTerms,
+    SignalTerms,
+    Stranger,
+)
 
 
 class Mode(StrEnum):
@@ -16,6 +25,8 @@ class Mode(StrEnum):
 
     OBSERVE = "observe"
     """Plans and records, sends nothing."""
+    APPROVE = "approve"
+    """Asks its owner before it sends anything but protective stops."""
     ACT = "act"
     """Sends."""
 
@@ -153,11 +164,16 @@ class Settings(Struct, frozen=True):
     heartbeat: HeartbeatSettings | None = None
     metrics_port: int | None = None
     """Of loopback; None where no metrics are served."""
+    approvals: ApprovalTerms = ApprovalTerms()
+    strangers: tuple[Stranger, ...] = ()
+    churn: ChurnTerms = ChurnTerms()
+    grace: timedelta = timedelta(0)
+    """How long after the start orders wait."""
 
     @property
     def armed(self) -> bool:
         """Whether intents are sent."""
-        return self.mode is Mode.ACT
+        return self.mode is not Mode.OBSERVE
 
     def account(self, name: str) -> AccountSettings | None:
         """Find an account by its name."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.cli.control import operator
 from bot.execution import halt
 from bot.journal import open_journal
 from bot.journal.records import Blindness, FindingChanged
@@ -73,7 +74,7 @@ def test_a_halt_says_what_goes_on_and_the_way_back(quiet: Path, account: str) ->
     assert f"{who} HALTED by the rules since 2025-11-21 07:30:00 UTC: drawdown stop: 26 %" in text
     assert "protective stops are placed, kept in step and read back" in text
     option = "--account main " if account else ""
-    assert f'`reef resume {option}--why "..."` lifts it: leverage cap on main acts again' in text
+    assert f'`reef resume {option}--why "..."` lifts it: leverage cap on main (account.leverage' in text
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,9 @@ def test_resume_names_the_rules_that_will_act_and_the_halt_that_stays(quiet: Pat
         halt(journal, "main", who="ann", why="mine", at=NOW)
         halt(journal, "", who="bob", why="all of it", at=NOW)
     done = flat(reef("resume", "--account", "main", "--why", "done", "--journal", quiet).out)
-    assert "leverage cap on main, room on main act again from the next cycle on" in done
+    assert "leverage cap on main (account.leverage 6.4, limit 5), room on main (" in done
+    assert "act again from the next cycle on" in done
+    assert f"by {operator()}: done" in done
     assert "main is still halted by bob: all of it" in done
     rest = reef("resume", "--why", "done", "--journal", quiet, "--json").value
     assert rest == {"resumed": True, "account": "*", "still_halted": []}

@@ -29,11 +29,9 @@ def wallet(usdt: str, btc: str = "0.5") -> dict[str, Decimal]:
 
 
 def test_coins_are_known_or_the_wallet_is_not() -> None:
-    figures = dict.fromkeys(
-        ("equity", "margin_balance", "maintenance_margin", "initial_margin", "wallet", "available"), NONE
-    )
-    assert known_coins(Balance(**figures, coins={"USDT": D(3)})) == {"USDT": D(3)}
-    found = known_coins(Balance(**figures, coins={"USDT": D(3), "BTC": NONE}))
+    figures = (NONE,) * 6
+    assert known_coins(Balance(*figures, coins={"USDT": D(3)})) == {"USDT": D(3)}
+    found = known_coins(Balance(*figures, coins={"USDT": D(3), "BTC": NONE}))
     assert found == Unknown("the wallet balance of BTC: not given")
 
 

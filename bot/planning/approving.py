@@ -1,0 +1,33 @@
+"""One plan of all rules, or two where some of them ask their owner first. Pure."""
+
+from msgspec.structs import replace
+
+from bot.model import Approval, Demand, Plan
+from bot.planning.asking import Asked, asked_for, asks, waiting
+from bot.planning.hedged import plan_with_hedges
+from bot.planning.planner import wants_step
+from bot.planning.request import PlanRequest
+
+
+def plan_with(request: PlanRequest, approval: Approval | None) -> tuple[Plan, Asked | None]:
+    """Return the plan of what may be sent now, and what must be asked for before it is.
+
+    A rule that only tells or halts asks nobody. One that halts after it has traded waits with its halt: a
+    halted account could not carry out what is approved.
+    """
+    asking = [demand for demand in request.demands if asks(demand, approval) and wants_step(demand)]
+    whole = _plan_of(request, request.demands)
+    if approval is None or not asking:
+        return whole, None
+    free = tuple(demand for demand in request.demands if demand not in asking)
+    base = _plan_of(request, free)
+    asked = asked_for(whole.steps, base.steps, asking, approval)
+    if asked is None:
+        return whole, None
+    return replace(base, refusals=base.refusals + waiting(asking)), asked
+
+
+def _plan_of(request: PlanRequest, demands: tuple[Demand, ...]) -> Plan:
+    if not demands and not request.hedges:
+        return Plan(request.account, request.at, (), (), (), "")
+    return plan_with_hedges(replace(request, demands=demands))
