@@ -9,12 +9,13 @@ from bot.planning.crowding import own_in_the_way
 from bot.planning.drafting import refuse
 from bot.planning.numbering import Numbering
 from bot.planning.request import PlanRequest
-from bot.planning.sparing import may_cancel
 
 
-def cancels(request: PlanRequest, trimmed: set[str], allowance: Allowance) -> tuple[Batch, list[Refusal]]:
-    """Choose what is cancelled in this cycle, and say what is not."""
-    wanted, refusals = may_cancel(request)
+def cancels(
+    request: PlanRequest, wanted: Sequence[Cancel], trimmed: set[str], allowance: Allowance
+) -> tuple[Batch, list[Refusal]]:
+    """Choose what is cancelled in this cycle, and say what waits."""
+    refusals: list[Refusal] = []
     free: list[Cancel] = []
     for cancel in wanted:
         symbol = cancel.order.symbol

@@ -38,6 +38,7 @@ from bot.planning.numbering import Numbering
 from bot.planning.recomputation import State, state_before
 from bot.planning.removing import hedge_removals, removals_of
 from bot.planning.request import PlanRequest, stale_reason, watch_of
+from bot.planning.sparing import may_cancel
 from bot.planning.strangers import STRANGER
 from bot.risk.catalogue import of_account
 
@@ -93,8 +94,9 @@ def plan(request: PlanRequest) -> Plan:
         allowance.act()
     after = finish(moving, before, allowance, trading=bool(drafts))
     refused.extend(after.refusals)
-    batch, kept_back = cancels(request, {draft.position.symbol for draft in drafts}, allowance)
-    refused.extend(kept_back)
+    wanted, spared = may_cancel(request)
+    batch, kept_back = cancels(request, wanted, {draft.position.symbol for draft in drafts}, allowance)
+    refused.extend(spared + kept_back)
     steps = (
         *clearing(request, drafts, numbering, allowance),
         *(cancel_step(cancel, request, numbering) for cancel in batch.first),

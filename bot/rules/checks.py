@@ -15,7 +15,16 @@ from bot.rules.schema import EXPECTED_SCENARIOS, DefaultsShape, MatchShape, Rule
 from bot.rules.schema_hours import active_of
 
 OF_POSITION = ("symbol", "side", "margin_mode")
-WITHOUT_LEVEL = (Action.NOTIFY, Action.CANCEL_ORDERS, Action.CLOSE, Action.CLOSE_ALL, Action.HALT)
+WITHOUT_LEVEL = (
+    Action.NOTIFY,
+    Action.CANCEL_ORDERS,
+    Action.CLOSE,
+    Action.CLOSE_ALL,
+    Action.LOWER_LEVERAGE,
+    Action.SECURE,
+    Action.PROTECT,
+    Action.HALT,
+)
 """Actions that need no level to go back to: all that a condition alone or a market may permit."""
 OF_LIMIT = ("max", "min", "restore", "scenarios", "market")
 """Keys that say something of `metric`."""
@@ -240,7 +249,8 @@ class RuleCheck:
                 what = f"do: {definition.name} names no position to close"
                 self._add(place, what, "close_all, or a metric of a position")
             for path, what, expected in action_mistakes(number, action, definition):
-                self._add(path, what, expected)
+                if definition.name in METRICS:
+                    self._add(path, what, expected)
         for path, what, expected in part_mistakes(shape, shape.do) if "do" not in self._broken else ():
             if not {str(part) for part in path[:1]} & self._broken:
                 self._add(path, what, expected, key=bool(path))

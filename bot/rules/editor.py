@@ -5,34 +5,30 @@ It refuses less than loading does: places, circles and what is said inside a con
 """
 
 import json
-from typing import Any, TypeAlias
 
-from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Severity, Side
+from bot.model import Action, BlindAction, MarginMode, Severity, Side
 from bot.risk.definitions import METRICS, MetricDefinition, Scope, Unit
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.rules.active import DAYS
 from bot.rules.checks import WITHOUT_LEVEL
+from bot.rules.editor_parts import ACTION_PARTS
+from bot.rules.editor_words import (
+    DURATION,
+    PERCENT,
+    PLAIN,
+    Schema,
+    list_of,
+    mapping,
+    one_or_many,
+    told,
+    words_of,
+)
 from bot.rules.expressions import MAX_EXPRESSION
 from bot.rules.limits import TRADING_CANNOT_MOVE
 from bot.rules.ruleset import Gates
 from bot.rules.schema import MAX_NAME, MAX_RULES, MAX_SCENARIOS
 
-Schema: TypeAlias = dict[str, Any]
-
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_NUMBER = r"[+-]?([0-9][0-9_]*)?(\.[0-9]+)?"
-_PERCENT: Schema = {
-    "anyOf": [
-        {"type": "string", "pattern": rf"^\s*{_NUMBER}\s*%\s*$"},
-        {"type": "number", "exclusiveMinimum": -1, "exclusiveMaximum": 1},
-    ]
-}
-_PLAIN: Schema = {
-    "anyOf": [{"type": "number"}, {"type": "string", "pattern": rf"^\s*{_NUMBER}\s*[kKmMxX]?\s*$"}]
-}
-_DURATION: Schema = {
-    "anyOf": [{"type": "string", "pattern": r"^\s*([0-9]+(\.[0-9]+)?\s*(d|h|ms|m|s)\s*)+$"}, {"const": 0}]
-}
 _BASE = r"^(?=.*[A-Z0-9])[A-Za-z0-9]{1,20}$"
 
 
@@ -41,11 +37,11 @@ def rules_schema() -> Schema:
     return {
         "$schema": _DIALECT,
         "title": "Reef rules",
-        **_mapping(
+        **mapping(
             {
-                "version": _told({"const": 1}, "Write version: 1."),
-                "defaults": _told(_defaults(), "What holds for every rule that does not say otherwise."),
-                "rules": _told(_list_of(_rule(), MAX_RULES), "The rules, each with a name of its own."),
+                "version": told({"const": 1}, "Write version: 1."),
+                "defaults": told(_defaults(), "What holds for every rule that does not say otherwise."),
+                "rules": told(list_of(_rule(), MAX_RULES), "The rules, each with a name of its own."),
             },
             ("version", "rules"),
         ),
@@ -57,71 +53,47 @@ def schema_text() -> str:
     return json.dumps(rules_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _told(schema: Schema, description: str) -> Schema:
-    return {"description": description, **schema}
-
-
-def _mapping(properties: Schema, required: tuple[str, ...] = ()) -> Schema:
-    made: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
-    return {**made, "required": list(required)} if required else made
-
-
-def _list_of(item: Schema, most: int | None = None, *, unique: bool = False) -> Schema:
-    made: Schema = {"type": "array", "items": item, "minItems": 1}
-    if most is not None:
-        made["maxItems"] = most
-    return {**made, "uniqueItems": True} if unique else made
-
-
-def _one_or_many(item: Schema) -> Schema:
-    return {"anyOf": [item, _list_of(item)]}
-
-
-def _words(words: Any) -> Schema:
-    return {"enum": [str(word) for word in words]}
-
-
 def _name() -> Schema:
     return {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 
 
 def _common() -> Schema:
     return {
-        "for": _told(_DURATION, "How long the limit must be passed before the rule fires: 5s, 10m."),
-        "cooldown": _told(_DURATION, "How long after an episode no new one begins: 30s, 1h."),
-        "severity": _told(_words(Severity), "How loudly it is told."),
-        "gates": _told(_words(Gates), "Whether the rule waits for a price that is apart from the others."),
-        "approve": _told({"type": "boolean"}, "Whether what it demands waits for the owner's yes."),
+        "for": told(DURATION, "How long the limit must be passed before the rule fires: 5s, 10m."),
+        "cooldown": told(DURATION, "How long after an episode no new one begins: 30s, 1h."),
+        "severity": told(words_of(Severity), "How loudly it is told."),
+        "gates": told(words_of(Gates), "Whether the rule waits for a price that is apart from the others."),
+        "approve": told({"type": "boolean"}, "Whether what it demands waits for the owner's yes."),
     }
 
 
 def _defaults() -> Schema:
-    return _mapping(_common())
+    return mapping(_common())
 
 
 def _rule() -> Schema:
     limit = {"anyOf": [{"type": "number"}, {"type": "string"}]}
     properties = {
-        "name": _told(_name(), "What the rule is called; renamed, it forgets its running episodes."),
-        "metric": _told({"anyOf": _metrics()}, "What is measured."),
-        "market": _told({"type": "string", "pattern": _BASE}, "Base currency of a metric of a market: BTC."),
-        "when": _told(
+        "name": told(_name(), "What the rule is called; renamed, it forgets its running episodes."),
+        "metric": told({"anyOf": _metrics()}, "What is measured."),
+        "market": told({"type": "string", "pattern": _BASE}, "Base currency of a metric of a market: BTC."),
+        "when": told(
             {"type": "string", "minLength": 1, "maxLength": MAX_EXPRESSION},
             'A condition: market("BTC").realized_vol_24h > 0.9 && account.leverage > 3.',
         ),
-        "max": _told(limit, "Fires above: 5, 15%, 10k."),
-        "min": _told(limit, "Fires below: 15%, 10k."),
-        "restore": _told(limit, "Where the episode ends. A rule that trims must give it."),
-        "match": _told(_match(), "Where the rule applies; without it, everywhere."),
-        "do": _told(_list_of(_words(Action), unique=True), "What the rule permits; the plan chooses."),
-        "trim": _told(_trim(), "How positions are trimmed."),
-        "scenarios": _told(_scenarios(), "Moves by base currency: [{BTC: -20%}]."),
-        "if_blind": _told(_if_blind(), "What it does while its metric cannot be known."),
-        "active": _told(_active(), "The hours in which it may begin an episode."),
-        "inhibited_by": _told(_one_or_many(_name()), "Stronger rules: while one fires, this is not told of."),
+        "max": told(limit, "Fires above: 5, 15%, 10k."),
+        "min": told(limit, "Fires below: 15%, 10k."),
+        "restore": told(limit, "Where the episode ends. A rule that trims must give it."),
+        "match": told(_match(), "Where the rule applies; without it, everywhere."),
+        "do": told(list_of(words_of(Action), unique=True), "What the rule permits; the plan chooses."),
+        **ACTION_PARTS,
+        "scenarios": told(_scenarios(), "Moves by base currency: [{BTC: -20%}]."),
+        "if_blind": told(_if_blind(), "What it does while its metric cannot be known."),
+        "active": told(_active(), "The hours in which it may begin an episode."),
+        "inhibited_by": told(one_or_many(_name()), "Stronger rules: while one fires, this is not told of."),
         **_common(),
     }
-    made = _mapping(properties, ("name", "do"))
+    made = mapping(properties, ("name", "do"))
     return {**made, "anyOf": [{"required": ["metric"]}, {"required": ["when"]}], "allOf": _across()}
 
 
@@ -131,40 +103,29 @@ def _metrics() -> list[Schema]:
 
 
 def _match() -> Schema:
-    patterns = _one_or_many({"type": "string", "minLength": 1})
-    return _mapping(
+    patterns = one_or_many({"type": "string", "minLength": 1})
+    return mapping(
         {
-            "account": _told(patterns, "Names of accounts; * stands for anything."),
-            "venue": _told(patterns, "Venues."),
-            "symbol": _told(patterns, "Symbols such as BTC/USDT:USDT."),
-            "side": _told(_one_or_many(_words(Side)), "long or short."),
-            "margin_mode": _told(_one_or_many(_words(MarginMode)), "cross or isolated."),
-            "tags": _told(patterns, "Tags that the settings give accounts."),
-        }
-    )
-
-
-def _trim() -> Schema:
-    return _mapping(
-        {
-            "max_share": _told(_PERCENT, "Largest share of a position in one cycle."),
-            "max_slippage": _told(_PERCENT, "Largest distance of a fill from mark and index price."),
-            "order": _told(_words(OrderPolicy), "The order that a trim begins with."),
-            "escalate_after": _told(_DURATION, "After this long the slippage is doubled."),
+            "account": told(patterns, "Names of accounts; * stands for anything."),
+            "venue": told(patterns, "Venues."),
+            "symbol": told(patterns, "Symbols such as BTC/USDT:USDT."),
+            "side": told(one_or_many(words_of(Side)), "long or short."),
+            "margin_mode": told(one_or_many(words_of(MarginMode)), "cross or isolated."),
+            "tags": told(patterns, "Tags that the settings give accounts."),
         }
     )
 
 
 def _scenarios() -> Schema:
-    moves: Schema = {"type": "object", "minProperties": 1, "additionalProperties": _PERCENT}
-    return _list_of({**moves, "propertyNames": {"pattern": _BASE}}, MAX_SCENARIOS)
+    moves: Schema = {"type": "object", "minProperties": 1, "additionalProperties": PERCENT}
+    return list_of({**moves, "propertyNames": {"pattern": _BASE}}, MAX_SCENARIOS)
 
 
 def _if_blind() -> Schema:
-    return _mapping(
+    return mapping(
         {
-            "after": _told(_DURATION, "How long the metric must have been unknown."),
-            "do": _told(_list_of(_words(BlindAction), unique=True), "What may be done then."),
+            "after": told(DURATION, "How long the metric must have been unknown."),
+            "do": told(list_of(words_of(BlindAction), unique=True), "What may be done then."),
         },
         ("do",),
     )
@@ -172,11 +133,11 @@ def _if_blind() -> Schema:
 
 def _active() -> Schema:
     time = "([01][0-9]|2[0-4]):[0-5][0-9]"
-    return _mapping(
+    return mapping(
         {
-            "hours": _told({"type": "string", "pattern": rf"^\s*{time}\s*-\s*{time}\s*$"}, "08:00-22:00."),
-            "days": _told(_one_or_many(_words(DAYS)), "Days; without them, every day."),
-            "zone": _told({"type": "string", "minLength": 1}, "Whose clocks count: Europe/Berlin."),
+            "hours": told({"type": "string", "pattern": rf"^\s*{time}\s*-\s*{time}\s*$"}, "08:00-22:00."),
+            "days": told(one_or_many(words_of(DAYS)), "Days; without them, every day."),
+            "zone": told({"type": "string", "minLength": 1}, "Whose clocks count: Europe/Berlin."),
         }
     )
 
@@ -185,11 +146,11 @@ def _across() -> list[Schema]:
     """What one key says about the others."""
     every = (*METRICS.values(), *MARKET_METRICS.values())
     one_limit = {"anyOf": [{"required": ["max"]}, {"required": ["min"]}], "not": {"required": ["max", "min"]}}
-    without_trim = {"properties": {"do": {"items": _words(WITHOUT_LEVEL)}}}
+    without_trim = {"properties": {"do": {"items": words_of(WITHOUT_LEVEL)}}}
     return [
         {"if": {"required": ["metric"]}, "then": one_limit, "else": {**_without_limit(), **without_trim}},
-        _if_metric([one for one in every if one.unit is Unit.PERCENT], _limits(_PERCENT)),
-        _if_metric([one for one in every if one.unit is not Unit.PERCENT], _limits(_PLAIN)),
+        _if_metric([one for one in every if one.unit is Unit.PERCENT], _limits(PERCENT)),
+        _if_metric([one for one in every if one.unit is not Unit.PERCENT], _limits(PLAIN)),
         *(
             _if_metric(
                 [one for one in METRICS.values() if one.sense.value == right],
@@ -218,7 +179,7 @@ def _limits(number: Schema) -> Schema:
 
 
 def _only(actions: list[Action]) -> Schema:
-    return {"properties": {"do": {"items": _words(actions)}}}
+    return {"properties": {"do": {"items": words_of(actions)}}}
 
 
 def _without_limit() -> Schema:
@@ -227,5 +188,5 @@ def _without_limit() -> Schema:
 
 
 def _if_metric(metrics: list[MetricDefinition], then: Schema) -> Schema:
-    names = _words([one.name for one in metrics])
+    names = words_of([one.name for one in metrics])
     return {"if": {"properties": {"metric": names}, "required": ["metric"]}, "then": then}

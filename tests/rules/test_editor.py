@@ -13,6 +13,8 @@ from bot.risk.definitions import METRICS, Unit
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.rules import load_rules_text, profile_names, profile_path
 from bot.rules.editor import rules_schema, schema_text
+from bot.rules.hedges import HedgeShape
+from bot.rules.moves import AddMarginShape, LowerLeverageShape, SecureShape
 from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
 from bot.rules.schema_hours import ActiveShape
 
@@ -69,6 +71,10 @@ def test_it_knows_every_key_and_no_other() -> None:
     for key, shape in (
         ("match", MatchShape),
         ("trim", TrimShape),
+        ("hedge", HedgeShape),
+        ("add_margin", AddMarginShape),
+        ("lower_leverage", LowerLeverageShape),
+        ("secure", SecureShape),
         ("if_blind", IfBlindShape),
         ("active", ActiveShape),
     ):
@@ -100,6 +106,14 @@ def test_every_metric_is_taken(name: str) -> None:
         {"if_blind": {"after": "5s", "do": ["notify"]}},
         {"trim": {"max_share": "100%", "max_slippage": 0.01, "order": "market", "escalate_after": "5s"}},
         {"when": "account.leverage > 3"},
+        {
+            "metric": "account.net_leverage",
+            "do": ["trim", "hedge"],
+            "hedge": {"with": ["perp"], "stop": "5%"},
+        },
+        {"do": ["lower_leverage"], "lower_leverage": {"to": "5x"}, "restore": 4},
+        {"do": ["secure"], "secure": {"keep": "50%", "convert": True}},
+        {"do": ["secure"], "secure": {"keep": 2000, "max_per_day": "10k"}},
     ],
 )
 def test_what_is_right_is_right_for_both(changes: dict[str, Any]) -> None:
