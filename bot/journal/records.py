@@ -12,10 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from bot.journal.controls import Answered, Churned, EpisodeEnded, Preview, Proposed, Reloaded
+from bot.journal.failures import Blindness as Blindness
+from bot.journal.failures import BlindRule as BlindRule
+from bot.journal.failures import Failure as Failure
 from bot.journal.told import Notified, Silenced
 from bot.model import (
     Answer,
-    BlindAction,
     Difference,
     Figure,
     Finding,
@@ -24,8 +26,6 @@ from bot.model import (
     Shelter,
     State,
     Step,
-    Target,
-    Verdict,
 )
 
 
@@ -310,44 +310,6 @@ class Recovered(Struct, frozen=True):
     """Look-ups that the venue did not answer."""
     orphan_hedges: tuple[str, ...] = ()
     """Keys of hedges whose parent is gone."""
-
-
-class Failure(Struct, frozen=True):
-    """A call to a venue, or a part of the guard, that failed."""
-
-    call: str
-    verdict: Verdict | None
-    code: str
-    message: str
-
-
-class Blindness(Struct, frozen=True):
-    """An account of which no complete fresh snapshot can be had: recorded when it begins and when it ends."""
-
-    since: datetime
-    """When the first cycle failed, of those that failed without a break."""
-    seen_at: datetime | None
-    """The last complete fresh snapshot; None where there was none since the guard began."""
-    reason: str
-    verdict: Verdict | None
-    """What the venue's refusal proves; None where it is not the venue that refused."""
-    ended: datetime | None = None
-    """When the account was seen again; None while it is not."""
-
-    @property
-    def refused(self) -> bool:
-        """Whether the venue refuses the key, its address or its permissions: only the owner can mend that."""
-        return self.verdict is Verdict.AUTH
-
-
-class BlindRule(Struct, frozen=True):
-    """`if_blind` of a rule came due on a target: once while its metric is unknown."""
-
-    rule: str
-    target: Target
-    since: datetime
-    reason: str
-    do: tuple[BlindAction, ...]
 
 
 Record: TypeAlias = (
