@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from bot.clock import Clock
-from bot.decision import Decision, decide
+from bot.decision import Decision, DecisionInput, decide
 from bot.exchange.protocol import Gateway
 from bot.facts import (
     Facts,
@@ -40,6 +40,8 @@ class Inspection(Struct, frozen=True):
     """Rules that apply to nothing now."""
     unknown_symbols: tuple[UnknownSymbol, ...] = ()
     """Symbols in rules that no market of the venue has: perhaps misspelt."""
+    given: DecisionInput | None = None
+    """What was decided on."""
 
 
 async def inspect(
@@ -69,6 +71,7 @@ async def inspect(
         idle=idle_rules(made, rules),
         unknown_symbols=unknown_symbols(rules, gateway.account, gateway.venue, symbols, terms.tags),
         metrics=account_metrics(made),
+        given=given,
     )
 
 

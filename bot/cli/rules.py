@@ -8,6 +8,7 @@ import typer
 
 from bot.cli.options import AsJson
 from bot.cli.output import Column, bound, console, fires, print_json, say, table
+from bot.cli.rules_explain import explain
 from bot.cli.rules_test import try_rules
 from bot.documents import show_duration
 from bot.risk.catalogue import WHEN, definition_of
@@ -28,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="Check, try and explain rule files.
 
 
 app.command("test")(try_rules)
+app.command("explain")(explain)
 
 
 @app.callback()

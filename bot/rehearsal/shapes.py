@@ -18,7 +18,7 @@ from bot.documents import (
     within,
     word_of,
 )
-from bot.model import BlindAction, OrderSide, Side, State, Unknown
+from bot.model import BlindAction, OrderSide, Side, State, StepKind, Unknown
 
 UNKNOWN = Unknown("the test does not know it")
 START = datetime(2025, 11, 21, 7, 30, tzinfo=UTC)
@@ -27,7 +27,7 @@ MAX_STEPS = 500
 NOWHERE = "none"
 """In place of a state: the rule applies to nothing there."""
 STATES = (*(state.value for state in State), NOWHERE)
-PLANNED = ("cancel", "trim", "close", "halt")
+PLANNED = (*(kind.value for kind in StepKind if kind is not StepKind.PROTECT), "halt")
 
 _SYMBOL = re.compile(r"[A-Za-z0-9]{1,20}|[^/:\s]+/[^/:\s]+:[^/:\s]+")
 EXPECTED_SYMBOL = "a symbol such as BTC/USDT:USDT, or its base BTC"

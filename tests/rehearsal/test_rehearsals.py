@@ -129,7 +129,8 @@ blind: true, if_blind: {cap: [notify], weak: [halt]}, expect: {cap: {BTC: none}}
         "t.yaml:5: a, 07:30:00: planned is close BTC/USDT:USDT long, which is not expected",
         (
             "t.yaml:6: a, 07:30:02: fear is inactive "
-            '(market("BTC").fall_24h > 0.1 && signal("fear") < 20 is false: market("BTC").fall_24h 1 %, signal("fear") 1); expected firing'
+            '(market("BTC").fall_24h > 0.1 && signal("fear") < 20 is false: market("BTC").fall_24h 1 %, '
+            'signal("fear") 1); expected firing'
         ),
         "t.yaml:6: a, 07:30:02: planned is close BTC/USDT:USDT long; expected halt",
         (
