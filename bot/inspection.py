@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from bot.around import Around
 from bot.clock import Clock
-from bot.decision import Decision, decide
+from bot.decision import Decision, DecisionInput, decide
 from bot.exchange.protocol import Gateway
 from bot.execution import recorded_hedges
 from bot.facts import (
@@ -47,6 +47,8 @@ class Inspection(Struct, frozen=True):
     """Figures of markets and signals that the rules ask for."""
     unlisted: tuple[str, ...] = ()
     """Markets that the rules ask for and that the venue does not list."""
+    given: DecisionInput | None = None
+    """What was decided on."""
 
 
 async def inspect(
@@ -84,6 +86,7 @@ async def inspect(
         metrics=account_metrics(made),
         surroundings=surroundings,
         unlisted=tuple(sorted(set(rules.markets) & set(around.markets.unlisted))) if around else (),
+        given=given,
     )
 
 

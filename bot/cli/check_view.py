@@ -93,7 +93,7 @@ def _rule_row(seen: Inspection, look: RuleOutlook) -> tuple[str, ...]:
         measured(look.unit, finding.value),
         fires(look.unit, finding.sense, finding.limit),
         "none" if look.past else "" if look.unit == "truth" else measured(look.unit, look.room),
-        _fires_text(seen, look),
+        fires_text(seen, look),
         finding.state.value,
     )
 
@@ -103,7 +103,8 @@ def _idle_row(idle: IdleRule) -> tuple[str, ...]:
     return (idle.rule, "", limit, "", "applies to nothing now", "")
 
 
-def _fires_text(seen: Inspection, look: RuleOutlook) -> str:
+def fires_text(seen: Inspection, look: RuleOutlook) -> str:
+    """Say at which price a rule fires."""
     if look.past:
         return "now"
     if look.move is None:

@@ -8,6 +8,8 @@ import typer
 
 from bot.cli.options import AsJson
 from bot.cli.output import Column, bound, console, fires, print_json, say, table
+from bot.cli.rules_explain import explain
+from bot.cli.rules_test import try_rules
 from bot.documents import show_duration
 from bot.risk.catalogue import WHEN, definition_of
 from bot.rules import Gates, Rule, RuleSet, load_rules, rules_path
@@ -23,12 +25,16 @@ COLUMNS = (
     Column("may", wrap=True),
 )
 
-app = typer.Typer(no_args_is_help=True, help="Check rule files.")
+app = typer.Typer(no_args_is_help=True, help="Check, try and explain rule files.")
+
+
+app.command("test")(try_rules)
+app.command("explain")(explain)
 
 
 @app.callback()
 def root() -> None:
-    """Check rule files."""
+    """Check, try and explain rule files."""
 
 
 @app.command("check")

@@ -1,0 +1,95 @@
+"""A rule in plain words: what it watches, when it fires, where it goes back to, what it may do."""
+
+from collections.abc import Iterator
+
+from bot.cli.output import bound, percent
+from bot.documents import show_duration
+from bot.model import Action, OrderPolicy, Sense, TrimTerms
+from bot.risk.catalogue import WHEN, definition_of
+from bot.rules import Gates, Match, Rule
+
+Row = tuple[str, str]
+DEEDS = {
+    Action.NOTIFY: "tell",
+    Action.CANCEL_ORDERS: "cancel resting orders that would add risk",
+    Action.CLOSE: "close the position",
+    Action.CLOSE_ALL: "close every position of the account",
+    Action.HALT: "halt the account once that is done, until `reef resume`",
+}
+
+
+def words_of(rule: Rule) -> Iterator[Row]:
+    """Tell a rule: rows of a label and a text."""
+    yield "watches", _watches(rule)
+    yield "where", _where(rule)
+    yield "fires", _fires(rule)
+    yield "ends", _ends(rule)
+    if rule.active is not None:
+        yield "hours", f"begins only {rule.active.text}; what runs then ends as always"
+    yield "may", "; ".join(_deeds(rule))
+    if rule.approve:
+        yield "approve", "waits for the owner's yes"
+    yield "blind", _blind(rule)
+    if rule.inhibited_by:
+        yield "silent", f"not told of while {' or '.join(rule.inhibited_by)} is firing; acts all the same"
+
+
+def _watches(rule: Rule) -> str:
+    if rule.metric == WHEN:
+        return "a condition"
+    return f"{rule.metric}: {definition_of(rule.metric).description}"
+
+
+def _where(rule: Rule) -> str:
+    match: Match = rule.match
+    on = "each position" if rule.of_position else "the account"
+    parts = [
+        f"{key.replace('_', ' ')} {' or '.join(words)}"
+        for key in match.__struct_fields__
+        if (words := getattr(match, key))
+    ]
+    return f"{on}, where {', '.join(parts)}" if parts else f"{on}, everywhere"
+
+
+def _fires(rule: Rule) -> str:
+    held = f", for {show_duration(rule.hold)} on end" if rule.hold else ", at once"
+    if rule.metric == WHEN and rule.when is not None:
+        return f"while it is true{held}: {rule.when.text}"
+    unit = definition_of(rule.metric).unit.value
+    side = "above" if rule.sense is Sense.MAX else "below"
+    also = "" if rule.when is None else f", and only while {rule.when.text}"
+    waits = "" if rule.gates is Gates.ON else "; does not wait for prices that are apart"
+    return f"{side} {bound(unit, rule.limit)}{also}{held}{waits}"
+
+
+def _ends(rule: Rule) -> str:
+    cooldown = f"; then rests for {show_duration(rule.cooldown)}" if rule.cooldown else ""
+    if rule.metric == WHEN:
+        return f"as soon as it is false{cooldown}"
+    unit = definition_of(rule.metric).unit.value
+    side = "below" if rule.sense is Sense.MAX else "above"
+    also = "" if rule.when is None else ", or when the condition is false"
+    return f"at {bound(unit, rule.goal)} or {side}{also}{cooldown}"
+
+
+def _deeds(rule: Rule) -> Iterator[str]:
+    unit = "" if rule.metric == WHEN else definition_of(rule.metric).unit.value
+    for action in rule.permits:
+        if action is Action.TRIM:
+            yield f"trim positions until {bound(unit, rule.goal)}, {_terms(rule.trim)}"
+        elif action is Action.HALT and rule.permits == (Action.HALT,):
+            yield "halt the account, until `reef resume`"
+        else:
+            yield DEEDS.get(action, action.value)
+
+
+def _terms(terms: TrimTerms) -> str:
+    share = "" if terms.max_share >= 1 else f"at most {percent(terms.max_share, 0)} of one in a cycle, "
+    order = "limit orders" if terms.order is OrderPolicy.IOC else "market orders"
+    return f"{share}with {order} within {percent(terms.max_slippage)} of mark and index"
+
+
+def _blind(rule: Rule) -> str:
+    if rule.if_blind is None:
+        return "waits and says so; a running episode goes on when the data are back"
+    return f"after {show_duration(rule.if_blind.after)}: {', '.join(rule.if_blind.do)}"
