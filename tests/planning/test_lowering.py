@@ -28,7 +28,7 @@ from bot.model import (
     Usage,
 )
 from bot.planning.planner import plan
-from bot.planning.request import PlanRequest, watch_of
+from bot.planning.request import watch_of
 from tests.planning.build import demand, later, order, position, request, snapshot, target
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -53,7 +53,8 @@ def account(*positions: Position, free: str = "50000", **changes: Any) -> Snapsh
 
 def lower(**changes: Any) -> Demand:
     """A demand that permits it."""
-    return demand("account.leverage", 1.0, permits=(Action.LOWER_LEVERAGE,), moves=TERMS, **changes)
+    found = demand("account.leverage", 1.0, permits=(Action.LOWER_LEVERAGE,), moves=TERMS)
+    return replace(found, **changes)
 
 
 def made_of(shot: Snapshot, *demands: Demand, **changes: Any) -> Plan:
@@ -159,7 +160,4 @@ def test_a_mark_that_is_no_price_counts_at_entry() -> None:
 
 
 def test_nothing_without_the_action() -> None:
-    made = plan(
-        PlanRequest(**{key: getattr(request(account()), key) for key in PlanRequest.__struct_fields__})
-    )
-    assert made.steps == ()
+    assert made_of(account(), lower(permits=(Action.NOTIFY,))).steps == ()

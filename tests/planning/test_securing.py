@@ -97,7 +97,7 @@ def test_what_is_free_above_the_floor_goes() -> None:
     assert moved(made) == 40_000
     (step,) = made.steps
     assert (step.kind, step.notional, step.cost) == (StepKind.SECURE, 40_000.0, 0.0)
-    assert moved(made_of(account(), bank(Keep(share=0.55)))) == 5_000
+    assert moved(made_of(account(), bank(Keep(share=0.25)))) == 35_000
 
 
 def test_the_wallet_must_hold_it() -> None:
@@ -128,6 +128,15 @@ def test_a_limit_that_is_past_its_goal_keeps_everything() -> None:
     made = made_of(account(), watches=(limit,))
     assert (moved(made), codes(made)) == (Decimal(0), ["check_failed"])
     assert "beyond its goal" in made.refusals[0].reason
+
+
+def test_a_limit_that_money_does_not_move_holds_nothing() -> None:
+    apart = position(
+        ETH, Side.LONG, "1", "4000", margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(400)
+    )
+    limit = demand("position.leverage", 5.0, target=target(ETH))
+    shot = account(position(BTC, Side.LONG, "1", "100000"), apart)
+    assert moved(made_of(shot, watches=(limit,))) == 40_000
 
 
 def test_equity_has_a_floor_and_a_drawdown_does_not_move() -> None:
