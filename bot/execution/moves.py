@@ -26,6 +26,7 @@ from bot.model import (
     position_key,
 )
 
+UNREADABLE = "the position does not say"
 UNSURE = frozenset({IntentState.PREPARED, IntentState.UNKNOWN})
 
 
@@ -83,7 +84,9 @@ def seen_move(
     if state is None and not _is_final(intent, snapshot, terms):
         return None
     if state is None and intent.state is IntentState.ACCEPTED:
-        state, seen = IntentState.FILLED, f"the venue took it, and by now {seen}"
+        state, seen = IntentState.FILLED, f"the venue took it, and by now {seen or UNREADABLE}"
+    if not seen:
+        return None
     return Outcome(
         state=state or IntentState.REJECTED,
         evidence=seen,
@@ -100,13 +103,16 @@ def _is_final(intent: Intent, snapshot: Snapshot, terms: ExecutionTerms) -> bool
 
 
 def _margin_in(request: MarginRequest, snapshot: Snapshot) -> tuple[IntentState | None, str]:
-    """Compare the margin with what it would be with and without the addition: the nearer one is believed."""
+    """Compare the margin with what it would be with and without the addition: the nearer one is believed.
+
+    Without words where the position does not tell: that proves nothing, however long it lasts.
+    """
     position = snapshot.position(position_key(request.symbol, request.position_side))
     if position is None:
         return IntentState.CANCELLED, "the position is gone, and its margin is back in the wallet"
     margin = position.isolated_margin
     if not isinstance(margin, Decimal):
-        return None, "its margin is not known"
+        return None, ""
     share = min(position.contracts / request.contracts, Decimal(1))
     gained = margin - request.before * share
     seen = f"the position's margin went from {request.before:f} to {margin:f}; asked for was {request.amount}"
@@ -120,8 +126,8 @@ def _leverage_in(request: LeverageRequest, snapshot: Snapshot) -> tuple[IntentSt
         return IntentState.CANCELLED, "the position is gone, and with it what shows its leverage"
     if all(leverage == request.leverage for leverage in shown):
         return IntentState.FILLED, f"the leverage is {request.leverage:f}"
-    told = ", ".join(f"{one:f}" if isinstance(one, Decimal) else "unknown" for one in shown)
-    return None, f"the leverage is {told}; asked for was {request.leverage:f}"
+    told = ", ".join(f"{one:f}" for one in shown if isinstance(one, Decimal))
+    return None, f"the leverage is {told}; asked for was {request.leverage:f}" if told else ""
 
 
 def absent_move(request: WalletMove, found: NotFound, seconds: float) -> Outcome:

@@ -9,7 +9,7 @@ the independent recomputation, and no other limit may get worse by it.
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
-from math import isfinite
+from math import inf, isfinite
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -199,7 +199,11 @@ class _Lifter:
 
 
 def _needed(demand: Demand, request: PlanRequest) -> dict[str, float] | CannotHelp:
-    """Return the margin in USD that isolated positions are short of, by key."""
+    """Return the margin in USD that isolated positions are short of, by key.
+
+    For a limit of the account no more than cross positions can spare at the same goal: margin that is taken
+    from them would have to be made good by trims.
+    """
     if demand.metric not in MARGIN_HELPS:
         return CannotHelp(f"margin does not move {demand.metric}", "margin_cannot_help")
     book = open_book(request)
@@ -207,15 +211,22 @@ def _needed(demand: Demand, request: PlanRequest) -> dict[str, float] | CannotHe
     if isinstance(found, CannotHelp):
         return found
     needed: dict[str, float] = {}
+    spare = inf
     for face in found:
-        gap = missing(face, book)
-        if not face.alone or not isfinite(gap) or gap <= 0.0:
-            continue
-        (key,) = face.payers
-        needed[key] = max(needed.get(key, 0.0), gap / face.cost_weight)
+        short = missing(face, book) / face.cost_weight
+        if not isfinite(short):
+            return CannotHelp("the figures of this limit are not finite numbers", "unknown_figure")
+        if not face.alone:
+            spare = min(spare, max(-short, 0.0))
+        elif short > 0.0:
+            (key,) = face.payers
+            needed[key] = max(needed.get(key, 0.0), short)
     if not needed:
         return CannotHelp("no isolated position is short of margin for it", "margin_cannot_help")
-    return needed
+    total = sum(needed.values())
+    if spare <= 0.0:
+        return CannotHelp("cross positions are short of margin themselves", "margin_cannot_help")
+    return needed if total <= spare else {key: usd * spare / total for key, usd in needed.items()}
 
 
 def _held(position: Position, request: PlanRequest) -> tuple[str, str] | None:

@@ -20,6 +20,7 @@ from bot.model import (
     Fill,
     MarginMode,
     Market,
+    Move,
     NotFound,
     Order,
     OrderReport,
@@ -34,8 +35,10 @@ from bot.model import (
     StopRequest,
     Verdict,
     WalletChange,
+    WalletMove,
     position_key,
 )
+from tests.execution.fake_moves import found, moved
 
 START = datetime(2025, 11, 21, 7, 30, tzinfo=UTC)
 BTC = "BTC/USDT:USDT"
@@ -229,6 +232,10 @@ class FakeGateway:
             return NotFound(client_order_id, self.clock.now())
         return replace(listed.report, at=self.clock.now())
 
+    async def find_move(self, request: WalletMove) -> OrderReport | NotFound:
+        """Look a transfer or a conversion up."""
+        return await self.find_order(request.symbol, request.client_order_id)
+
     async def fills(self, symbol: str, since: datetime) -> tuple[Fill, ...]:
         """Executions since a moment."""
         self._read("fills")
@@ -267,6 +274,8 @@ class FakeGateway:
     def _execute(self, request: Request, fault: Fault) -> Answer:
         if isinstance(request, CancelRequest):
             return self._cancel(request)
+        if isinstance(request, Move):
+            return self._move(request)
         key = position_key(request.symbol, request.position_side)
         position = self.held.get(key)
         if isinstance(request, StopRequest):
@@ -290,6 +299,14 @@ class FakeGateway:
             self._execution(request.client_order_id, position, filled)
             self._shrink(position, filled)
         self._list(request.client_order_id, request.symbol, request.contracts, filled, visible_at)
+        return self._answer(Verdict.ACCEPTED)
+
+    def _move(self, request: Move) -> Answer:
+        self.accepted[request.client_order_id] += 1
+        self.held.update(moved(self.held, request))
+        if isinstance(request, WalletMove):
+            report = found(request, self.clock.now())
+            self.listed[request.client_order_id] = Listed(report, self.clock.now())
         return self._answer(Verdict.ACCEPTED)
 
     def _cancel(self, request: CancelRequest) -> Answer:

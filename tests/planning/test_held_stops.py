@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bot.model import MarginMode, Position, Side, Snapshot, Unknown
+from bot.model import MarginMode, Position, ProtectionTerms, Side, Snapshot, Unknown
 from bot.planning.request import PlanRequest
 from tests.planning.build import context, position, request, snapshot, stats_for
 from tests.planning.test_protection import BTC, ETH, long, only, protect, single, triggers
@@ -48,6 +48,19 @@ def test_a_trim_holds_the_stops_of_its_own_block_only() -> None:
     assert set(triggers(protect(asked)[0])) == {KEY, f"{ETH}#long"}
     assert set(triggers(protect(asked, trimmed=TRIMMED)[0])) == {f"{ETH}#long"}
     assert set(triggers(protect(asked, trimmed=frozenset((f"{ETH}#long",)))[0])) == {KEY}
+
+
+def test_stops_that_a_rule_asks_for_wait_neither_for_trims_nor_for_the_settings() -> None:
+    held = [long(), position(ETH, Side.LONG, "50", "100")]
+    asked = request(snapshot(held, 5000), about=context(stats=stats_for([BTC, ETH])))
+    off = ProtectionTerms(enabled=False)
+    assert protect(asked, terms=off)[0] == []
+    assert set(triggers(protect(asked, terms=off, forced=frozenset((KEY,)))[0])) == {KEY}
+    moved = single(stop_price=Decimal(950))
+    held_back = protect(moved, own_stops={KEY: Decimal(950)}, trimmed=TRIMMED)
+    assert held_back[0] == []
+    forced = protect(moved, own_stops={KEY: Decimal(950)}, trimmed=TRIMMED, forced=TRIMMED)
+    assert only(forced[0]) == only(protect(single())[0])
 
 
 def gapped(ticker: Position, equity: float = 3000, **changes: Any) -> PlanRequest:
