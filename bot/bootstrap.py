@@ -11,6 +11,7 @@ from bot.clock import Clock
 from bot.daemon.herald import Herald
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
+from bot.daemon.watch import DayWatch, Sightings
 from bot.documents import MistakesError
 from bot.exchange.budget import Budget
 from bot.exchange.factory import make_budget, make_gateway
@@ -20,17 +21,20 @@ from bot.exchange.gateway import CcxtGateway
 from bot.exchange.streams import AccountStreams
 from bot.exchange.transport import Transport
 from bot.execution import ExecutionTerms, Executor, Lease
+from bot.execution.halts import halt_words
 from bot.facts import GuardTerms
 from bot.guard import Guard
 from bot.journal import JournalWorker, open_journal
 from bot.market_stats import StatsKeeper
 from bot.notifications.channels import Channel
+from bot.notifications.daybook import Daybook
 from bot.notifications.figures import Gauge
+from bot.notifications.heartbeat import Heartbeat
 from bot.notifications.notifier import Notifier
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS
 from bot.rules import Names, RuleSet, load_choices
-from bot.settings import AccountSettings, IfJournalFails, Settings
+from bot.settings import AccountSettings, HeartbeatSettings, IfJournalFails, Settings
 
 REFERENCE = "BTC"
 """Betas refer to this market."""
@@ -231,6 +235,35 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         hint=settings.streams.interval,
         epoch=tenant.epoch,
     )
+    names = [account.name for account in settings.accounts]
+    summary = settings.notifications.terms.summary if settings.notifications else None
+    daybook = Daybook(worker, clock, names, halt_words, summary)
+    max_age, poll = settings.max_age.total_seconds(), settings.poll_interval.total_seconds()
+    sightings = Sightings(names, clock, max_age, poll)
+    herald = Herald((daybook,))
+    if settings.heartbeat is not None:
+        herald.join(heartbeat_of(settings.heartbeat, worker, clock, sightings, herald))
     notifier = notifier_of(settings, worker, clock)
-    herald = None if notifier is None else Herald(notifier, clock)
-    return Service(guards, worker, clock, terms, streams=streams, lease=lease, herald=herald)
+    if notifier is not None:
+        herald.join(notifier)
+    observers = (DayWatch(daybook), sightings)
+    return Service(
+        guards,
+        worker,
+        clock,
+        terms,
+        streams=streams,
+        lease=lease,
+        herald=herald,
+        observers=observers,
+    )
+
+
+def heartbeat_of(
+    wanted: HeartbeatSettings, worker: JournalWorker, clock: Clock, sightings: Sightings, herald: Herald
+) -> Heartbeat:
+    """Make the heartbeat, which stops when an account is not seen or a part of the daemon has failed."""
+    url = wanted.url.get_secret_value()
+    return Heartbeat(
+        worker, clock, url, wanted.every_seconds, lambda: sightings.trouble() or herald.trouble()
+    )

@@ -23,6 +23,7 @@ from bot.cli import (
     sandbox,
     silence,
     status,
+    summary,
 )
 from bot.cli.output import complain, print_json
 from bot.documents import MistakesError
@@ -55,6 +56,7 @@ app.command("resume")(control.resume_command)
 app.command("abandon")(control.abandon_command)
 app.command("silence")(silence.silence_command)
 app.command("notify")(notify.notify)
+app.command("summary")(summary.summary)
 app.add_typer(sandbox.app, name="sandbox")
 
 

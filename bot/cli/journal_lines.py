@@ -6,7 +6,7 @@ from functools import singledispatch
 from bot.cli.output import number, price
 from bot.journal import Entry
 from bot.journal import records as r
-from bot.journal.told import Notified, Silenced
+from bot.journal.told import Notified, Silenced, Summary
 from bot.model import CancelRequest, OrderRequest, Request, StopRequest, Unknown
 
 
@@ -167,6 +167,11 @@ def _(body: Notified) -> str:
     more = f" ({_many(range(body.held_back), 'notice')} held back)" if body.held_back else ""
     how = "told" if body.delivered else "NOT told"
     return f"{how} by {body.channel}: {body.subject}{more}" + (f"; {body.error}" if body.error else "")
+
+
+@line.register
+def _(body: Summary) -> str:
+    return f"summary of {_many(body.days, 'account')}"
 
 
 def request_text(request: Request) -> str:

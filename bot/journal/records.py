@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from bot.journal.told import Notified, Silenced
+from bot.journal.told import Notified, Silenced, Summary
 from bot.model import (
     Answer,
     BlindAction,
@@ -53,6 +53,7 @@ class Kind(StrEnum):
     IF_BLIND = "if_blind"
     SILENCED = "silenced"
     NOTIFIED = "notified"
+    SUMMARY = "summary"
 
 
 class IntentState(StrEnum):
@@ -339,6 +340,7 @@ Record: TypeAlias = (
     | BlindRule
     | Silenced
     | Notified
+    | Summary
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -364,6 +366,7 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.IF_BLIND: BlindRule,
     Kind.SILENCED: Silenced,
     Kind.NOTIFIED: Notified,
+    Kind.SUMMARY: Summary,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}
