@@ -1,8 +1,9 @@
 """The only place that wires rooms together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -11,7 +12,7 @@ from bot.clock import Clock
 from bot.daemon.herald import Herald
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
-from bot.daemon.watch import DayWatch, Sightings
+from bot.daemon.watch import DayWatch, Observer, Sightings
 from bot.documents import MistakesError
 from bot.exchange.budget import Budget
 from bot.exchange.factory import make_budget, make_gateway
@@ -35,6 +36,9 @@ from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS
 from bot.rules import Names, RuleSet, load_choices
 from bot.settings import AccountSettings, HeartbeatSettings, IfJournalFails, Settings
+
+if TYPE_CHECKING:
+    from bot.telemetry.wiring import Telemetry
 
 REFERENCE = "BTC"
 """Betas refer to this market."""
@@ -218,7 +222,9 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
     settings = prepared.settings
     watched = settings.accounts if settings.streams.enabled else ()
     streams = [streams_of(settings, account, clock) for account in watched]
-    worker = JournalWorker(tenant.journal)
+    names = [account.name for account in settings.accounts]
+    telemetry = telemetry_of(settings, clock, names)
+    worker = telemetry.worker(tenant.journal) if telemetry else JournalWorker(tenant.journal)
     budgets = Budgets(settings, clock)
     guards = [
         build_guard(prepared, account, worker, clock, lease=lease, budgets=budgets)
@@ -235,7 +241,6 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         hint=settings.streams.interval,
         epoch=tenant.epoch,
     )
-    names = [account.name for account in settings.accounts]
     summary = settings.notifications.terms.summary if settings.notifications else None
     daybook = Daybook(worker, clock, names, halt_words, summary)
     max_age, poll = settings.max_age.total_seconds(), settings.poll_interval.total_seconds()
@@ -246,7 +251,16 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
     notifier = notifier_of(settings, worker, clock)
     if notifier is not None:
         herald.join(notifier)
-    observers = (DayWatch(daybook), sightings)
+    observers: list[Observer] = [DayWatch(daybook), sightings]
+    if telemetry is not None:
+        gauges: dict[tuple[str, ...], Callable[[], float]] = {
+            ("reef_request_budget_used", account.venue): partial(used_of, budgets.of(account))
+            for account in settings.accounts
+        }
+        gauges["reef_lease_seconds",] = partial(getattr, lease, "seconds_to_send")
+        gauges["reef_armed",] = partial(float, settings.armed)
+        observers.append(telemetry.cycles)
+        herald.join(telemetry.office(tenant.journal, gauges))
     return Service(
         guards,
         worker,
@@ -267,3 +281,17 @@ def heartbeat_of(
     return Heartbeat(
         worker, clock, url, wanted.every_seconds, lambda: sightings.trouble() or herald.trouble()
     )
+
+
+def telemetry_of(settings: Settings, clock: Clock, accounts: Sequence[str]) -> "Telemetry | None":
+    """Make the metrics of a daemon; None where they are not wanted."""
+    if settings.metrics_port is None:
+        return None
+    from bot.telemetry.wiring import Telemetry  # Prometheus' client costs memory where it is not wanted
+
+    return Telemetry(clock, accounts, settings.metrics_port)
+
+
+def used_of(budget: Budget) -> float:
+    """Return how much of a budget is used up, as last seen."""
+    return budget.used
