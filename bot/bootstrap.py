@@ -1,9 +1,10 @@
 """The only place that wires rooms together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -15,6 +16,7 @@ from bot.daemon.herald import Herald
 from bot.daemon.reload import RuleSource, RulesWatch
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
+from bot.daemon.watch import DayWatch, Observer, Sightings
 from bot.documents import MistakesError
 from bot.exchange.budget import Budget
 from bot.exchange.factory import make_budget, make_gateway
@@ -24,19 +26,25 @@ from bot.exchange.gateway import CcxtGateway
 from bot.exchange.streams import AccountStreams
 from bot.exchange.transport import Transport
 from bot.execution import ExecutionTerms, Executor, Lease
+from bot.execution.halts import halt_words
 from bot.facts import GuardTerms
 from bot.guard import Guard
 from bot.journal import JournalWorker, open_journal
 from bot.market_figures import MarketKeeper
 from bot.market_stats import StatsKeeper
 from bot.notifications.channels import Channel
+from bot.notifications.daybook import Daybook
 from bot.notifications.figures import Gauge
+from bot.notifications.heartbeat import Heartbeat
 from bot.notifications.notifier import Notifier
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS
 from bot.rules import Names, RuleSet, load_choices, rules_path
-from bot.settings import AccountSettings, IfJournalFails, Settings
+from bot.settings import AccountSettings, HeartbeatSettings, IfJournalFails, Settings
 from bot.signals import SignalKeeper
+
+if TYPE_CHECKING:
+    from bot.telemetry.wiring import Telemetry
 
 REFERENCE = "BTC"
 """Betas refer to this market."""
@@ -281,7 +289,9 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
     settings = prepared.settings
     watched = settings.accounts if settings.streams.enabled else ()
     streams = [streams_of(settings, account, clock) for account in watched]
-    worker = JournalWorker(tenant.journal)
+    names = [account.name for account in settings.accounts]
+    telemetry = telemetry_of(settings, clock, names)
+    worker = telemetry.worker(tenant.journal) if telemetry else JournalWorker(tenant.journal)
     budgets, surveys = Budgets(settings, clock), Surveys(settings, clock)
     guards = [
         build_guard(prepared, account, worker, clock, lease=lease, budgets=budgets, surveys=surveys)
@@ -298,9 +308,9 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         hint=settings.streams.interval,
         epoch=tenant.epoch,
     )
-    errands = surveys.errands()
-    notifier = notifier_of(settings, worker, clock)
-    herald = None if notifier is None else Herald(notifier, clock)
+    herald, observers = tellers_of(settings, worker, clock, telemetry)
+    if telemetry is not None:
+        herald.join(telemetry.office(tenant.journal, gauges_of(settings, budgets, lease)))
     rules = RulesWatch(source_of(settings), guards, worker, clock)
     return Service(
         guards,
@@ -309,7 +319,66 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         terms,
         streams=streams,
         lease=lease,
-        errands=errands,
+        errands=surveys.errands(),
         herald=herald,
+        observers=observers,
         rules=rules,
     )
+
+
+def tellers_of(
+    settings: Settings, worker: JournalWorker, clock: Clock, telemetry: "Telemetry | None"
+) -> tuple[Herald, list[Observer]]:
+    """Make what tells people how the daemon does, and what watches the cycles for it."""
+    names = [account.name for account in settings.accounts]
+    summary = settings.notifications.terms.summary if settings.notifications else None
+    daybook = Daybook(worker, clock, names, halt_words, summary)
+    max_age, poll = settings.max_age.total_seconds(), settings.poll_interval.total_seconds()
+    sightings = Sightings(names, clock, max_age, poll)
+    herald = Herald((daybook,))
+    if settings.heartbeat is not None:
+        herald.join(heartbeat_of(settings.heartbeat, worker, clock, sightings, herald))
+    notifier = notifier_of(settings, worker, clock)
+    if notifier is not None:
+        herald.join(notifier)
+    observers: list[Observer] = [DayWatch(daybook), sightings]
+    if telemetry is not None:
+        observers.append(telemetry.cycles)
+    return herald, observers
+
+
+def gauges_of(
+    settings: Settings, budgets: Budgets, lease: Lease
+) -> dict[tuple[str, ...], Callable[[], float]]:
+    """Return the metrics that are read when they are asked for."""
+    gauges: dict[tuple[str, ...], Callable[[], float]] = {
+        ("reef_request_budget_used", account.venue): partial(used_of, budgets.of(account))
+        for account in settings.accounts
+    }
+    gauges["reef_lease_seconds",] = partial(getattr, lease, "seconds_to_send")
+    gauges["reef_armed",] = partial(float, settings.armed)
+    return gauges
+
+
+def heartbeat_of(
+    wanted: HeartbeatSettings, worker: JournalWorker, clock: Clock, sightings: Sightings, herald: Herald
+) -> Heartbeat:
+    """Make the heartbeat, which stops when an account is not seen or a part of the daemon has failed."""
+    url = wanted.url.get_secret_value()
+    return Heartbeat(
+        worker, clock, url, wanted.every_seconds, lambda: sightings.trouble() or herald.trouble()
+    )
+
+
+def telemetry_of(settings: Settings, clock: Clock, accounts: Sequence[str]) -> "Telemetry | None":
+    """Make the metrics of a daemon; None where they are not wanted."""
+    if settings.metrics_port is None:
+        return None
+    from bot.telemetry.wiring import Telemetry  # Prometheus' client costs memory where it is not wanted
+
+    return Telemetry(clock, accounts, settings.metrics_port)
+
+
+def used_of(budget: Budget) -> float:
+    """Return how much of a budget is used up, as last seen."""
+    return budget.used

@@ -25,6 +25,7 @@ from bot.cli import (
     signals,
     silence,
     status,
+    summary,
 )
 from bot.cli.output import complain, print_json
 from bot.documents import MistakesError
@@ -59,6 +60,7 @@ app.command("approve")(approve.approve_command)
 app.command("abandon")(control.abandon_command)
 app.command("silence")(silence.silence_command)
 app.command("notify")(notify.notify)
+app.command("summary")(summary.summary)
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -8,7 +8,7 @@ from bot.cli.output import number, price
 from bot.journal import Entry
 from bot.journal import controls as c
 from bot.journal import records as r
-from bot.journal.told import Notified, Silenced
+from bot.journal.told import Notified, Silenced, Summary
 from bot.model import (
     CancelRequest,
     ConvertRequest,
@@ -194,6 +194,7 @@ def _(body: Notified) -> str:
     return f"{how} by {body.channel}: {body.subject}{more}" + (f"; {body.error}" if body.error else "")
 
 
+@line.register
 def _(body: c.Preview) -> str:
     firing = ", ".join(f"{one.rule} on {one.target.text} ({one.state.value})" for one in body.firing)
     wait = f"; orders wait until {body.until:%H:%M:%S} UTC" if body.until is not None else ""
@@ -237,6 +238,11 @@ def _(body: c.Churned) -> str:
     if not body.backs_off:
         return f"{what}; the rule stands between the account and liquidation, and goes on"
     return f"{what}; it waits until {one.until:%H:%M:%S} UTC"
+
+
+@line.register
+def _(body: Summary) -> str:
+    return f"summary of {_many(body.days, 'account')}"
 
 
 def request_text(request: Request) -> str:

@@ -19,6 +19,7 @@ from bot.daemon.errands import Errand, Errands
 from bot.daemon.herald import Herald
 from bot.daemon.hints import Hints, Streams, poll_job
 from bot.daemon.reload import SIGNAL, RulesWatch
+from bot.daemon.watch import Observer, Watch
 from bot.execution import Lease
 from bot.guard import Guard
 from bot.journal import Draft, JournalError, JournalWorker, SupersededError
@@ -66,6 +67,7 @@ class Service:
         errands: Sequence[Errand] = (),
         herald: Herald | None = None,
         rules: RulesWatch | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._rules = rules
         self._reloading: set[asyncio.Task[None]] = set()
@@ -74,15 +76,15 @@ class Service:
         self._clock = clock
         self._terms = terms
         self._lease = lease
-        self._herald = herald
+        self._herald = herald or Herald(())
         self._superseded: SupersededError | None = None
         # However late a job is, it runs: a busy machine must not skip the cycles of its accounts.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
         self._scheduler.add_listener(self._job_failed, EVENT_JOB_ERROR)
-        polls = {guard.account: guard.cycle for guard in guards}
-        self._hints = Hints(self._scheduler, streams, polls, clock, terms.hint)
         self._errands = Errands(errands)
+        self._polls = {guard.account: Watch(guard, observers, clock).cycle for guard in guards}
+        self._hints = Hints(self._scheduler, streams, self._polls, clock, terms.hint)
         self._stop = asyncio.Event()
         self._reason = ""
 
@@ -98,14 +100,12 @@ class Service:
             loop.add_signal_handler(number, self.stop, f"signal {number.name}")
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         try:
-            if self._herald is not None:
-                await self._herald.begin()
+            await self._herald.begin()
             await self._write(self._started())
             self._schedule()
             self._scheduler.start()
             self._hints.start()
-            if self._herald is not None:
-                self._herald.start()
+            self._herald.start()
             log.info("running", accounts=[guard.account for guard in self._guards], mode=self._terms.mode)
             await self._stop.wait()
         finally:
@@ -131,7 +131,7 @@ class Service:
     def _schedule(self) -> None:
         now = self._clock.now()
         for guard in self._guards:
-            self._every(self._terms.poll, guard.cycle, poll_job(guard.account), now)
+            self._every(self._terms.poll, self._polls[guard.account], poll_job(guard.account), now)
             self._every(
                 self._terms.reconcile,
                 guard.reconcile,
@@ -205,8 +205,7 @@ class Service:
             self._scheduler.shutdown(wait=False)
         if self._superseded is None:
             await self._write_end()
-        if self._herald is not None:
-            await self._herald.end(self._superseded)
+        await self._herald.end("" if self._superseded is None else str(self._superseded))
         await self._worker.close()
         log.info("ended", reason=self._reason)
 

@@ -164,6 +164,13 @@ class Budget:
             self._apply(lambda recorded: replace(refilled(recorded, now, self._allowance), pause=0.0))
 
     @property
+    def used(self) -> float:
+        """Share of what may be sent at once that is used up, as last seen; 0 before the first request."""
+        if self._last.at == 0.0:
+            return 0.0
+        return min(max(1.0 - self._last.tokens / self._allowance.burst, 0.0), 1.0)
+
+    @property
     def banned_until(self) -> datetime | None:
         """Until when nothing may be sent, as last seen; None where requests may be sent."""
         left = self._last.until - self._now()

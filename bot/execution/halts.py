@@ -95,6 +95,12 @@ def halted(journal: Journal, account: str) -> Halt | None:
     return None
 
 
+def halt_words(journal: Journal, account: str) -> str:
+    """Say who halted an account and why, '' where nobody did."""
+    halt = halted(journal, account)
+    return "" if halt is None else f"by {halt.who}: {halt.why}"
+
+
 def abandon(journal: Journal, intent: str, *, who: str, why: str, at: datetime) -> None:
     """End an open intent by the operator's word, without the venue's evidence; raises `NothingOpenError`."""
     first = journal.entries(intent=intent, limit=1)

@@ -15,7 +15,7 @@ from bot.journal.controls import Answered, Churned, EpisodeEnded, Preview, Propo
 from bot.journal.failures import Blindness as Blindness
 from bot.journal.failures import BlindRule as BlindRule
 from bot.journal.failures import Failure as Failure
-from bot.journal.told import Notified, Silenced
+from bot.journal.told import Notified, Silenced, Summary
 from bot.model import (
     Answer,
     Difference,
@@ -61,6 +61,7 @@ class Kind(StrEnum):
     RELOAD = "reload"
     EPISODE_END = "episode_end"
     CHURN = "churn"
+    SUMMARY = "summary"
 
 
 class IntentState(StrEnum):
@@ -342,6 +343,7 @@ Record: TypeAlias = (
     | Reloaded
     | EpisodeEnded
     | Churned
+    | Summary
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -374,6 +376,7 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.RELOAD: Reloaded,
     Kind.EPISODE_END: EpisodeEnded,
     Kind.CHURN: Churned,
+    Kind.SUMMARY: Summary,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

@@ -15,12 +15,14 @@ from bot.journal.records import (
     Stopped,
     Word,
 )
-from bot.journal.told import Silenced
+from bot.journal.told import Silenced, Summary
 from bot.model import NoticeKind, Severity, Shelter, Verdict
+from bot.notifications.day import day_lines
 from bot.notifications.figures import amount, money, price, span
 from bot.notifications.notice import Notice, Phase, lines
 from bot.notifications.sources import Source
 
+MOST_NAMED = 5
 FORCED = ("adl", "liquidation")
 STOPS_STAY = "Protective stops stay at the venue."
 NOT_SEEN = "No rule is judged and no order is sized from what cannot be seen; stops at the venue stay."
@@ -228,4 +230,17 @@ def silenced(source: Source, body: Silenced) -> Iterator[Notice]:
             if body.ended
             else "Only telling stops: the guard acts as before, and the journal records it.",
         ),
+    )
+
+
+def summary(source: Source, body: Summary) -> Iterator[Notice]:
+    """Tell the day."""
+    parts = ["\n".join(day_lines(day, source.gauge)) for day in body.days]
+    yield source.notice(
+        NoticeKind.SUMMARY,
+        Severity.INFO,
+        f"{source.entry.seq}",
+        f"the day of {', '.join(day.account for day in body.days[:MOST_NAMED])}"
+        + (f" and {more} more" if (more := len(body.days) - MOST_NAMED) > 0 else ""),
+        "\n\n".join(parts),
     )

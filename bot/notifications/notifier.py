@@ -53,7 +53,7 @@ class Seen(Struct, frozen=True):
 
 
 class Notifier:
-    """Tells what the journal records. `run` works until cancelled; `end` tells the rest and stops."""
+    """Tells what the journal records. `run` works until cancelled; `end` tells the rest and closes."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Notifier:
         gauge: Gauge,
     ) -> None:
         """`reader` reads on a connection and thread of its own, so that no write waits for it."""
+        self.name = "notifications"
         self._reader = reader
         self._writer = writer
         self._clock = clock
@@ -124,15 +125,15 @@ class Notifier:
         if running:
             await asyncio.wait(running)
 
-    async def end(self, last_words: Notice | None = None) -> None:
+    async def end(self, lost: str) -> None:
         """Tell what is still to be told, for a few seconds at most; the next daemon tells the rest.
 
-        `last_words` are of a daemon that may not write any more: they are told, and not recorded.
+        `lost` says why this daemon may not write any more: that is told, and not recorded.
         """
         try:
             async with asyncio.timeout(END_SECONDS):
-                if last_words is not None:
-                    await self._tell_unrecorded(last_words)
+                if lost:
+                    await self._tell_unrecorded(_lost(lost, self._clock.now()))
                 else:
                     await self._tell_the_rest()
         except (TimeoutError, ReefError) as error:
@@ -140,9 +141,6 @@ class Notifier:
         for task in self._deliveries.values():
             task.cancel()
         await asyncio.gather(*self._deliveries.values(), return_exceptions=True)
-
-    async def close(self) -> None:
-        """Close the connection that reads."""
         await self._reader.close()
 
     async def _tell_the_rest(self) -> None:
@@ -231,6 +229,21 @@ def _over(task: "asyncio.Task[None]") -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None:
         log.critical("a message failed in a way that was not foreseen; it is tried again", error=repr(error))
+
+
+def _lost(why: str, now: datetime) -> Notice:
+    """The last words of a daemon that may not write any more."""
+    return Notice(
+        key="daemon::lost",
+        entry=0,
+        at=now,
+        kind=NoticeKind.DAEMON,
+        severity=Severity.CRITICAL,
+        account="",
+        rule="",
+        subject="a daemon lost its lease and has ended",
+        body=f"{why}\nThe newer daemon watches the accounts; look why this one hung.",
+    )
 
 
 def _unwritable(error: str, now: datetime, phase: Phase) -> Notice:

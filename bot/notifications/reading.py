@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bot.journal import Entry, Journal
 from bot.journal import records as r
-from bot.journal.told import Silenced
+from bot.journal.told import Silenced, Summary
 from bot.model import NoticeKind, Severity
 from bot.notifications import account_words, order_words, rule_words
 from bot.notifications.figures import Gauge
@@ -39,6 +39,7 @@ WORDS: dict[type[Any], Words] = {
     r.Failure: account_words.failure,
     r.Word: account_words.word,
     Silenced: account_words.silenced,
+    Summary: account_words.summary,
 }
 """What is not here is not told: what is about to be sent, since what becomes of it is, and the telling."""
 

@@ -1,5 +1,6 @@
 """The daemon tells people: from its own start to its end, whatever the channels do."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -7,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.clock import SystemClock
 from bot.daemon.herald import Herald
-from bot.journal import FullDiskError, JournalError, SupersededError, open_journal
+from bot.journal import FullDiskError, JournalError, open_journal
 from bot.journal.records import Kind
 from bot.journal.told import Notified
 from tests.cli.support import Done, reef, wait, write_config
-from tests.notifications.listener import TOKEN, Listener, listening
+from tests.notifications.listener import TOKEN, listening
 from tests.notifications.support import office
 
 QUICK = "notifications: {channels: {hook: {}}, group: 0s}\n"
@@ -90,30 +90,30 @@ def test_a_channel_that_hangs_neither_delays_cycles_nor_the_end(
 
 async def test_a_daemon_that_was_replaced_says_so_from_memory(tmp_path: Path) -> None:
     async with office(tmp_path) as it:
-        herald = Herald(it.notifier, SystemClock())
+        herald = Herald((it.notifier,))
         await herald.begin()
         herald.start()
-        await herald.end(SupersededError(tmp_path, 1, 2))
-        first: Listener = it.first
-        assert first.subjects[-1] == "[critical] a daemon lost its lease and has ended"
+        await herald.end("process 7 took over")
+        assert it.first.subjects[-1] == "[critical] a daemon lost its lease and has ended"
         assert it.notified() == []
-        it.notifiers.clear()
 
 
-async def test_a_beginning_that_cannot_be_read_does_not_stop_the_daemon(
+async def test_a_part_that_is_not_ready_or_does_not_end_does_not_stop_the_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with office(tmp_path) as it:
-        it.again()
 
-        def unreadable(*_: object) -> None:
-            raise FullDiskError(tmp_path, "it cannot be read", "")
+        async def full(*_: object) -> None:
+            raise FullDiskError(tmp_path, "the disk is full", "")
 
-        monkeypatch.setattr("bot.notifications.notifier._remembered", unreadable)
-        await Herald(it.notifier, SystemClock()).begin()
+        monkeypatch.setattr(it.notifier, "begin", full)
+        monkeypatch.setattr(it.notifier, "end", full)
+        herald = Herald((it.notifier,))
+        await herald.begin()
+        await herald.end()
 
 
-async def test_what_was_not_foreseen_is_logged_and_ends_nothing_else(
+async def test_what_was_not_foreseen_ends_that_part_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with office(tmp_path) as it:
@@ -122,8 +122,11 @@ async def test_what_was_not_foreseen_is_logged_and_ends_nothing_else(
             raise ZeroDivisionError
 
         monkeypatch.setattr(it.notifier, "look", broken)
-        herald = Herald(it.notifier, SystemClock())
+        herald = Herald((it.notifier,))
         herald.start()
-        assert herald._task is not None
+        (task,) = herald._tasks
         with pytest.raises(ZeroDivisionError):
-            await herald._task
+            await task
+        await asyncio.sleep(0)
+        assert herald.trouble() == "notifications failed: ZeroDivisionError()", "the heartbeat stops"
+        await herald.end()

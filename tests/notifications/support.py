@@ -169,4 +169,5 @@ async def office(folder: Path, given: NoticeTerms | None = None, url: str = "") 
             second.released.set()
             for one in it.notifiers:
                 await one.settle()
-                await one.close()
+                if not one._reader._thread._shutdown:
+                    await one._reader.close()

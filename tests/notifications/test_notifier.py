@@ -11,7 +11,6 @@ from bot.journal import FullDiskError, Journal, verify
 from bot.journal.records import Blindness, Failure, Stopped, canonical
 from bot.model import Route, Severity, State, Unknown
 from bot.notifications import notifier as module
-from bot.notifications.notice import Phase
 from bot.notifications.silence import Silence, end_silence, silence
 from bot.record import STATUS, Status
 from tests.notifications.listener import TOKEN
@@ -271,7 +270,7 @@ async def test_a_journal_that_takes_no_writes_is_told_all_the_same(
 async def test_the_end_is_told_before_the_process_ends(tmp_path: Path) -> None:
     async with office(tmp_path, terms(group=timedelta(seconds=30))) as it:
         it.write(Stopped("signal SIGTERM"), account="")
-        await it.notifier.end()
+        await it.notifier.end("")
         assert it.first.subjects == ["[warning] Reef has stopped"]
         assert len(it.notified()) == 1
 
@@ -283,7 +282,7 @@ async def test_the_end_is_not_held_up_by_a_channel_that_hangs(
     async with office(tmp_path) as it:
         it.first.hangs = True
         it.write(Stopped("signal SIGTERM"), account="")
-        await asyncio.wait_for(it.notifier.end(), 3.0)
+        await asyncio.wait_for(it.notifier.end(""), 3.0)
         it.first.hangs = False
         it.first.released.set()
         it.again()
@@ -294,9 +293,9 @@ async def test_the_end_is_not_held_up_by_a_channel_that_hangs(
 async def test_a_daemon_that_lost_its_lease_says_so_without_writing(tmp_path: Path) -> None:
     async with office(tmp_path) as it:
         head = it.journal.head()
-        last = module._unwritable("another daemon took over", START, Phase.BEGINS)
-        await it.notifier.end(last)
-        assert it.first.subjects == ["[critical] the journal cannot be written"]
+        await it.notifier.end("another daemon took over")
+        assert it.first.subjects == ["[critical] a daemon lost its lease and has ended"]
+        assert "another daemon took over" in it.first.text
         assert it.journal.head() == head
 
 
