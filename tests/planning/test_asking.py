@@ -99,7 +99,9 @@ def test_cancels_go_with_what_is_approved_on_their_symbol() -> None:
 def test_what_a_step_is_in_the_words_of_an_approval() -> None:
     step = plan(request(SHOT, [CAP])).steps[0]
     assert item_of(step).kind == "trim"
-    move = replace(step, kind=StepKind.PROTECT, request=StopRequest("s", BTC, Side.LONG, 0, Decimal(1)), notional=500.0)
+    move = replace(
+        step, kind=StepKind.PROTECT, request=StopRequest("s", BTC, Side.LONG, 0, Decimal(1)), notional=500.0
+    )
     assert item_of(move) == Item("protect", BTC, BTC, 500.0)
     cancel = replace(step, kind=StepKind.CANCEL, request=CancelRequest("c", BTC, "o1", False))
     assert items_of([cancel, cancel]) == (Item("cancel", BTC, BTC, 2.0),)

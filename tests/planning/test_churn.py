@@ -12,7 +12,11 @@ from tests.planning.build import NOW, demand, target
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 ITEM = Churning("cap", f"{BTC}#long", 3, NOW, NOW + timedelta(minutes=5))
 CAP = demand(
-    "account.leverage", 4.0, rule="cap", episode="c.1", permits=(Action.CANCEL_ORDERS, Action.TRIM, Action.HALT)
+    "account.leverage",
+    4.0,
+    rule="cap",
+    episode="c.1",
+    permits=(Action.CANCEL_ORDERS, Action.TRIM, Action.HALT),
 )
 
 
