@@ -75,7 +75,7 @@ class RulesWatch:
             try:
                 rules = await asyncio.to_thread(self._source.load)
             except MistakesError as error:
-                mistakes = tuple(str(one) for one in error.mistakes)
+                mistakes = tuple(one.text for one in error.mistakes)
                 log.error("rules not reloaded: the old ones run on", trigger=trigger, mistakes=list(mistakes))
                 await self._record(reload.refused(running, mistakes))
                 return
