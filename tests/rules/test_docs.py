@@ -7,10 +7,13 @@ import pytest
 from bot.model import Action, BlindAction, Severity, State
 from bot.risk.metrics import METRICS, Scope
 from bot.rules import load_rules_text, profile_names
+from bot.rules.hedges import HedgeShape
 from bot.rules.limits import TRADING_CANNOT_MOVE
 from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
 
-TEXT = (Path(__file__).resolve().parent.parent.parent / "docs" / "rules.md").read_text()
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+TEXT = (DOCS / "rules.md").read_text()
+HEDGING = (DOCS / "hedging.md").read_text()
 
 
 def rows(heading: str) -> dict[str, list[str]]:
@@ -33,6 +36,7 @@ def test_every_field_is_documented_and_no_other() -> None:
         *RuleShape.known_keys(),
         *(f"match.{key}" for key in MatchShape.known_keys()),
         *(f"trim.{key}" for key in TrimShape.known_keys()),
+        *(f"hedge.{key}" for key in HedgeShape.known_keys()),
         *(f"if_blind.{key}" for key in IfBlindShape.known_keys()),
     }
 
@@ -68,3 +72,9 @@ def test_every_metric_is_documented_as_it_is() -> None:
 @pytest.mark.parametrize("block", TEXT.split("```yaml\n")[1:])
 def test_the_examples_load(block: str) -> None:
     assert load_rules_text(block.split("```")[0], "docs/rules.md").rules
+
+
+def test_the_examples_of_hedging_load() -> None:
+    blocks = HEDGING.split("```yaml\n")[1:]
+    assert blocks
+    assert all(load_rules_text(block.split("```")[0], "docs/hedging.md").rules for block in blocks)

@@ -7,7 +7,7 @@ from bot.rules import load_rules_text
 
 BASES = "letters and digits such as BTC"
 SCENARIOS = "expected a list such as [{BTC: -20%}, {BTC: -20%, ETH: -28%}]"
-ACTIONS = "notify, cancel_orders, trim, close, close_all, halt"
+ACTIONS = "notify, cancel_orders, trim, close, close_all, hedge, halt"
 DURATION = "expected a duration such as 5s, 10m, 1h30m or 2d"
 NUMBER = "expected a number such as 5 or 15%"
 CHURN = "(at the limit itself the next small move would fire again)"
@@ -200,9 +200,9 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
             ],
         ),
         (
-            {"do": "[hedge, add_margin]"},
+            {"do": "[secure, add_margin]"},
             [
-                f"do: 'hedge' is not available in this version (known: {ACTIONS})",
+                f"do: 'secure' is not available in this version (known: {ACTIONS})",
                 f"do: 'add_margin' is not available in this version (known: {ACTIONS})",
             ],
         ),
