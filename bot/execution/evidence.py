@@ -167,8 +167,14 @@ def from_fills(intent: Intent, fills: Sequence[Fill], at: datetime) -> Outcome |
     )
 
 
-def doubt(intent: Intent, fills: Sequence[Fill], positions: Sequence[Position]) -> str:
-    """Why absence is not proven although the lists are empty; '' where the position agrees."""
+def doubt(
+    intent: Intent, fills: Sequence[Fill], positions: Sequence[Position], *, exactly: bool = False
+) -> str:
+    """Why absence is not proven although the lists are empty; '' where the position agrees.
+
+    `exactly` asks that executions explain the change to the contract: where the clocks did not agree, some of
+    them may be from before.
+    """
     request, before = intent.prepared.step.request, intent.prepared.before
     if not isinstance(request, OrderRequest) or (before is None and not request.opens):
         return ""
@@ -186,7 +192,7 @@ def doubt(intent: Intent, fills: Sequence[Fill], positions: Sequence[Position]) 
         ),
         Decimal(0),
     )
-    if before.contracts - now > explained:
+    if before.contracts - now > explained or (exactly and before.contracts - now != explained):
         fell = f"the position fell from {before.contracts} to {now}"
         return f"{fell}, and executions of others explain only {explained}"
     return ""

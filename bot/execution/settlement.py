@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -20,6 +20,10 @@ from bot.journal.records import TERMINAL, IntentState, Progress
 from bot.model import NotFound, OrderReport, Snapshot, Verdict, WalletMove
 
 T = TypeVar("T")
+
+CLOCKS_AGREE = timedelta(seconds=5)
+"""A position that was read later than this after its order was prepared was stamped by a clock that was
+wrong."""
 
 UNANSWERED = Progress(
     state=IntentState.UNKNOWN, evidence="no answer is on record: the guard stopped in between"
@@ -166,13 +170,15 @@ class Settler:
             seconds = evidence.silent_for(intent, found.at, self._terms)
             return await self._take(intent, moves.absent_move(request, found, seconds))
         before = intent.prepared.before
-        since = before.read_at if before else intent.prepared_at
+        read_at = before.read_at if before else intent.prepared_at
+        ahead = read_at - intent.prepared_at > CLOCKS_AGREE
+        since = min(read_at, intent.prepared_at) if ahead else read_at
         fills = await self._in_time(self._gateway.fills(intent.symbol, since), "fills", deadline)
         executed = evidence.from_fills(intent, fills, found.at)
         if executed is not None:
             return await self._take(intent, executed)
         positions = await self._in_time(self._gateway.positions(intent.symbol), "positions", deadline)
-        doubt = evidence.doubt(intent, fills, positions)
+        doubt = evidence.doubt(intent, fills, positions, exactly=ahead)
         if doubt:
             return await self._doubted(intent, doubt)
         return await self._take(intent, evidence.absent(intent, found, self._terms))

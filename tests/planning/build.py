@@ -252,6 +252,7 @@ def request(
         usage=Usage(0, Decimal(0), Decimal(0)),
         max_age_seconds=10.0,
         order_terms=OrderTerms(),
+        impact=impact,
     )
     return replace(found, **changes)
 

@@ -196,7 +196,7 @@ class IntentBook:
         self._must(side != request.position_side.value, 11, f"{entry.intent} is on its parent's side")
         price = self._truth.instrument_price
         parent = link.parent_contracts * price(venue_symbol(symbol))
-        hedge = (request.contracts + link.held) * price(venue_symbol(request.symbol))
+        hedge = request.contracts * price(venue_symbol(request.symbol))
         self._must(hedge <= parent * Decimal("1.02"), 11, f"{entry.intent}: {hedge} against {parent} USD")
 
     def is_hedge(self, client_id: str) -> bool:

@@ -8,12 +8,15 @@ from bot.model import Action, BlindAction, Severity, State
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS, Scope
 from bot.rules import load_rules_text, profile_names
+from bot.rules.hedges import HedgeShape
 from bot.rules.limits import TRADING_CANNOT_MOVE
 from bot.rules.moves import MOVE_WORDS
 from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
 from bot.rules.schema_hours import ActiveShape
 
-TEXT = (Path(__file__).resolve().parent.parent.parent / "docs" / "rules.md").read_text()
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+TEXT = (DOCS / "rules.md").read_text()
+HEDGING = (DOCS / "hedging.md").read_text()
 
 
 def rows(heading: str) -> dict[str, list[str]]:
@@ -36,6 +39,7 @@ def test_every_field_is_documented_and_no_other() -> None:
         *RuleShape.known_keys(),
         *(f"match.{key}" for key in MatchShape.known_keys()),
         *(f"trim.{key}" for key in TrimShape.known_keys()),
+        *(f"hedge.{key}" for key in HedgeShape.known_keys()),
         *(f"if_blind.{key}" for key in IfBlindShape.known_keys()),
         *(f"active.{key}" for key in ActiveShape.known_keys()),
         *(f"{part[0]}.{key}" for part, keys in MOVE_WORDS.items() for key in keys),
@@ -82,3 +86,9 @@ def test_every_metric_of_a_market_is_documented_as_it_is() -> None:
 @pytest.mark.parametrize("block", TEXT.split("```yaml\n")[1:])
 def test_the_examples_load(block: str) -> None:
     assert load_rules_text(block.split("```")[0], "docs/rules.md").rules
+
+
+def test_the_examples_of_hedging_load() -> None:
+    blocks = HEDGING.split("```yaml\n")[1:]
+    assert blocks
+    assert all(load_rules_text(block.split("```")[0], "docs/hedging.md").rules for block in blocks)

@@ -7,7 +7,9 @@ from bot.rules import load_rules_text
 
 BASES = "letters and digits such as BTC"
 SCENARIOS = "expected a list such as [{BTC: -20%}, {BTC: -20%, ETH: -28%}]"
-ACTIONS = "notify, cancel_orders, trim, close, close_all, add_margin, lower_leverage, secure, protect, halt"
+ACTIONS = (
+    "notify, cancel_orders, trim, close, close_all, hedge, add_margin, lower_leverage, secure, protect, halt"
+)
 DURATION = "expected a duration such as 5s, 10m, 1h30m or 2d"
 NUMBER = "expected a number such as 5 or 15%"
 CHURN = "(at the limit itself the next small move would fire again)"
@@ -200,10 +202,6 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
             ],
         ),
         (
-            {"do": "[hedge]"},
-            [f"do: 'hedge' is not available in this version (known: {ACTIONS})"],
-        ),
-        (
             {"do": "[close]"},
             [
                 (
@@ -312,10 +310,7 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
             ],
         ),
         ({"metrc": "x"}, ["unknown key 'metrc' (did you mean 'metric'?)"]),
-        (
-            {"hedge": "true"},
-            ["unknown key 'hedge' (not available in this version)"],
-        ),
+        ({"hedge": "true"}, ["hedge: true is not right; expected a mapping"]),
     ],
 )
 def test_mistakes_of_a_rule(fields: dict[str, str], expected: list[str]) -> None:
