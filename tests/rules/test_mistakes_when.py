@@ -5,7 +5,7 @@ import pytest
 from bot.rules import load_rules_text
 from tests.rules.test_mistakes import mistakes, of_rule
 
-ALONE = "notify, cancel_orders, close, close_all, halt"
+ALONE = "notify, cancel_orders, close, close_all, lower_leverage, secure, protect, halt"
 LEVEL = f"expected some of {ALONE} (or give a metric of the account or a position with its limit beside it)"
 MARKET = {"metric": "market.fall_24h", "max": "10%", "restore": "", "do": "[notify]", "market": "BTC"}
 WHEN = {"metric": "", "max": "", "restore": "", "do": "[notify]", "when": "account.leverage > 3"}
