@@ -2,11 +2,11 @@
 
 The amounts are those of the closed forms: a face of an isolated position that is short by g USD, with its
 margin counted k times, needs g / k USD more margin (for a distance d: N d + MM(N (1 - s d)) - e), rounded up
-to cents. A position that is short gets what a goal needs that is AHEAD further: in a market that runs, the next
-tick would ask again, and an hour's actions would be used up. It costs nothing, so it goes before every trim of
-the same rule, and trims are sized on the account as it will stand then. What is added is lost to the rest of
-the account: the whole of it is measured again by the independent recomputation, and no other limit may get
-worse by it.
+to cents. A position that is short gets what a goal needs that is AHEAD further: in a market that runs, the
+next tick would ask again, and an hour's actions would be used up. It costs nothing, so it goes before every
+trim of the same rule, and trims are sized on the account as it will stand then. What is added is lost to the
+rest of the account: the whole of it is measured again by the independent recomputation, and no other limit
+may get worse by it.
 """
 
 from collections.abc import Sequence
@@ -42,6 +42,8 @@ from bot.planning.spread import missing
 
 AHEAD = 0.02
 """How much further than its goal a limit is brought, as a share of the goal."""
+TRIFLE = Decimal("0.01")
+"""Share of a position's margin: where a bound leaves less than that of what is needed, it is not added."""
 
 MARGIN_HELPS = frozenset(
     {
@@ -170,6 +172,8 @@ class _Lifter:
             self._refuse(demand, key, "unknown_figure", bound.reason)
             return None
         amount = min(wanted, cents_below(bound.most))
+        if amount < min(least, margin * TRIFLE):
+            amount = Decimal(0)
         if amount < least:
             self._refuse(demand, key, bound.code, f"{amount} of {least} USD are added: {bound.words}")
         if amount <= 0:

@@ -132,6 +132,17 @@ def test_what_is_enough_for_the_goal_is_no_refusal() -> None:
     assert (additions(made), codes(made)) == ({BTC: Decimal(19_900)}, ["margin_kept"])
 
 
+def test_a_trifle_of_what_is_needed_is_not_added() -> None:
+    leverage = room(4.0, metric="position.leverage", sense=Sense.MAX)
+    made = plan(asked(leverage, shot=account(free="49.99")))
+    assert (additions(made), codes(made)) == ({}, ["margin_kept"])
+    assert additions(plan(asked(leverage, shot=account(free="50")))) == {BTC: Decimal(50)}
+    almost = account(alone(margin="24990"))
+    assert additions(
+        plan(asked(leverage, shot=replace(almost, balance=replace(almost.balance, available=Decimal(20)))))
+    )
+
+
 def test_half_of_an_hours_actions_stays_for_trims() -> None:
     caps, used = Caps(actions_per_hour=10), Usage(4, Decimal(0), Decimal(0))
     assert additions(plan(asked(room(), caps=caps, usage=used)))
