@@ -21,7 +21,8 @@ def row(example: str, scene: Scene, played: Played) -> str:
     kept, without = (guarded.pair, twin.pair) if pair else (guarded.equity, twin.equity)
     fate = "liquidated, " if twin.liquidated else ""
     did = ", ".join(f"{count} {kind}" for kind, count in sorted(played.steps.items())) or "nothing"
-    return f"| `{example}` | {scene.name} | {kept:,.0f} | {fate}{without:,.0f} | {did} |"
+    rules = ", ".join(sorted(played.rules))
+    return f"| `{example}` | {scene.name} | {kept:,.0f} | {fate}{without:,.0f} | {did} | {rules} |"
 
 
 async def main(examples: list[str]) -> None:
