@@ -113,8 +113,9 @@ class Desk:
 
     def look(self, now: datetime, silences: Sequence[Silence] = ()) -> None:
         """Queue what has begun, what is not silenced any more, and what must be told again."""
+        waiting = {one.notice.key for queue in self._queues.values() for one in queue}
         for key, one in self.lasting.items():
-            if self._hushed(one.notice, silences) or self._is_waiting(key):
+            if key in waiting or self._hushed(one.notice, silences):
                 continue
             if one.told_at is None:
                 self._queue(one.notice, now)
