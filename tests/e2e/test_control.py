@@ -57,7 +57,9 @@ def test_rules_are_reloaded_while_they_fire_and_an_account_is_halted_meanwhile(t
         eventually(lambda: [one for one in reloads(here) if one.mistakes], "mistakes on record")
         (tmp_path / "cap.yaml").write_text(CAP.replace("restore: 3", "restore: 3.5"))
         eventually(lambda: [one for one in reloads(here) if one.changes], "new rules on record")
-        assert [one for one in reloads(here) if one.changes][0].changes == ("leverage cap: restore 3 -> 3.5",)
+        assert next(one for one in reloads(here) if one.changes).changes == (
+            "leverage cap: restore 3 -> 3.5",
+        )
         assert here.orders() == []
         resumed = here.reef("resume", "--account", account, "--why", "done", *journal)
         assert "leverage cap" in resumed.stdout
