@@ -5,15 +5,18 @@ from decimal import Decimal
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from bot.cli.journal_lines import line, request_text
 from bot.cli.output import level, measured, number, percent, price
 from bot.cli.plan_view import order_text, refusal_text, value_text
 from bot.cli.story import tell_body
+from bot.journal import controls as c
 from bot.journal import records as r
 from bot.model import (
     BlindAction,
     CancelRequest,
+    Churning,
     Difference,
     Finding,
     Order,
@@ -25,6 +28,7 @@ from bot.model import (
     Shelter,
     State,
     Target,
+    Unanswered,
     Unknown,
     Verdict,
 )
@@ -44,6 +48,21 @@ FINDING = Finding(
     since=NOW,
     episode="cap.main.1",
 )
+
+
+FIRING = c.Firing("cap", TARGET, "account.leverage", 6.0, 5.0, State.FIRING)
+PROPOSED = c.Proposed(
+    name="p-1",
+    rules=("cap",),
+    episodes=("cap.main.1",),
+    what=("trim BTC", "and more"),
+    why=("cap: too much",),
+    items=(),
+    cost=3.0,
+    deadline=NOW,
+    then=Unanswered.DROP,
+)
+CHURNING = Churning("cap", "BTC#long", 3, NOW, NOW)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +114,39 @@ FINDING = Finding(
             "cap on main BTC/USDT:USDT long cannot be known: no price; if_blind: notify, halt",
         ),
         (r.Stopped("signal SIGTERM"), "stopped: signal SIGTERM"),
+        (r.Word(r.Command.APPROVE, "ann", "agreed", "p-1"), "approve p-1 by ann: agreed"),
+        (
+            c.Preview(True, (FIRING,), (), 12.5, None),
+            "at the start: cap on main BTC/USDT:USDT long (firing); 0 steps for about 12.50 USD",
+        ),
+        (
+            c.Preview(False, (), (), 0.0, NOW),
+            "0 steps for about 0.00 USD, and disarmed sends none; orders wait until 07:30:00 UTC",
+        ),
+        (
+            PROPOSED,
+            "asks for approval of p-1: trim BTC; and more, for about 3.00 USD; until 2025-11-21 07:30:00",
+        ),
+        (replace(PROPOSED, changed="it grew"), "Instead of the one before: it grew."),
+        (c.Answered("p-1", c.Closing.DROPPED, "nobody", "late"), "proposal p-1 dropped by nobody: late"),
+        (
+            c.Reloaded("SIGHUP", "a" * 64, "b" * 64, ("added: x",), note="restart"),
+            "rules reloaded (SIGHUP), aaaaaaaa -> bbbbbbbb: added: x; restart",
+        ),
+        (c.Reloaded("SIGHUP", "a" * 64, "a" * 64), "aaaaaaaa -> aaaaaaaa: as before"),
+        (
+            c.Reloaded("r.yaml changed", "a", "", mistakes=("r.yaml:1:1: no",)),
+            "rules not reloaded (r.yaml changed), the old ones run on: r.yaml:1:1: no",
+        ),
+        (
+            c.EpisodeEnded("cap.main.1", "cap", TARGET, "rule_gone"),
+            "cap on main BTC/USDT:USDT long: the episode ended, rule gone",
+        ),
+        (
+            c.Churned(CHURNING, True),
+            "BTC long was filled up again 3 times after cap trimmed it; it waits until 07:30:00 UTC",
+        ),
+        (c.Churned(CHURNING, False), "the rule stands between the account and liquidation, and goes on"),
     ],
 )
 def test_says_in_words(body: object, words: str) -> None:
@@ -178,3 +230,12 @@ def test_what_the_venue_listed_has_words() -> None:
         "cancel order 42 on BTC/USDT:USDT"
     )
     assert line(object) == "type"
+
+
+def test_the_story_tells_of_a_proposal_and_its_answer() -> None:
+    rows = tell_body(replace(PROPOSED, changed="it grew"))
+    assert rows[:2] == [("asked", "p-1: trim BTC"), ("asked", "p-1: and more")]
+    assert rows[-1] == ("changed", "it grew")
+    assert tell_body(PROPOSED)[-1][0] == ""
+    assert tell_body(c.Answered("p-1", c.Closing.APPROVED, "ann", "agreed"))[0][0] == "answer"
+    assert tell_body(c.EpisodeEnded("cap.main.1", "cap", TARGET, "rule_gone"))[0][0] == "rule"
