@@ -144,9 +144,8 @@ class RuleCheck:
                 self._add(place, what, "close_all, or a metric of a position")
             for path, what, expected in action_mistakes(number, action, definition):
                 self._add(path, what, expected)
-        for path, what, expected in part_mistakes(shape, shape.do) if "do" not in self._broken else ():
-            if not {str(part) for part in path[:1]} & self._broken:
-                self._add(path, what, expected, key=bool(path))
+        for path, what, expected in part_mistakes(shape, shape.do, self._broken):
+            self._add(path, what, expected, key=bool(path))
         if shape.trim is not None and Action.TRIM not in shape.do and "do" not in self._broken:
             self._add(("trim",), "trim: there is no trim in do", key=True)
 

@@ -14,17 +14,23 @@ from bot.journal import records as r
 from bot.model import (
     BlindAction,
     CancelRequest,
+    ConvertRequest,
     Difference,
     Finding,
+    LeverageRequest,
+    MarginRequest,
     Order,
     OrderKind,
     OrderSide,
     Refusal,
+    Request,
     Sense,
     Severity,
     Shelter,
+    Side,
     State,
     Target,
+    TransferRequest,
     Unknown,
     Verdict,
 )
@@ -178,3 +184,22 @@ def test_what_the_venue_listed_has_words() -> None:
         "cancel order 42 on BTC/USDT:USDT"
     )
     assert line(object) == "type"
+
+
+def test_requests_that_trade_nothing() -> None:
+    margin = MarginRequest("m", "BTC/USDT:USDT", Side.LONG, 0, Decimal("12.50"), Decimal(5), Decimal(1))
+    leverage = LeverageRequest("l", "BTC/USDT:USDT", Decimal("5.0"))
+    transfer = TransferRequest("t", "USDT", Decimal(250))
+    convert = ConvertRequest(
+        "c", "ETH/USDT", "ETH", "USDT", Decimal("1.50"), Decimal("3980.1"), Decimal(4000)
+    )
+    told: dict[Request, str] = {
+        margin: "add 12.50 margin to BTC/USDT:USDT long",
+        leverage: "set the leverage of BTC/USDT:USDT to 5",
+        transfer: "move 250 USDT into the funding wallet",
+        convert: "sell 1.5 ETH for USDT at 3,980.1 or better",
+    }
+    for request, words in told.items():
+        assert request_text(request) == order_text(request) == words
+    outcome = r.Outcome(state=r.IntentState.FILLED, evidence="found", filled=Decimal(250))
+    assert line(outcome) == "filled, 250 filled: found"

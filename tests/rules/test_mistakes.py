@@ -7,9 +7,7 @@ from bot.rules import load_rules_text
 
 BASES = "letters and digits such as BTC"
 SCENARIOS = "expected a list such as [{BTC: -20%}, {BTC: -20%, ETH: -28%}]"
-ACTIONS = (
-    "notify, cancel_orders, trim, close, close_all, add_margin, lower_leverage, secure, protect, halt"
-)
+ACTIONS = "notify, cancel_orders, trim, close, close_all, add_margin, lower_leverage, secure, protect, halt"
 DURATION = "expected a duration such as 5s, 10m, 1h30m or 2d"
 NUMBER = "expected a number such as 5 or 15%"
 CHURN = "(at the limit itself the next small move would fire again)"
