@@ -37,18 +37,7 @@ from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, faces
 from bot.planning.spread import missing
-
-MARGIN_HELPS = frozenset(
-    {
-        "account.margin_ratio",
-        "account.joint_distance",
-        "position.leverage",
-        "position.liquidation_distance",
-        "position.liquidation_distance_atr",
-        "position.liquidation_distance_sigma",
-    }
-)
-"""Metrics that more margin behind an isolated position moves."""
+from bot.risk.definitions import MARGIN_HELPS
 
 
 class Addition(Struct, frozen=True):

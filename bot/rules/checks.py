@@ -251,9 +251,8 @@ class RuleCheck:
             for path, what, expected in action_mistakes(number, action, definition):
                 if definition.name in METRICS:
                     self._add(path, what, expected)
-        for path, what, expected in part_mistakes(shape, shape.do) if "do" not in self._broken else ():
-            if not {str(part) for part in path[:1]} & self._broken:
-                self._add(path, what, expected, key=bool(path))
+        for path, what, expected in part_mistakes(shape, shape.do, self._broken):
+            self._add(path, what, expected, key=bool(path))
         if shape.trim is not None and Action.TRIM not in shape.do and "do" not in self._broken:
             self._add(("trim",), "trim: there is no trim in do", key=True)
 

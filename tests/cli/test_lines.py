@@ -17,17 +17,23 @@ from bot.model import (
     BlindAction,
     CancelRequest,
     Churning,
+    ConvertRequest,
     Difference,
     Finding,
+    LeverageRequest,
+    MarginRequest,
     Order,
     OrderKind,
     OrderSide,
     Refusal,
+    Request,
     Sense,
     Severity,
     Shelter,
+    Side,
     State,
     Target,
+    TransferRequest,
     Unanswered,
     Unknown,
     Verdict,
@@ -239,3 +245,22 @@ def test_the_story_tells_of_a_proposal_and_its_answer() -> None:
     assert tell_body(PROPOSED)[-1][0] == ""
     assert tell_body(c.Answered("p-1", c.Closing.APPROVED, "ann", "agreed"))[0][0] == "answer"
     assert tell_body(c.EpisodeEnded("cap.main.1", "cap", TARGET, "rule_gone"))[0][0] == "rule"
+
+
+def test_requests_that_trade_nothing() -> None:
+    margin = MarginRequest("m", "BTC/USDT:USDT", Side.LONG, 0, Decimal("12.50"), Decimal(5), Decimal(1))
+    leverage = LeverageRequest("l", "BTC/USDT:USDT", Decimal("5.0"))
+    transfer = TransferRequest("t", "USDT", Decimal(250))
+    convert = ConvertRequest(
+        "c", "ETH/USDT", "ETH", "USDT", Decimal("1.50"), Decimal("3980.1"), Decimal(4000)
+    )
+    told: dict[Request, str] = {
+        margin: "add 12.50 margin to BTC/USDT:USDT long",
+        leverage: "set the leverage of BTC/USDT:USDT to 5",
+        transfer: "move 250 USDT into the funding wallet",
+        convert: "sell 1.5 ETH for USDT at 3,980.1 or better",
+    }
+    for request, words in told.items():
+        assert request_text(request) == order_text(request) == words
+    outcome = r.Outcome(state=r.IntentState.FILLED, evidence="found", filled=Decimal(250))
+    assert line(outcome) == "filled, 250 filled: found"
