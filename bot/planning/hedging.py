@@ -138,6 +138,8 @@ def _draft(case: _Case, tightness: float, desk: Desk) -> Draft | NoHedge:
     usd = needed(watch, seat, priced.cost, desk.request)
     if isinstance(usd, CannotHelp):
         return NoHedge(usd.code, usd.reason)
+    if usd <= 0.0:
+        return NoHedge("goal_met", f"{demand.metric} is at its goal: nothing is missing")
     wanted = (Decimal(repr(usd / seat.unit.notional)) / step).to_integral_value(ROUND_CEILING) * step
     least = smallest(seat.market, priced.quote.mark, PLAIN)
     amount = min(max(wanted, least), priced.room)

@@ -141,7 +141,7 @@ def test_orders_that_add_risk_are_cancelled_beside_it() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "goal"),
-    [("account.net_leverage", 2.5), ("account.joint_distance", 0.35), ("account.cushion", 0.5)],
+    [("account.net_leverage", 2.5), ("account.joint_distance", 0.45), ("account.cushion", 0.5)],
 )
 def test_each_limit_that_a_hedge_helps_is_brought_home(metric: str, goal: float) -> None:
     found = demand(metric, goal, rule="shock", episode="s.1", permits=(Action.HEDGE,))
