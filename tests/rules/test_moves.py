@@ -83,7 +83,7 @@ def test_protect_needs_nothing_more() -> None:
         ),
         (
             {**FAR, "restore": "", "do": "[add_margin]"},
-            [f"'restore' is missing: a rule that trims says how far {CHURN}"],
+            [f"'restore' is missing: a rule that adds margin says how far {CHURN}"],
         ),
         (LOWER, ["'lower_leverage.to' is missing: the leverage to set; expected lower_leverage: {to: 5}"]),
         (
