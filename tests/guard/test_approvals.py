@@ -319,6 +319,6 @@ async def test_a_proposal_that_another_position_joins_says_so(tmp_path: Path) ->
         await it.guard.cycle()
         body = waiting(it).body
         assert "new: trim ETH/USDT:USDT long by" in body.changed
-        assert "a rule fired anew: own.main." in body.changed
+        assert "a new episode: own.main." in body.changed
         assert len(body.episodes) == 2
         assert answers(it) == [(Closing.REPLACED, "the guard")]
