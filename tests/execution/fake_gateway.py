@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -110,6 +110,9 @@ class FakeGateway:
     def forget_market(self, symbol: str) -> None:
         """Remember what was asked for."""
         self.forgotten.append(symbol)
+
+    def show(self, symbols: Iterable[str]) -> None:
+        """Nothing: every market is shown."""
 
     def market_symbols(self) -> frozenset[str]:
         return frozenset(MARKS)
