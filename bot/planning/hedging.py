@@ -173,9 +173,6 @@ def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
     addition = Addition(opened, seat.unit, draft.quote.worst, likely_price)
     worst = with_addition(before, desk.request, addition)
     likely = with_addition(before, desk.request, addition, expected=True)
-    if isinstance(worst, Unknown) or isinstance(likely, Unknown):
-        reason = worst.reason if isinstance(worst, Unknown) else ""
-        return NoHedge("unknown_figure", reason)
     examination = Examination(before, worst, likely, charged(before, worst.cost, worst.cross_cost))
     proof = prove(watch_of(demand), desk.meter, examination)
     if not is_nearer(proof):

@@ -117,6 +117,9 @@ class FakeGateway:
         """Remember what was asked for."""
         self.forgotten.append(symbol)
 
+    def show(self, symbols: Iterable[str]) -> None:
+        """Nothing: every market is shown."""
+
     def market_symbols(self) -> frozenset[str]:
         return frozenset(MARKS)
 

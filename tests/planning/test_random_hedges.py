@@ -12,7 +12,7 @@ from bot.planning.check import is_inside
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.linked import as_holding, virtual
 from bot.planning.measures import recomputed
-from bot.planning.recomputation import Addition, State, with_addition
+from bot.planning.recomputation import Addition, with_addition
 from bot.planning.request import OrderTerms, PlanRequest, watch_of
 from bot.planning.rounding import smallest
 from bot.risk.assemble import build_portfolio
@@ -77,7 +77,6 @@ def test_a_hedge_is_bounded_checked_and_nearer(seed: int, metric: str, tightness
     assert after * before >= 0
     assert sent.price is not None
     state = with_addition(opened(asked), asked, Addition(one, unit, sent.price, sent.price))
-    assert isinstance(state, State)
     value = recomputed(watch_of(asked.demands[0]), state, asked.context)
     assert not isinstance(value, Unknown)
     limit = watch_of(asked.demands[0])

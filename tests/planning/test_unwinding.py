@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bot.model import Action, Caps, OrderRequest, OrderSide, Side, Snapshot, StepKind, Style, Usage
 from bot.planning.hedged import plan_with_hedges
-from bot.planning.linked import must_stay
+from bot.planning.linked import going, must_stay
 from bot.planning.request import watch_of
 from tests.planning.build import demand, later, market, measured, order, position, target
 from tests.planning.hedges import (
@@ -234,8 +234,31 @@ def test_what_may_have_been_opened_counts_as_open() -> None:
 def test_where_the_instrument_cannot_be_priced_survival_goes_first() -> None:
     blind = replace(account(), marks={ETH: account().marks[ETH]})
     close = demand("account.drawdown", 0.1, rule="stop", permits=(Action.CLOSE_ALL,))
-    made = made_of(blind, close, hedges=(hedge("0", pending=Decimal(1), ratio=Decimal(0)),))
+    made = made_of(blind, close, hedges=(hedge("0", pending=Decimal(1), ratio=Decimal(0)), hedge()))
     assert made.steps[0].request.contracts == 40
+    assert "position_gone" not in codes(made)
+
+
+def test_of_two_that_must_go_the_first_goes_first() -> None:
+    other = hedge("0.4", rule="other", episode="other.1", ratio=Decimal("0.01"))
+    made = made_of(account(short("1.0")), hedges=(hedge(), other), hedging={})
+    assert unwound(made) == Decimal("0.6")
+
+
+def test_where_the_market_takes_no_order_it_says_so() -> None:
+    shut = replace(HEDGED, markets={**HEDGED.markets, BTC: market(BTC, amount_max=Decimal(0))})
+    assert codes(made_of(shut, hedging={})) == {"reduce_only_blocked"}
+
+
+def test_a_trim_too_small_to_matter_takes_nothing_along() -> None:
+    assert going(LONG, Decimal("1e-12"), asked(HEDGED, hedges=(hedge(),))) == {}
+
+
+def test_a_limit_that_does_not_count_the_hedge_is_sized_as_ever() -> None:
+    share = demand("position.equity_share", 1.5, value=2.0, rule="cap", target=target(ETH))
+    made = made_of(HEDGED, share)
+    assert [step.kind for step in made.steps] == [StepKind.UNWIND, StepKind.TRIM]
+    assert made.proofs[0].met
 
 
 def test_caps_hold_for_what_is_unwound() -> None:
