@@ -203,5 +203,6 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
         hint=settings.streams.interval,
         epoch=tenant.epoch,
+        keep_decisions=settings.keep_decisions,
     )
     return Service(guards, worker, clock, terms, streams=streams, lease=lease)

@@ -20,7 +20,15 @@ from bot.settings import (
     load_settings,
     secret_names,
 )
-from bot.settings.shapes import AccountShape, CapsShape, LogShape, PricesShape, ProtectionShape, SettingsShape
+from bot.settings.shapes import (
+    AccountShape,
+    CapsShape,
+    LogShape,
+    PricesShape,
+    ProtectionShape,
+    RetentionShape,
+    SettingsShape,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PLANTED = "pLaNtEd5eCrEt"
@@ -139,7 +147,15 @@ def test_the_sample_loads_and_holds_every_setting(tmp_path: Path) -> None:
     found = load(tmp_path, text)
     assert found == load(tmp_path, written({}))
     plain = text.replace("# ", "")
-    for shape in (SettingsShape, AccountShape, CapsShape, ProtectionShape, PricesShape, LogShape):
+    for shape in (
+        SettingsShape,
+        AccountShape,
+        CapsShape,
+        ProtectionShape,
+        PricesShape,
+        LogShape,
+        RetentionShape,
+    ):
         for key in shape.known_keys():
             assert f"{key}:" in plain
 
@@ -270,6 +286,7 @@ def test_every_setting_is_documented() -> None:
         (ProtectionShape, "protection."),
         (PricesShape, "prices."),
         (LogShape, "log."),
+        (RetentionShape, "retention."),
     ):
         for key in shape.known_keys():
             assert f"| `{prefix}{key}` |" in text, f"{prefix}{key} is not documented"

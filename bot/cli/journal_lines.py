@@ -153,6 +153,14 @@ def _(body: r.BlindRule) -> str:
     return f"{body.rule} on {body.target.text} cannot be known: {body.reason}; if_blind: {does}"
 
 
+@line.register
+def _(body: r.Pruned) -> str:
+    return (
+        f"pruned the inputs of {_many(body.decisions, 'decision')} before {body.before:%Y-%m-%d %H:%M} UTC, "
+        f"{body.size / 1e6:,.1f} MB; nothing was sent from them"
+    )
+
+
 def request_text(request: Request) -> str:
     """Say what a request asks the venue for."""
     match request:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from bot.clock import Clock
 from bot.daemon.hints import Hints, Streams, poll_job
+from bot.daemon.housekeeping import Housekeeping
 from bot.execution import Lease
 from bot.guard import Guard
 from bot.journal import Draft, JournalError, JournalWorker, SupersededError
@@ -24,7 +24,6 @@ from bot.journal.records import Started, Stopped
 log = structlog.get_logger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-LOW_DISK_BYTES = 256 * 1024 * 1024
 STATISTICS_EVERY = timedelta(seconds=30)
 """How often to look whether statistics of a market are due; most looks ask the venue nothing."""
 
@@ -43,6 +42,8 @@ class ServiceTerms(Struct, frozen=True):
     """Least time between two polls of an account where a stream asks for them."""
     epoch: int = 0
     """Of the daemon's lease."""
+    keep_decisions: timedelta | None = None
+    """How long inputs of decisions are kept from which nothing was sent; None is for good."""
 
 
 class Service:
@@ -64,6 +65,7 @@ class Service:
         self._terms = terms
         self._lease = lease
         self._superseded: SupersededError | None = None
+        self._housekeeping = Housekeeping(worker, clock, terms.keep_decisions)
         # However late a job is, it runs: a busy machine must not skip the cycles of its accounts.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
@@ -114,7 +116,7 @@ class Service:
                 now + self._terms.reconcile,
             )
             self._every(STATISTICS_EVERY, guard.refresh_stats, f"statistics {guard.account}", now)
-        self._every(self._terms.housekeeping, self._keep_house, "housekeeping", now)
+        self._every(self._terms.housekeeping, self._housekeeping.keep, "housekeeping", now)
         if self._lease is not None:
             # Two renewals may fail before sending stops.
             pause = timedelta(seconds=(self._lease.length - self._lease.reserve) / 3)
@@ -139,15 +141,6 @@ class Service:
         for guard in self._guards:
             if event.job_id.endswith(f" {guard.account}"):
                 guard.begin_again(f"{event.job_id}: {event.exception!r}")
-
-    async def _keep_house(self) -> None:
-        """Look after the disk: without room for the journal nothing can be sent."""
-        folder = self._worker.journal.path.parent
-        free = shutil.disk_usage(folder).free
-        if free < LOW_DISK_BYTES:
-            log.warning(
-                "the disk is nearly full; without room for the journal nothing is sent", free_bytes=free
-            )
 
     async def _renew(self, lease: Lease) -> None:
         """Make the lease last longer; whoever has lost it ends, and leaves what rests at the venue."""

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     ERROR = "error"
     BLINDNESS = "blindness"
     IF_BLIND = "if_blind"
+    PRUNED = "pruned"
 
 
 class IntentState(StrEnum):
@@ -313,6 +314,17 @@ class BlindRule(Struct, frozen=True):
     do: tuple[BlindAction, ...]
 
 
+class Pruned(Struct, frozen=True):
+    """Inputs of old decisions, from which nothing was sent, were taken out of the journal."""
+
+    before: datetime
+    """They were older than this."""
+    decisions: tuple[int, ...]
+    """Entries whose input is gone."""
+    size: int
+    """Bytes that were given up."""
+
+
 Record: TypeAlias = (
     Started
     | Stopped
@@ -334,6 +346,7 @@ Record: TypeAlias = (
     | Failure
     | Blindness
     | BlindRule
+    | Pruned
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -357,6 +370,7 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.ERROR: Failure,
     Kind.BLINDNESS: Blindness,
     Kind.IF_BLIND: BlindRule,
+    Kind.PRUNED: Pruned,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

@@ -24,6 +24,7 @@ from bot.settings.shapes import (
     LogShape,
     PricesShape,
     ProtectionShape,
+    RetentionShape,
     SettingsShape,
 )
 from bot.settings.values import AccountSettings, LogSettings, Network, Settings, StreamSettings
@@ -33,6 +34,7 @@ WORDS: Words = {
     ("protection",): ProtectionShape.known_keys(),
     ("prices",): PricesShape.known_keys(),
     ("log",): LogShape.known_keys(),
+    ("retention",): RetentionShape.known_keys(),
 }
 
 
@@ -97,6 +99,7 @@ class _Loader:
             max_age=shape.max_age,
             lease=shape.lease,
             if_journal_fails=shape.if_journal_fails,
+            keep_decisions=shape.retention.decisions,
             budget_dir=None if shape.budget_dir is None else self._beside(shape.budget_dir),
             budget_share=shape.budget_share,
             budget_reserve=shape.budget_reserve,

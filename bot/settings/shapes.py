@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 
 from bot.documents import (
     LATER,
+    MAX_DURATION,
     Shape,
     WordingError,
     parse_number,
@@ -25,7 +26,7 @@ from bot.settings.values import IfJournalFails, LogFormat, LogLevel, Mode, Netwo
 
 LATER_MODES = ("approve",)
 LATER_VENUES = ("binance", "binanceusdm", "okx", "hyperliquid", "deribit")
-LATER_KEYS = ("notifications", "dashboard", "heartbeat", "metrics", "retention")
+LATER_KEYS = ("notifications", "dashboard", "heartbeat", "metrics")
 MAX_ACCOUNTS = 1000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -135,6 +136,12 @@ class LogShape(Shape):
     level: Annotated[LogLevel, BeforeValidator(word_of(LogLevel))] = LogLevel.INFO
 
 
+class RetentionShape(Shape):
+    """`retention`: what of the journal may go once it is old."""
+
+    decisions: Annotated[timedelta | None, span(timedelta(days=1), MAX_DURATION)] = None
+
+
 class AccountShape(Shape):
     """One account. None and '' stand for keys that are not there."""
 
@@ -187,5 +194,6 @@ class SettingsShape(Shape):
     caps: CapsShape = CapsShape()
     protection: ProtectionShape = ProtectionShape()
     prices: PricesShape = PricesShape()
+    retention: RetentionShape = RetentionShape()
     log: LogShape = LogShape()
     accounts: Annotated[tuple[Any, ...], BeforeValidator(_accounts)] = ()
