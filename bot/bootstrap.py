@@ -8,6 +8,8 @@ from msgspec import Struct
 
 import bot
 from bot.clock import Clock
+from bot.daemon.notices import Notices
+from bot.daemon.pulse import Pulse
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
 from bot.documents import MistakesError
@@ -182,8 +184,10 @@ def build_guard(
     )
 
 
-def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease) -> Service:
-    """Wire the daemon of a journal that was opened for it."""
+def build_service(
+    prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease, notices: Notices | None = None
+) -> Service:
+    """Wire the daemon of a journal that was opened for it; `notices` go to the manager that started it."""
     settings = prepared.settings
     watched = settings.accounts if settings.streams.enabled else ()
     streams = [streams_of(settings, account, clock) for account in watched]
@@ -205,4 +209,6 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         epoch=tenant.epoch,
         keep_decisions=settings.keep_decisions,
     )
-    return Service(guards, worker, clock, terms, streams=streams, lease=lease)
+    names = [guard.account for guard in guards]
+    pulse = Pulse(notices, names, clock, terms.poll) if notices is not None else None
+    return Service(guards, worker, clock, terms, streams=streams, lease=lease, pulse=pulse)

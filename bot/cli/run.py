@@ -1,12 +1,14 @@
 """`reef run`: the daemon."""
 
 import asyncio
+import os
 
 import structlog
 
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, secrets_of, settings_from
 from bot.cli.output import print_json
 from bot.clock import SystemClock
+from bot.daemon.notices import Notices
 from bot.daemon.tenancy import tenancy
 from bot.logs import configure_logs
 from bot.settings import LogFormat
@@ -36,7 +38,7 @@ def run(config: Config = DEFAULT_CONFIG, live: Live = False, as_json: AsJson = F
     with tenancy(settings.journal, lease) as tenant:
         if not settings.armed:
             log.warning("disarmed: plans are recorded, nothing is sent; `mode: act` in the config arms it")
-        service = build_service(prepared, tenant, clock, lease)
+        service = build_service(prepared, tenant, clock, lease, Notices.of(os.environ))
         reason = asyncio.run(service.run())
     if as_json:
         print_json({"ended": reason})

@@ -16,6 +16,7 @@ from msgspec import Struct
 from bot.clock import Clock
 from bot.daemon.hints import Hints, Streams, poll_job
 from bot.daemon.housekeeping import Housekeeping
+from bot.daemon.pulse import Pulse
 from bot.execution import Lease
 from bot.guard import Guard
 from bot.journal import Draft, JournalError, JournalWorker, SupersededError
@@ -58,12 +59,14 @@ class Service:
         *,
         streams: Sequence[Streams] = (),
         lease: Lease | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._guards = guards
         self._worker = worker
         self._clock = clock
         self._terms = terms
         self._lease = lease
+        self._pulse = pulse
         self._superseded: SupersededError | None = None
         self._housekeeping = Housekeeping(worker, clock, terms.keep_decisions)
         # However late a job is, it runs: a busy machine must not skip the cycles of its accounts.
@@ -88,6 +91,8 @@ class Service:
         try:
             await self._write(self._started())
             self._schedule()
+            if self._pulse is not None:
+                self._pulse.start(self._scheduler, self._clock.now())
             self._scheduler.start()
             self._hints.start()
             log.info("running", accounts=[guard.account for guard in self._guards], mode=self._terms.mode)
@@ -157,6 +162,8 @@ class Service:
             lease.lasts_until(end)
 
     async def _end(self) -> None:
+        if self._pulse is not None:
+            self._pulse.stop(self._reason)
         if self._scheduler.running:
             self._scheduler.pause()
         await self._hints.end()

@@ -254,7 +254,7 @@ class Journal:
         return found
 
     def prunable(self, before: datetime, *, after: int | None = None) -> Pruning:
-        """Return what `prune` would take out next, behind entry `after` where it is given; changes nothing."""
+        """Return what `prune` would take out next, or behind entry `after`; changes nothing."""
         with self._reading():
             last = self._pruned_up_to(self._cursor) if after is None else after
             return pruning.look(self._cursor, before, last)

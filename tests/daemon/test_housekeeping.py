@@ -68,7 +68,6 @@ async def test_a_daemon_prunes_what_it_only_watched(tmp_path: Path) -> None:
     assert report.pruned > 0
 
 
-
 async def test_a_round_is_bounded_and_a_failure_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
