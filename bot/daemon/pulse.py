@@ -70,7 +70,7 @@ class Pulse:
             self._notices.tell(READY=1, STATUS=self.status)
 
     async def tell(self) -> None:
-        """Tell that all is well where some account was looked at in time; until all were, ask for patience."""
+        """Tell that some account was looked at in time; until all were once, ask for patience."""
         now = self._clock.elapsed()
         self._late = {account for account, at in self._looked.items() if now - at > self._bound}
         if len(self._late) == len(self._looked):

@@ -162,6 +162,7 @@ class Service:
             lease.lasts_until(end)
 
     async def _end(self) -> None:
+        log.info("ending: cycles that run end first; a second signal does not wait", reason=self._reason)
         if self._pulse is not None:
             self._pulse.stop(self._reason)
         if self._scheduler.running:
