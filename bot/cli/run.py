@@ -1,6 +1,7 @@
 """`reef run`: the daemon."""
 
 import asyncio
+import os
 from typing import Annotated
 
 import structlog
@@ -10,6 +11,7 @@ from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, secrets_of, se
 from bot.cli.output import print_json
 from bot.cli.preview import show_preview
 from bot.clock import SystemClock
+from bot.daemon.notices import Notices
 from bot.daemon.tenancy import tenancy
 from bot.logs import configure_logs
 from bot.settings import LogFormat
@@ -55,7 +57,7 @@ def run(
     with tenancy(settings.journal, lease) as tenant:
         if not settings.armed:
             log.warning("disarmed: plans are recorded, nothing is sent; `mode: act` in the config arms it")
-        service = build_service(prepared, tenant, clock, lease)
+        service = build_service(prepared, tenant, clock, lease, Notices.of(os.environ))
         reason = asyncio.run(service.run())
     if as_json:
         print_json({"ended": reason})

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from bot.bootstrap import gauge
 from bot.journal import Draft, open_journal
 from bot.journal import records as r
 from bot.journal.told import Silenced
@@ -37,6 +36,7 @@ from bot.model import (
 from bot.notifications.notice import Notice, Phase
 from bot.notifications.reading import WORDS, read_news
 from bot.notifications.sources import Standing
+from bot.tellers import gauge
 from tests.notifications.support import BLIND, BTC, EPISODE, START, finding, fired, restored, started
 
 ARMED = Standing(armed=True)
