@@ -37,7 +37,7 @@ test: install  ## all tests but the slow ones
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 ci: install format lint types layers audit docs wheel  ## everything that must hold before a change lands
-	$(MAKE) --no-print-directory -j 2 --output-sync=target tested simulated
+	$(MAKE) --no-print-directory -j 2 tested simulated
 
 # Tests wait for much, days for nothing: side by side they take little longer than either alone.
 tested: install

@@ -245,6 +245,7 @@ def _(body: Summary) -> str:
     return f"summary of {_many(body.days, 'account')}"
 
 
+@line.register
 def _(body: r.Pruned) -> str:
     return (
         f"pruned the inputs of {_many(body.decisions, 'decision')} before {body.before:%Y-%m-%d %H:%M} UTC, "
