@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,9 +30,8 @@ def wallet(usdt: str, btc: str = "0.5") -> dict[str, Decimal]:
 
 
 def test_coins_are_known_or_the_wallet_is_not() -> None:
-    figures = dict.fromkeys(
-        ("equity", "margin_balance", "maintenance_margin", "initial_margin", "wallet", "available"), NONE
-    )
+    names = ("equity", "margin_balance", "maintenance_margin", "initial_margin", "wallet", "available")
+    figures: dict[str, Any] = dict.fromkeys(names, NONE)
     assert known_coins(Balance(**figures, coins={"USDT": D(3)})) == {"USDT": D(3)}
     found = known_coins(Balance(**figures, coins={"USDT": D(3), "BTC": NONE}))
     assert found == Unknown("the wallet balance of BTC: not given")
