@@ -122,6 +122,8 @@ class Settings(Struct, frozen=True):
     lease: timedelta = timedelta(seconds=30)
     """How long a daemon that says nothing keeps its place."""
     if_journal_fails: IfJournalFails = IfJournalFails.STOP
+    secrets: Path | None = None
+    """The file of API keys; None where none is named."""
     keep_decisions: timedelta | None = None
     """How long inputs of decisions are kept from which nothing was sent; None is for good."""
 
