@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from bot import __version__
-from bot.cli import check, control, demo, doctor, explain, journal, rules, run, sandbox, status
+from bot.cli import check, control, demo, doctor, explain, init, journal, rules, run, sandbox, status
 from bot.cli.output import complain, print_json
 from bot.documents import MistakesError
 from bot.errors import ReefError
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)

@@ -12,6 +12,7 @@ from bot.settings.values import (
     Network,
     Settings,
     StreamSettings,
+    Venue,
 )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StreamSettings",
+    "Venue",
     "load_settings",
     "secret_names",
 ]
