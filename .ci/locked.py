@@ -1,4 +1,4 @@
-"""Print the part of a lock file that some packages need, with its hashes: without names, what Reef itself needs."""
+"""Print the part of a lock file that some packages need, with its hashes; of none, what Reef itself needs."""
 
 import re
 import sys

@@ -50,6 +50,10 @@ class Status(Struct, frozen=True):
     """Since when and why the account cannot be seen; None where it can."""
     unprotected_why: dict[str, str] = {}
     """Why each position of `unprotected` is, by its key."""
+    distance: Number | None = None
+    """The least distance to liquidation of any position, as a fraction; None where there is no position."""
+    nearest: str = ""
+    """Key of the position that it is of."""
 
 
 class Record(Struct, frozen=True):
@@ -226,6 +230,7 @@ class Recorder:
 
     def _status(self, given: DecisionInput, made: Decision, blind: Blindness | None) -> Status:
         bare = unprotected(given.snapshot)
+        nearest, distance = least_distance(made)
         return Status(
             at=given.at,
             armed=self.armed,
@@ -239,6 +244,8 @@ class Recorder:
             differences=made.differences,
             doubts=tuple(doubt.text for doubt in made.gates.doubts.values()),
             blind=blind,
+            distance=distance,
+            nearest=nearest,
         )
 
     def _draft(self, at: datetime, body: Body, episode: str = "") -> Draft:
@@ -253,6 +260,20 @@ class Recorder:
         self._ledger_written = None
         self._doubts_written = ()
         self._status_at = None
+
+
+def least_distance(made: Decision) -> tuple[str, Number | None]:
+    """Return the position nearest to liquidation, with its distance; an unknown one comes first."""
+    keys = [holding.key for holding in made.portfolio.holdings] + list(made.portfolio.missing)
+    measured = {
+        key: measure("position.liquidation_distance", made.portfolio, made.context, key) for key in keys
+    }
+    for key, distance in measured.items():
+        if isinstance(distance, Unknown):
+            return key, distance
+    known = {key: distance for key, distance in measured.items() if isinstance(distance, float | int)}
+    nearest = min(known, key=lambda key: known[key], default="")
+    return nearest, known.get(nearest)
 
 
 def shape_of(plan: Plan) -> Shape:

@@ -31,9 +31,7 @@ Profile = Annotated[str | None, typer.Option("--profile", help="The rule profile
 ModeName = Annotated[str | None, typer.Option("--mode", help="observe sends nothing; act sends.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Where the sandbox is.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; what is not given has its default.")]
-Force = Annotated[
-    bool, typer.Option("--force", help="Replace files that are there; never the file of keys.")
-]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there; never the file of keys.")]
 
 
 def init(
@@ -89,7 +87,7 @@ def _default(_what: str, default: str) -> str:
 
 
 def _word(what: str, given: str | None, known: Sequence[str], default: str, ask: Ask) -> str:
-    """Return one of some words; one that was given wrongly raises `MisuseError`, at a prompt it asks again."""
+    """Return one of some words. A wrong one raises `MisuseError`; at a prompt it is asked again."""
     if given is not None:
         if given not in known:
             raise MisuseError(f"--{what} {given!r} is not known; {nearest_hint(given, known)}")
@@ -119,7 +117,7 @@ def place_of(folder: Path) -> Place:
     script = Path(sys.executable).parent / "reef"
     source = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
     return Place(
-        folder=Path(os.path.abspath(folder.expanduser())),
+        folder=folder.expanduser().resolve(),
         command=f'"{script}"' if script.is_file() else f'"{sys.executable}" -m bot.cli',
         user=getpass.getuser(),
         uid=os.getuid(),
@@ -146,7 +144,9 @@ def _steps(answers: Answers, folder: Path) -> list[str]:
     where = "" if folder == Path() else f"cd {folder} && "
     steps = [f"Put the keys into {folder / 'secrets.env'}: {', '.join(names)}."]
     if answers.base_url is not None:
-        steps.insert(0, "Start an exchange on this machine: reef sandbox serve --port 8899 --account KEY:SECRET:10000")
+        steps.insert(
+            0, "Start an exchange on this machine: reef sandbox serve --port 8899 --account KEY:SECRET:10000"
+        )
     return [
         *steps,
         f"Look, with nothing sent: {where}reef doctor{live} && reef check{live}",

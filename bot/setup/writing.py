@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.errors import MisuseError
-from bot.setup.pages import FOLDER_OF_JOURNAL, SECRETS, Page
+from bot.setup.filling import FOLDER_OF_JOURNAL, SECRETS, Page
 
 KEPT = frozenset({SECRETS})
 """Files that are not even replaced by force: they may hold what cannot be had again."""

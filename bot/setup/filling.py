@@ -68,18 +68,18 @@ def _secrets(answers: Answers) -> str:
 def _rules(profile: str, version: str) -> str:
     """Copy a profile: an owner's limits must not change because the program was upgraded."""
     text = _SCHEMA.sub("", read_text(profile_path(profile)))
-    head = f"# Copied from the profile {profile!r} of Reef {version}; yours to change, and no upgrade changes it."
+    head = f"# Copied from the profile {profile!r} of Reef {version}. It is yours: no upgrade changes it."
     return f"{head}\n#\n{text}"
 
 
 def _unit(answers: Answers, place: Place) -> dict[str, str]:
     names = [name for one in answers.accounts for name in secret_names(one)]
     live = " --live" if answers.live else ""
-    folder = _unit_text(str(place.folder))
+    folder, settings = _unit_text(str(place.folder)), str(place.folder / "reef.yaml")
     return {
         "user": place.user if place.uid else SERVICE_USER,
         "folder": folder,
-        "command": f'{_unit_text(place.command)} run --config "{folder}/reef.yaml"{live}',
+        "command": f'{_unit_command(place.command)} run --config "{_unit_command(settings)}"{live}',
         "writes": f'"{folder}/{FOLDER_OF_JOURNAL}"',
         "credentials": "\n".join(f"#LoadCredential={name}:/etc/reef/{name}" for name in names),
     }
@@ -90,9 +90,14 @@ def _unit_text(text: str) -> str:
     return text.replace("%", "%%")
 
 
+def _unit_command(text: str) -> str:
+    """Write a part of a command line as units have it: $ begins a variable there, too."""
+    return _unit_text(text).replace("$", "$$")
+
+
 def _container(answers: Answers, place: Place) -> dict[str, str]:
     arguments = ["run", "--config", "/etc/reef/reef.yaml", *(["--live"] if answers.live else [])]
-    where = "?set REEF_SOURCE to the folder of a checkout of Reef"
+    where = ":?set REEF_SOURCE to the folder of a checkout of Reef"
     if place.source is not None:
         where = f":-{_compose_text(str(place.source))}"
     return {
@@ -102,7 +107,9 @@ def _container(answers: Answers, place: Place) -> dict[str, str]:
         "arguments": json.dumps(arguments),
         "uid": str(place.uid or NOBODY_UID),
         "gid": str(place.gid if place.uid else NOBODY_UID),
-        "network": "" if answers.base_url is None else "    network_mode: host # the sandbox is on loopback\n",
+        "network": ""
+        if answers.base_url is None
+        else "    network_mode: host # the sandbox is on loopback\n",
     }
 
 
@@ -118,4 +125,6 @@ def _shipped(name: str) -> str:
     for folder in _CONFIGS:
         if (folder / name).is_file():
             return read_text(folder / name)
-    raise DocumentError(str(_CONFIGS[0] / name), "a file of the program is missing", hint="install Reef again")
+    raise DocumentError(
+        str(_CONFIGS[0] / name), "a file of the program is missing", hint="install Reef again"
+    )
