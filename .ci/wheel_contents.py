@@ -11,6 +11,11 @@ WANTED = (
     "bot/shipped/rules/observe.yaml",
     "bot/shipped/migrations/env.py",
     "bot/shipped/config/scenarios/november-2025.yaml",
+    "bot/shipped/config/Dockerfile",
+    "bot/shipped/config/init/compose.yaml",
+    "bot/shipped/config/init/reef.service",
+    "bot/shipped/config/init/reef.yaml",
+    "bot/shipped/config/init/secrets.env",
     "bot/py.typed",
 )
 
