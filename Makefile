@@ -13,7 +13,7 @@ LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour
 PURE := tests/model tests/risk tests/rules tests/planning tests/execution
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean tested simulated rest coverage-all
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -87,6 +87,9 @@ docs: install  ## build the pages of docs/ into site/; a link that leads nowhere
 wheel: install
 	rm -rf dist && $(BIN)/python -m build --no-isolation --wheel . >/dev/null
 	$(BIN)/python .ci/wheel_contents.py dist
+
+wheel-runs: wheel  ## install the wheel alone and live a first day with it: init, doctor, demo (needs a network, a minute)
+	$(BIN)/python .ci/wheel_runs.py dist
 
 simulate: install  ## SEEDS=100 days of faults and crashes from FIRST_SEED=1 in virtual time, all invariants judged
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED)

@@ -141,6 +141,7 @@ class _Loader:
             max_age=shape.max_age,
             lease=shape.lease,
             if_journal_fails=shape.if_journal_fails,
+            secrets=None if shape.secrets is None else self._beside(shape.secrets),
             keep_decisions=shape.retention.decisions,
             budget_dir=None if shape.budget_dir is None else self._beside(shape.budget_dir),
             budget_share=shape.budget_share,
