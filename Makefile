@@ -13,7 +13,7 @@ LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour
 PURE := tests/model tests/risk tests/rules tests/planning tests/execution
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -104,6 +104,9 @@ replay: install  ## a day of October 2025 through the sandbox in virtual time (m
 
 crashes: install  ## kill -9 the guard two hundred times in a fall, and compare the end (minutes)
 	$(BIN)/pytest -n 0 -m slow tests/faults/test_crash.py
+
+hedges: install  ## a hundred crashes with a recovery, each hedged by a rule and unwound with its parent (minutes)
+	$(BIN)/pytest -n 0 -m slow tests/hedges
 
 mutate: install  ## a tenth of all mutants of planning and execution against their tests (half an hour)
 	$(BIN)/mutmut run "bot.planning.*mutmut_*3" "bot.execution.*mutmut_*3"

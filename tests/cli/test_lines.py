@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from msgspec import structs
 from msgspec.structs import replace
 
 from bot.cli.journal_lines import line, request_text
 from bot.cli.output import level, measured, number, percent, price
 from bot.cli.plan_view import order_text, refusal_text, value_text
+from bot.cli.status import hedge_text
 from bot.cli.story import tell_body
 from bot.journal import controls as c
 from bot.journal import records as r
@@ -20,10 +20,12 @@ from bot.model import (
     ConvertRequest,
     Difference,
     Finding,
+    HedgeLink,
     LeverageRequest,
     MarginRequest,
     Order,
     OrderKind,
+    OrderRequest,
     OrderSide,
     Refusal,
     Request,
@@ -32,12 +34,17 @@ from bot.model import (
     Shelter,
     Side,
     State,
+    Step,
+    StepKind,
+    StopRequest,
+    Style,
     Target,
     TransferRequest,
     Unanswered,
     Unknown,
     Verdict,
 )
+from bot.risk.carrying import HedgeShown
 
 NOW = datetime(2025, 11, 21, 7, 30, tzinfo=UTC)
 TARGET = Target("main", "BTC/USDT:USDT", "long")
@@ -165,7 +172,7 @@ def test_a_story_tells_what_is_not_plain_sailing() -> None:
         "rule",
         "cap on main BTC/USDT:USDT long new -> unknown: account.leverage is unknown (no equity)",
     )
-    pending = structs.replace(FINDING, value=6.0, state=State.PENDING, note="mark is apart")
+    pending = replace(FINDING, value=6.0, state=State.PENDING, note="mark is apart")
     ((_, text),) = tell_body(r.FindingChanged(pending, State.INACTIVE))
     assert text.endswith("inactive -> pending: account.leverage is 6.00; mark is apart")
     assert tell_body(r.Word(r.Command.HALT, "ann", "news"))[0][0] == "operator"
@@ -264,3 +271,56 @@ def test_requests_that_trade_nothing() -> None:
         assert request_text(request) == order_text(request) == words
     outcome = r.Outcome(state=r.IntentState.FILLED, evidence="found", filled=Decimal(250))
     assert line(outcome) == "filled, 250 filled: found"
+
+
+HEDGE = OrderRequest(
+    client_order_id="reef0a",
+    symbol="BTC/USDT:USDT",
+    side=OrderSide.SELL,
+    position_side=Side.SHORT,
+    position_index=0,
+    contracts=Decimal("0.6"),
+    style=Style.IOC,
+    price=Decimal(49_750),
+    opens=True,
+)
+PARENT = "ETH/USDT:USDT#long"
+
+
+def test_what_opens_is_told_from_what_reduces() -> None:
+    assert request_text(HEDGE) == "sell 0.6 BTC/USDT:USDT at 49,750.00 or better, ioc, may open"
+    unwinding = replace(HEDGE, side=OrderSide.BUY, opens=False)
+    assert request_text(unwinding).endswith("ioc, reduce-only")
+    stop = StopRequest("reefs", "BTC/USDT:USDT", Side.SHORT, 0, Decimal(55_000), Decimal(43_000))
+    assert request_text(stop) == "stop for BTC/USDT:USDT short at mark 55,000.00, in gain at 43,000.00"
+
+
+def test_an_order_of_a_hedge_names_its_parent() -> None:
+    link = HedgeLink(PARENT, Decimal(40), Decimal(0), 0.1)
+    step = Step(StepKind.HEDGE, "shock", "shock.1", 0, HEDGE, 30_000.0, 50.0, "why", link)
+    (order, _) = tell_body(r.Prepared(step, None))
+    assert order[1].endswith("ioc, may open; hedge of ETH/USDT:USDT long")
+
+
+def test_what_becomes_of_a_hedge_is_told() -> None:
+    body = r.HedgeChanged(
+        "BTC/USDT:USDT", "short", PARENT, "shock", "shock.1", Decimal(1), Decimal(0), True, "closed"
+    )
+    words = "hedge BTC/USDT:USDT short of ETH/USDT:USDT long, by shock: 1 -> 0; closed"
+    assert line(body) == words
+    assert tell_body(body) == [("hedge", words)]
+    found = r.Recovered((), (), (), (), (), (), ("BTC/USDT:USDT#short",))
+    assert line(found).endswith("0 stops without position, 1 hedges without parent")
+
+
+def test_status_names_a_hedge_its_parent_and_its_funding() -> None:
+    shown = HedgeShown(
+        "BTC/USDT:USDT#short", PARENT, "shock", "shock.1", Decimal("0.6"), Decimal(0), 30_000.0, 9.0, False
+    )
+    assert hedge_text(shown) == (
+        "hedge BTC/USDT:USDT short 0.6 (30,000 USD) of ETH/USDT:USDT long, by shock: funding 9.00 USD a day"
+    )
+    assert "and 0.2 that may be filled" in hedge_text(replace(shown, pending=Decimal("0.2")))
+    assert hedge_text(replace(shown, orphan=True)).endswith(
+        "WITHOUT PARENT: ETH/USDT:USDT long is gone; it is closed"
+    )
