@@ -14,6 +14,7 @@ from bot.model import (
     HedgeTerms,
     MarginMode,
     OrderSide,
+    Scenario,
     Sense,
     Side,
     Snapshot,
@@ -216,6 +217,34 @@ def test_what_cannot_be_hedged_is_refused_with_its_reason(
     made = plan_with_hedges(asked(shot, shock(), **more))
     assert not of_kind(made, StepKind.HEDGE)
     assert code in codes(made)
+
+
+ALONE = Watch(
+    "the coin alone",
+    "account.stress_loss",
+    Sense.MAX,
+    0.72,
+    0.6,
+    Target(ACCOUNT),
+    (Scenario("the coin", {"ETH": -0.35}),),
+)
+"""At 0.7: inside its limit, beyond its target."""
+
+
+@pytest.mark.parametrize(("limit", "hedged"), [(0.72, True), (0.701, False)])
+def test_another_limit_on_exposure_bears_the_cost_while_it_stays_inside(limit: float, hedged: bool) -> None:
+    watches = (watch_of(shock()), replace(ALONE, limit=limit))
+    made = plan_with_hedges(asked(account(), shock(), watches=watches))
+    assert bool(of_kind(made, StepKind.HEDGE)) is hedged
+    assert codes(made) == (set() if hedged else {"check_failed"})
+
+
+@pytest.mark.parametrize(("held", "opened"), [("0.97", True), ("0.985", False)])
+def test_where_its_share_leaves_a_trifle_nothing_is_opened(held: str, opened: bool) -> None:
+    """Half of 100,000 USD is 1 BTC; 1 % of the parent are 0.02."""
+    made = plan_with_hedges(asked(account(short(held)), shock(0.01), hedges=(hedge(held),)))
+    assert bool(of_kind(made, StepKind.HEDGE)) is opened
+    assert codes(made) == (set() if opened else {"hedge_too_small"})
 
 
 def test_a_hedge_with_itself_is_a_trim_in_one_way_mode() -> None:
