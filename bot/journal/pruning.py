@@ -1,7 +1,7 @@
 """Takes out the inputs of old decisions from which nothing was sent.
 
-Entries stay, all of them: the chain goes over them. What goes is the recorded input of a decision (most of
-a journal's size), where the decision sent nothing and no episode that it names was ever acted on. Which ones
+Entries stay, all of them: the chain goes over them. What goes is the recorded input of a decision (the
+larger part of it), where the decision sent nothing and no episode that it names was ever acted on. Which ones
 went is an entry of its own, so that an input which somebody else took out is still missed.
 """
 
@@ -128,7 +128,8 @@ def give_back(cursor: sqlite3.Cursor) -> None:
 
     A journal that was made without this way of keeping pages ignores it, and uses free pages again itself.
     """
-    cursor.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+    # It gives one page a step, without a row, after which `execute` would end it.
+    cursor.executescript(f"PRAGMA incremental_vacuum({PAGES})")
 
 
 def was_pruned(cursor: sqlite3.Cursor, seq: int, at: str) -> bool:
