@@ -123,7 +123,9 @@ GOLDEN: list[tuple[Request, str, dict[str, object]]] = [
 ]
 
 
-@pytest.mark.parametrize(("request_", "path", "body"), GOLDEN, ids=["ioc", "market", "opening", "hedge stop", "stop", "cancel"])
+@pytest.mark.parametrize(
+    ("request_", "path", "body"), GOLDEN, ids=["ioc", "market", "opening", "hedge stop", "stop", "cancel"]
+)
 async def test_the_body_is_exactly_this(
     venue: StubVenue, guarded: CcxtGateway, request_: Request, path: str, body: dict[str, object]
 ) -> None:
