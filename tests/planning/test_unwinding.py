@@ -265,3 +265,17 @@ def test_caps_hold_for_what_is_unwound() -> None:
     made = made_of(HEDGED, hedging={}, caps=Caps(notional_per_day=Decimal(10_000)))
     assert unwound(made) == Decimal("0.200")
     assert codes(made) == {"cap_notional"}
+
+
+def test_a_hedge_without_its_parent_weighs_as_it_is_until_it_is_gone() -> None:
+    orphan = hedge(parent=f"{SOL}#long")
+    made = made_of(HEDGED, LEVERAGE, hedges=(orphan,))
+    assert [step.kind for step in made.steps] == [StepKind.UNWIND, StepKind.TRIM]
+    assert made.proofs[0].met
+
+
+def test_a_hedge_that_cannot_be_weighed_holds_no_close_up() -> None:
+    close = demand("account.drawdown", 0.1, rule="stop", permits=(Action.CLOSE_ALL,))
+    blind = replace(HEDGED, tiers={ETH: HEDGED.tiers[ETH]})
+    kinds = [step.kind for step in made_of(blind, close).steps]
+    assert kinds == [StepKind.UNWIND, StepKind.CLOSE]
