@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from bot.sandbox.engine.spot import FEE_RATE, SpotRequest
+from bot.sandbox.engine.moves import SpotRequest
+from bot.sandbox.engine.spot import FEE_RATE
 from bot.sandbox.engine.types import LogKind, OrderKind, OrderStatus, Reason
 from bot.sandbox.engine.wallets import FUND, UNIFIED
 from tests.sandbox.engine.support import BTC, BUY, ETH, SELL, Desk, dec, open_desk, refused
