@@ -40,6 +40,13 @@ def test_what_a_rule_may_say() -> None:
     )
 
 
+def test_a_condition_alone_may_move_money_out() -> None:
+    asked = moves_of(when="account.leverage < 2", do="[secure]", secure="{keep: 5k}")
+    assert asked.secure == SecureTerms(Keep(usd=5000.0))
+    calm = moves_of(metric="market.fall_7d", market="BTC", max="5%", do="[secure]", secure="{keep: 5k}")
+    assert calm == asked
+
+
 def test_protect_needs_nothing_more() -> None:
     text = "version: 1\nrules:\n  - {name: a, metric: account.leverage, max: 5, do: [protect]}\n"
     assert load_rules_text(text, "r").rules[0].permits == (Action.PROTECT,)
