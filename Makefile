@@ -10,7 +10,7 @@ SEEDS ?= 100
 FIRST_SEED ?= 1
 LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour.py tests/e2e
 # Most tests wait for something: for polls, for time-outs, for processes.
-PURE := tests/model tests/risk tests/rules tests/planning tests/execution
+PURE := tests/model tests/risk tests/rules tests/planning tests/execution tests/hedges tests/faults
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
 .PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges
@@ -68,7 +68,7 @@ advisories:  ## ask for known vulnerabilities of what is locked (needs a network
 	.venv-audit/bin/pip-audit -r requirements.lock --require-hashes --disable-pip
 
 coverage: install  ## the rooms without input and output, of which every line and branch is tested
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) --cov --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json planning risk rules execution
 
 coverage-all: install  ## every room, by all tests but the long ones (twice the time)
