@@ -1,11 +1,12 @@
 """The profiles that ship: found in a checkout and in a wheel, right, and good for what they promise."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.documents import DocumentError
-from bot.model import Action, BlindAction, Demand, Unknown
+from bot.model import Action, BlindAction, Demand, Severity, Unknown
 from bot.risk.metrics import METRICS, measure
 from bot.risk.portfolio import Portfolio
 from bot.rules import (
@@ -13,6 +14,7 @@ from bot.rules import (
     RulesMemory,
     evaluate,
     load_rules,
+    load_rules_text,
     profile_names,
     profile_path,
     profiles,
@@ -23,8 +25,28 @@ from tests.rules.build import AT, BTC, context, portfolio, seconds, snapshot
 STEP = 0.005
 
 
-def test_the_four_profiles_are_found() -> None:
-    assert profile_names() == ("balanced", "conservative", "lifeline", "observe")
+RECIPES = ("basis-trader", "concentrated-alt-holder", "funding-trader")
+
+
+def test_the_profiles_and_recipes_are_found() -> None:
+    assert profile_names() == tuple(sorted((*RECIPES, "balanced", "conservative", "lifeline", "observe")))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_saves_a_trader_depends_on_no_figure_of_a_market(name: str) -> None:
+    """Such a figure may be unknown for an hour: rules that want one tell, cancel, or are warnings."""
+    rules = load_rules(profile_path(name)).rules
+    saving = [rule for rule in rules if rule.severity is Severity.CRITICAL]
+    assert len(saving) >= 3
+    assert all(rule.when is None and rule.metric in METRICS for rule in saving)
+    assert {rule.cooldown for rule in saving} == {timedelta(0)}
+    assert any(rule.metric not in METRICS for rule in rules)
+
+
+def test_what_is_written_as_an_example_loads() -> None:
+    text = profile_path("concentrated-alt-holder").read_text()
+    more = text.replace("  # - name: greed", "  - name: greed").replace("  #   ", "    ")
+    assert len(load_rules_text(more, "r").rules) == len(load_rules_text(text, "r").rules) + 1
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -32,13 +54,15 @@ def test_a_profile_loads_and_keeps_trigger_and_target_apart(name: str) -> None:
     path = profile_path(name)
     assert path.stem == name
     for rule in load_rules(path).rules:
+        if rule.metric not in METRICS:
+            continue
         apart = abs(rule.goal - rule.limit) / rule.limit
         assert apart > 0.05 or Action.TRIM not in rule.permits
         assert (Action.TRIM in rule.permits) <= (not METRICS[rule.metric].alert_only)
     assert "# What it saves" in path.read_text()
 
 
-@pytest.mark.parametrize("name", ["balanced", "conservative", "lifeline"])
+@pytest.mark.parametrize("name", ["balanced", "conservative", "lifeline", *RECIPES])
 def test_a_profile_that_acts_says_what_it_does_while_it_cannot_see(name: str) -> None:
     rules = load_rules(profile_path(name)).rules
     told = {rule.name: rule.if_blind for rule in rules if rule.if_blind is not None}

@@ -99,10 +99,10 @@ class ScenarioFeed:
         return self.start_ms + self._knots[number] if number < len(self._knots) else None
 
     def beta(self, symbol: str) -> float | None:
-        """A follower's beta, times its leader's; 1 for those with a path of their own."""
+        """A follower's beta, times its leader's; as it is written for one with a path of its own."""
         script = self.scenario.symbols[symbol]
         if not script.follows:
-            return 1.0
+            return script.beta
         return script.beta * (self.beta(script.follows) or 1.0)
 
     def bars(self, symbol: str) -> Sequence[Bar]:

@@ -1,0 +1,1 @@
+"""The shipped examples, each through the market it was written for, beside an unguarded twin."""
