@@ -192,10 +192,17 @@ def doubt(
         ),
         Decimal(0),
     )
-    if before.contracts - now > explained or (exactly and before.contracts - now != explained):
+    fallen = before.contracts - now
+    if fallen > explained or (exactly and fallen != explained - opened(closing, fills)):
         fell = f"the position fell from {before.contracts} to {now}"
         return f"{fell}, and executions of others explain only {explained}"
     return ""
+
+
+def opened(closing: OrderSide, fills: Sequence[Fill]) -> Decimal:
+    """Contracts that executions on the other side added to a position."""
+    others = {fill.fill_id: fill for fill in fills if fill.side is not closing}.values()
+    return sum((fill.contracts - (fill.closed or Decimal(0)) for fill in others), Decimal(0))
 
 
 def _grown(before: Decimal, now: Decimal, opening: OrderSide, fills: Sequence[Fill]) -> str:

@@ -140,6 +140,8 @@ def _draft(case: _Case, tightness: float, desk: Desk) -> Draft | NoHedge:
     usd = needed(watch, seat, priced.cost, desk.request)
     if isinstance(usd, CannotHelp):
         return NoHedge(usd.code, usd.reason)
+    if usd <= 0.0:
+        return NoHedge("goal_met", f"{demand.metric} is at its goal: nothing is missing")
     wanted = (Decimal(repr(usd / seat.unit.notional)) / step).to_integral_value(ROUND_CEILING) * step
     least = smallest(seat.market, priced.quote.mark, PLAIN)
     amount = min(max(wanted, least), priced.room)
@@ -176,9 +178,6 @@ def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
     addition = Addition(opened, seat.unit, draft.quote.worst, likely_price)
     worst = with_addition(before, desk.request, addition)
     likely = with_addition(before, desk.request, addition, expected=True)
-    if isinstance(worst, Unknown) or isinstance(likely, Unknown):
-        reason = worst.reason if isinstance(worst, Unknown) else ""
-        return NoHedge("unknown_figure", reason)
     examination = Examination(before, worst, likely, charged(before, worst.cost, worst.cross_cost))
     proof = prove(watch_of(demand), desk.meter, examination)
     if not is_nearer(proof):

@@ -39,23 +39,12 @@ from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, Faces, faces
 from bot.planning.spread import missing
+from bot.risk.definitions import MARGIN_HELPS
 
 AHEAD = 0.02
 """How much further than its goal a limit is brought, as a share of the goal."""
 TRIFLE = Decimal("0.01")
 """Share of a position's margin: where a bound leaves less than that of what is needed, it is not added."""
-
-MARGIN_HELPS = frozenset(
-    {
-        "account.margin_ratio",
-        "account.joint_distance",
-        "position.leverage",
-        "position.liquidation_distance",
-        "position.liquidation_distance_atr",
-        "position.liquidation_distance_sigma",
-    }
-)
-"""Metrics that more margin behind an isolated position moves."""
 
 
 class Need(Struct, frozen=True):

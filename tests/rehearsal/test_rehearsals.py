@@ -368,6 +368,6 @@ def test_every_key_is_documented() -> None:
 
 def test_the_example_of_the_docs_passes(tmp_path: Path) -> None:
     path = tmp_path / "t.yaml"
-    path.write_text(DOCS.split("```yaml-test\n", 1)[1].split("```")[0])
+    path.write_text(DOCS.split("```YAML\n", 1)[1].split("```")[0])
     (test,) = read_rehearsals(path)
     assert run(test) == ()

@@ -141,3 +141,8 @@ def test_a_log_cut_short_is_never_taken_for_whole(moves: list[tuple[int, bool]],
         assert found.state is FlowState.EXPLAINED
     else:
         assert found.state is FlowState.UNEXPLAINED
+
+
+def test_what_is_unread_or_unexplained_leaves_the_unit_value_unknown() -> None:
+    known = {state: Flows(state=state).known for state in FlowState}
+    assert [state for state, sure in known.items() if not sure] == [FlowState.UNREAD, FlowState.UNEXPLAINED]
