@@ -61,6 +61,11 @@ class Played(Struct, frozen=True):
     """Breaches of invariants, and cycles that failed."""
 
 
+def kept(scene: Scene, fate: Fate) -> float:
+    """What is left to an account's owner in USD, with the coins that are held elsewhere."""
+    return fate.pair if scene.trader.elsewhere else fate.equity
+
+
 def scripted(name: str) -> Source:
     """The market of a scenario file that ships."""
     return lambda _: load_scenario(SCENARIOS / name)

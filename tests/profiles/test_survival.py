@@ -18,12 +18,26 @@ from tests.profiles.scenes import (
     WATCHED,
     Played,
     Scene,
+    kept,
     play,
 )
 from tests.profiles.world import DEPOSIT
 from tests.replay.support import quietly
 
 START = float(DEPOSIT)
+
+
+TOLD = (Path(__file__).resolve().parent.parent.parent / "docs" / "profiles.md").read_text()
+
+
+def agrees(example: str, scene: Scene, found: Played) -> None:
+    """Hold the figures of the page against what came out, to one part in a hundred of the deposit."""
+    (row,) = [line for line in TOLD.splitlines() if line.startswith(f"| `{example}` | {scene.name} |")]
+    cells = [cell.strip() for cell in row.split("|")]
+    left, twin = (float(cell.removeprefix("liquidated,").replace(",", "")) for cell in cells[3:5])
+    assert ("liquidated" in cells[4]) is found.twin.liquidated
+    assert left == pytest.approx(kept(scene, found.guarded), abs=0.01 * START)
+    assert twin == pytest.approx(kept(scene, found.twin), abs=0.01 * START)
 
 
 async def played(scene: Scene, example: str, folder: Path, data: Path = Path()) -> Played:
@@ -33,6 +47,7 @@ async def played(scene: Scene, example: str, folder: Path, data: Path = Path()) 
     assert found.wrong == ()
     assert not found.guarded.liquidated
     assert found.twin.liquidated
+    agrees(example, scene, found)
     return found
 
 
@@ -84,6 +99,7 @@ async def test_observe_tells_and_changes_nothing(tmp_path: Path, shared_dir: Pat
     with quietly():
         found = await play(WATCHED, "observe", tmp_path, shared_dir / "data")
     assert found.wrong == ()
+    agrees("observe", WATCHED, found)
     assert {"cushion", "room for a market move", "leverage cap", "bad day"} <= found.fired
     assert found.steps == {}
     assert found.guarded == found.twin
