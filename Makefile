@@ -8,12 +8,12 @@ SEED ?= 20251121
 CONFIG ?= reef.yaml
 SEEDS ?= 100
 FIRST_SEED ?= 1
-LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour.py tests/e2e
+LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour.py tests/profiles tests/e2e
 # Most tests wait for something: for polls, for time-outs, for processes.
 PURE := tests/model tests/risk tests/rules tests/planning tests/execution tests/hedges tests/faults
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -101,6 +101,10 @@ simulate-nightly: install  ## a thousand such days, and a longer walk of the sta
 
 replay: install  ## a day of October 2025 through the sandbox in virtual time (minutes)
 	$(BIN)/pytest -n 0 -m slow -s tests/replay
+
+profiles: install  ## every profile and recipe through its market, and the figures of docs/profiles.md (minutes)
+	$(BIN)/pytest -n 0 -m slow tests/profiles
+	$(BIN)/python -m tests.profiles
 
 crashes: install  ## kill -9 the guard two hundred times in a fall, and compare the end (minutes)
 	$(BIN)/pytest -n 0 -m slow tests/faults/test_crash.py

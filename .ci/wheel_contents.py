@@ -6,11 +6,17 @@ from pathlib import Path
 
 WANTED = (
     "bot/shipped/rules/balanced.yaml",
+    "bot/shipped/rules/basis-trader.yaml",
+    "bot/shipped/rules/concentrated-alt-holder.yaml",
     "bot/shipped/rules/conservative.yaml",
+    "bot/shipped/rules/funding-trader.yaml",
     "bot/shipped/rules/lifeline.yaml",
     "bot/shipped/rules/observe.yaml",
     "bot/shipped/migrations/env.py",
+    "bot/shipped/config/scenarios/alts-halve.yaml",
+    "bot/shipped/config/scenarios/lost-leg.yaml",
     "bot/shipped/config/scenarios/november-2025.yaml",
+    "bot/shipped/config/scenarios/short-squeeze.yaml",
     "bot/shipped/config/rules.schema.json",
     "bot/shipped/config/Dockerfile",
     "bot/shipped/config/init/compose.yaml",

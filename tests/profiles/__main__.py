@@ -9,19 +9,18 @@ from pathlib import Path
 
 import structlog
 
-from tests.profiles.scenes import WRITTEN_FOR, Played, Scene, calm, play
+from tests.profiles.scenes import WRITTEN_FOR, Played, Scene, calm, kept, play
 
 DATA = Path(os.environ.get("REEF_SHARED_DIR", Path(__file__).resolve().parents[3] / "shared")) / "data"
 
 
 def row(example: str, scene: Scene, played: Played) -> str:
     """Return one row of the table."""
-    guarded, twin = played.guarded, played.twin
-    pair = scene.trader.elsewhere
-    kept, without = (guarded.pair, twin.pair) if pair else (guarded.equity, twin.equity)
-    fate = "liquidated, " if twin.liquidated else ""
+    left, without = kept(scene, played.guarded), kept(scene, played.twin)
+    fate = "liquidated, " if played.twin.liquidated else ""
     did = ", ".join(f"{count} {kind}" for kind, count in sorted(played.steps.items())) or "nothing"
-    return f"| `{example}` | {scene.name} | {kept:,.0f} | {fate}{without:,.0f} | {did} |"
+    rules = ", ".join(sorted(played.rules))
+    return f"| `{example}` | {scene.name} | {left:,.0f} | {fate}{without:,.0f} | {did} | {rules} |"
 
 
 async def main(examples: list[str]) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.exchange.values import to_milliseconds
 from bot.model import StepKind
@@ -49,13 +50,20 @@ class Played(Struct, frozen=True):
     twin: Fate
     steps: Counter[str]
     """How many steps of a kind were prepared; stops are left out."""
+    fired: frozenset[str]
+    """Rules that fired."""
     rules: frozenset[str]
-    """Rules that made one."""
+    """Rules that made a step."""
     margin: float
     """USD of margin that were added."""
     proposals: int
     wrong: tuple[str, ...]
     """Breaches of invariants, and cycles that failed."""
+
+
+def kept(scene: Scene, fate: Fate) -> float:
+    """What is left to an account's owner in USD, with the coins that are held elsewhere."""
+    return fate.pair if scene.trader.elsewhere else fate.equity
 
 
 def scripted(name: str) -> Source:
@@ -106,11 +114,12 @@ OCTOBER = Scene(
     TWICE,
     (Part(40 * MINUTE, 5),),
 )
+WATCHED = replace(OCTOBER, trader=THREE)
 SQUEEZE = Scene(
     "short squeeze",
     scripted("short-squeeze.yaml"),
     SHORT,
-    (Part(24 * HOUR, 1800), Part(2 * HOUR, 30), Part(4 * HOUR, 300)),
+    (Part(24 * HOUR, 3600), Part(2 * HOUR, 30), Part(4 * HOUR, 600)),
 )
 LOST_LEG = Scene(
     "lost leg",
@@ -123,7 +132,7 @@ WRITTEN_FOR = {
     "balanced": (NOVEMBER, OCTOBER),
     "conservative": (NOVEMBER, OCTOBER),
     "lifeline": (NOVEMBER, OCTOBER),
-    "observe": (NOVEMBER,),
+    "observe": (WATCHED,),
     "funding-trader": (SQUEEZE,),
     "basis-trader": (LOST_LEG,),
     "concentrated-alt-holder": (ALTS_HALVE,),
@@ -169,6 +178,7 @@ def _told(run: Run) -> Played:
         guarded=run.fate(GUARDED),
         twin=run.fate(TWIN),
         steps=Counter({kind.value: len(made) for kind, made in steps.items() if made}),
+        fired=run.fired,
         rules=frozenset(one.step.rule for made in steps.values() for one in made),
         margin=sum(one.step.notional for one in steps[StepKind.ADD_MARGIN]),
         proposals=run.proposals,

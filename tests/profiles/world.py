@@ -20,9 +20,9 @@ from bot.execution import Executor
 from bot.facts import GuardTerms
 from bot.guard import CycleReport, Guard
 from bot.journal import Journal, JournalWorker, open_journal
-from bot.journal.records import Kind, Prepared
+from bot.journal.records import FindingChanged, Kind, Prepared
 from bot.market_figures import MarketKeeper
-from bot.model import Caps, PriceTerms, ProtectionTerms, StepKind
+from bot.model import Caps, PriceTerms, ProtectionTerms, State, StepKind
 from bot.rules import load_rules, profile_path
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Feed
@@ -125,9 +125,6 @@ class Run:
         if now.timestamp() - self._looked_at >= MARKETS_EVERY_S:
             await self.around.refresh(self.rules, now)
             self._looked_at = now.timestamp()
-        if now.timestamp() - self._read_at >= STATISTICS_EVERY_S:
-            await self.guard.refresh_stats()
-            self._read_at = now.timestamp()
         before, held = self.wire.requests, self.judge.truth.held()
         self.judge.begins()
         report = await self.guard.cycle()
@@ -135,6 +132,9 @@ class Run:
         if report.error:
             self.errors.append(report.error)
         self.judge.after_cycle(report, self.wire.requests - before, self.wire.taken(), held)
+        if now.timestamp() - self._read_at >= STATISTICS_EVERY_S:
+            await self.guard.refresh_stats()
+            self._read_at = now.timestamp()
         for name, least in self._lowest.items():
             self._lowest[name] = min(least, self.equity(name))
         return report
@@ -166,6 +166,13 @@ class Run:
             held=self.sizes(name),
             secured=float(self.engine.fund(name).get("USDT", ZERO)),
         )
+
+    @property
+    def fired(self) -> frozenset[str]:
+        """Rules that fired."""
+        entries = self.journal.entries(kind=Kind.FINDING, limit=10_000)
+        bodies = [entry.record for entry in entries if isinstance(entry.record, FindingChanged)]
+        return frozenset(one.finding.rule for one in bodies if one.finding.state is State.FIRING)
 
     def sizes(self, name: str) -> dict[str, Decimal]:
         """Coins that an account holds by the venue's symbol, shorts negative."""

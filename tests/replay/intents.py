@@ -158,7 +158,7 @@ class IntentBook:
 
     def _move_leaves(self, sent: Sent, requests: Sequence[Request]) -> None:
         kind, field = MOVES[sent.path]
-        asked = Decimal(str(sent.body[field]))
+        asked = Decimal(str(sent.body.get(field, "0")))
         wanted = [one for one in requests if isinstance(one, kind) and _amount(one) == asked]
         self._must(bool(wanted), 2, f"{sent.path} of {asked} left without a durable intent")
 

@@ -123,7 +123,7 @@ async def test_a_cancel_without_an_intent_and_one_that_would_take_protection_awa
 
 async def test_a_write_that_no_guard_sends(it: World) -> None:
     judge = fresh_judge(it)
-    judge.before_sending(Sent("/v5/position/set-leverage", {"symbol": VENUE_SYMBOL}))
+    judge.before_sending(Sent("/v5/order/amend", {"symbol": VENUE_SYMBOL}))
     assert broken(judge) == {2}
 
 
@@ -223,3 +223,15 @@ async def test_an_intent_that_ended_as_the_operator_said_is_not_judged_by_the_ve
     tracked.outcome = None
     judge.book.ended(intent, tracked, Outcome(state=IntentState.ABANDONED, evidence="given up"))
     assert judge.violations == []
+
+
+async def test_margin_and_money_that_nobody_asked_for(it: World) -> None:
+    judge = fresh_judge(it)
+    for path, field in (
+        ("/v5/position/add-margin", "margin"),
+        ("/v5/position/set-leverage", "buyLeverage"),
+        ("/v5/asset/transfer/inter-transfer", "amount"),
+    ):
+        judge.before_sending(Sent(path, {field: "100"}))
+    assert broken(judge) == {2}
+    assert len(judge.violations) == 3

@@ -79,6 +79,18 @@ def test_followers_move_by_beta(feed: ScenarioFeed) -> None:
     assert feed.beta(BTC) == 1.0
 
 
+def test_a_path_may_say_how_its_history_follows_the_market(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(
+        "name: a\nstart: 2025-10-06T00:00:00Z\nduration: 1h\nsymbols:\n"
+        "  BTCUSDT: {path: [[0h, 100000]]}\n"
+        "  SOLUSDT: {path: [[0h, 200], [1h, 100]], beta: 1.5}\n"
+    )
+    feed = load_scenario(path)
+    assert (feed.beta(BTC), feed.beta("SOLUSDT")) == (1.0, 1.5)
+    assert feed.tick("SOLUSDT", feed.start_ms + 3_600_000).last == pytest.approx(100)
+
+
 def test_basis_funding_and_liquidity_change_over_time(feed: ScenarioFeed) -> None:
     first, last = feed.tick(BTC, feed.start_ms), feed.tick(BTC, feed.start_ms + 7_000_000)
     assert first.index == first.last
