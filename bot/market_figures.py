@@ -28,7 +28,7 @@ from bot.risk.candle_levels import (
 )
 from bot.risk.figures import price_of
 from bot.risk.gates import PriceStanding, look
-from bot.risk.indicators import MarketView, market_figures
+from bot.risk.indicators import MarketView, depth, market_figures
 
 RETRY_AFTER = timedelta(seconds=5)
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -81,6 +81,7 @@ class _Market:
         self.trouble: dict[Part, str] = {}
         self.ticker: Mark | None = None
         self.book: OrderBook | None = None
+        self.depth: Number = Unknown("not read yet")
         self.series: dict[Part, Series] = {}
         self.standing = PriceStanding("")
         self.price: Number = Unknown("not read yet")
@@ -167,6 +168,7 @@ class MarketKeeper:
     ) -> None:
         if part is Part.BOOK:
             market.book = await reader.order_book(symbol)
+            market.depth = depth(market.book)
         elif part is Part.PRICES:
             self._take(market, await reader.ticker(symbol))
         else:
@@ -197,7 +199,7 @@ class MarketKeeper:
         return MarketView(
             price=ticker if isinstance(ticker, Unknown) else market.price,
             ticker=ticker,
-            book=book,
+            depth=book if isinstance(book, Unknown) else market.depth,
             hours=_levels(base, market, Part.HOURS, at),
             minutes=_levels(base, market, Part.MINUTES, at),
         )

@@ -22,7 +22,8 @@ class MarketView(Struct, frozen=True):
     price: Number
     """Mark price, unknown while it is too old or not believed."""
     ticker: Mark | Unknown
-    book: OrderBook | Unknown
+    depth: Number
+    """Of `depth`, unknown while the book is too old."""
     hours: Levels | Unknown
     """Of `hourly_levels`."""
     minutes: Levels | Unknown
@@ -60,7 +61,7 @@ def market_figures(view: MarketView) -> dict[str, Number]:
         "basis": _basis(view),
         "funding": _ticker(view, lambda mark: number_of(mark.funding_rate, "funding rate")),
         "spread": _ticker(view, _spread),
-        "depth": view.book if isinstance(view.book, Unknown) else depth(view.book),
+        "depth": view.depth,
     }
     return {name: _finite(name, value) for name, value in figures.items()}
 

@@ -42,7 +42,7 @@ def levels(*rows: tuple[str, str]) -> tuple[BookLevel, ...]:
 BOOK = OrderBook(
     BTC, levels(("99", "1"), ("98.99", "2"), ("90", "50")), levels(("101", "1"), ("102", "9")), AT
 )
-VIEW = MarketView(90_000.0, MARK, BOOK, HOURS, MINUTES)
+VIEW = MarketView(90_000.0, MARK, 250_000.0, HOURS, MINUTES)
 
 
 def test_every_market_metric_has_its_figure() -> None:
@@ -64,7 +64,7 @@ def test_figures_are_what_their_definitions_say() -> None:
         "basis": 90_000 / 89_910 - 1,
         "funding": -0.0001,
         "spread": 10 / 90_000,
-        "depth": 99.0,
+        "depth": 250_000.0,
     }
     for name, value in expected.items():
         assert found[name] == pytest.approx(value), name
@@ -95,7 +95,7 @@ OF_HOURS = {
         (replace(VIEW, minutes=UNKNOWN), OF_MINUTES),
         (replace(VIEW, hours=UNKNOWN), OF_HOURS),
         (replace(VIEW, ticker=UNKNOWN), {"basis", "funding", "spread"}),
-        (replace(VIEW, book=UNKNOWN), {"depth"}),
+        (replace(VIEW, depth=UNKNOWN), {"depth"}),
         (replace(VIEW, hours={**HOURS, "sma_30d": UNKNOWN}), {"sma_30d", "over_sma_30d"}),
     ],
     ids=["price", "minutes", "hours", "ticker", "book", "one level"],
