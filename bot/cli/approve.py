@@ -45,7 +45,7 @@ def approve_command(
         return
     reason, now = stated(why), SystemClock().now()
     with open_journal(journal_path(journal, config), create=False) as opened:
-        accounts = known_accounts(config, opened, journal_named=journal is not None)
+        accounts = known_accounts(opened, config, journal)
         if renew and proposal is None:
             raise MisuseError("--renew needs the name of a proposal: `reef journal --kind proposal` has them")
         found = approvals.find(opened, accounts, proposal)

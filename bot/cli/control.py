@@ -12,6 +12,7 @@ from bot.cli.options import (
     AsJson,
     Config,
     JournalPath,
+    account_of,
     chosen_account,
     journal_path,
     known_accounts,
@@ -45,8 +46,7 @@ def halt_command(
     """
     reason = stated(why)
     with open_journal(journal_path(journal, config), create=False) as opened:
-        known = known_accounts(config, opened, journal_named=journal is not None)
-        name = chosen_account(account, known) or ""
+        name = account_of(account, opened, config, journal) or ""
         halt(opened, name, who=operator(), why=reason, at=SystemClock().now())
     if as_json:
         print_json({"halted": name or "*", "why": reason})
@@ -71,7 +71,7 @@ def resume_command(
     """
     reason = stated(why)
     with open_journal(journal_path(journal, config), create=False) as opened:
-        known = known_accounts(config, opened, journal_named=journal is not None)
+        known = known_accounts(opened, config, journal)
         name = chosen_account(account, known) or ""
         lifted = resume(opened, name, who=operator(), why=reason, at=SystemClock().now())
         names = [name] if name else list(known)

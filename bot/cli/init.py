@@ -28,7 +28,9 @@ Accounts = Annotated[
     list[str] | None, typer.Option("--account", "-a", help="An account's name; once for each.")
 ]
 Profile = Annotated[str | None, typer.Option("--profile", help="The rule profile to begin with.")]
-ModeName = Annotated[str | None, typer.Option("--mode", help="observe sends nothing; act sends.")]
+ModeName = Annotated[
+    str | None, typer.Option("--mode", help="observe sends nothing; approve asks you first; act sends.")
+]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Where the sandbox is.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; what is not given has its default.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there; never the file of keys.")]

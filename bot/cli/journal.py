@@ -11,9 +11,8 @@ from bot.cli.options import (
     AsJson,
     Config,
     JournalPath,
-    chosen_account,
+    account_of,
     journal_path,
-    known_accounts,
     open_for_reading,
 )
 from bot.cli.output import complain, print_json, say
@@ -50,7 +49,7 @@ def show(
     wanted = kind_of(kind)
     with open_for_reading(journal, config) as opened:
         if account is not None:
-            chosen_account(account, known_accounts(config, opened, journal_named=journal is not None))
+            account_of(account, opened, config, journal)
         entries = opened.entries(kind=wanted, account=account, limit=limit, newest=True)[::-1]
     if as_json:
         print_json([as_value(entry) for entry in entries])

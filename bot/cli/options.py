@@ -65,13 +65,13 @@ def open_for_reading(journal: Path | None, config: Path) -> Journal:
     return open_journal(journal_path(journal, config), create=False, read_only=True)
 
 
-def known_accounts(config: Path, opened: Journal, *, journal_named: bool) -> tuple[str, ...]:
+def known_accounts(opened: Journal, config: Path, journal: Path | None) -> tuple[str, ...]:
     """Return the accounts of the config and those of the journal; no secrets are needed for it.
 
-    Where the journal was named, the config may be missing.
+    Where `journal` was given on the command line, the config may be missing.
     """
     names = set(opened.accounts())
-    if not journal_named or config.exists():
+    if journal is None or config.exists():
         names |= {one.name for one in load_settings(config, os.environ, connect=False).accounts}
     return tuple(sorted(names))
 
@@ -82,3 +82,8 @@ def chosen_account(name: str | None, known: tuple[str, ...]) -> str | None:
         return name
     hint = nearest_hint(name, known) or "none is known yet"
     raise MisuseError(f"there is no account {name!r}; {hint}")
+
+
+def account_of(name: str | None, opened: Journal, config: Path, journal: Path | None) -> str | None:
+    """Check the account that a command was given, None for all; raises `MisuseError`."""
+    return chosen_account(name, known_accounts(opened, config, journal))

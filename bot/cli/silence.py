@@ -12,9 +12,8 @@ from bot.cli.options import (
     AsJson,
     Config,
     JournalPath,
-    chosen_account,
+    account_of,
     journal_path,
-    known_accounts,
 )
 from bot.cli.output import print_json, say
 from bot.clock import SystemClock
@@ -60,9 +59,7 @@ def silence_command(
     if end and (length or until):
         raise MisuseError("--end ends a silence now: give neither --for nor --until with it")
     with open_journal(journal_path(journal, config), create=False) as opened:
-        name = (
-            chosen_account(account, known_accounts(config, opened, journal_named=journal is not None)) or ""
-        )
+        name = account_of(account, opened, config, journal) or ""
         pattern = (rule or "").strip()
         if moment is not None:
             wanted = Silence(name, pattern, moment, operator(), reason, now)

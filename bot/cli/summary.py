@@ -6,8 +6,7 @@ from bot.cli.options import (
     AsJson,
     Config,
     JournalPath,
-    chosen_account,
-    known_accounts,
+    account_of,
     open_for_reading,
 )
 from bot.cli.output import print_json, say
@@ -35,7 +34,7 @@ def summary(
     """
     now = SystemClock().now()
     with open_for_reading(journal, config) as opened:
-        chosen = chosen_account(account, known_accounts(config, opened, journal_named=journal is not None))
+        chosen = account_of(account, opened, config, journal)
         names = [name for name in opened.accounts() if chosen in (None, name)]
         tallies = {name: tally for name in names if (tally := remembered_tally(opened, name)) is not None}
         days = [day_of(opened, name, tally, now, halt_words) for name, tally in tallies.items()]
