@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bot.model import BlindAction, Finding, Number, State, Target, Unknown
 from bot.rules.memory import RulesMemory, Standing
 from bot.rules.ruleset import Match, Rule, RuleSet
-from bot.rules.states import advance, begin
+from bot.rules.states import advance, begin, finding_of
 
 _EPISODE_GOES_ON = "the episode goes on and does nothing until the data are back"
 
@@ -77,7 +77,7 @@ def evaluate_blind(
             continue
         standing, call = look_blind(rule, advance(rule, before, unseen, now), unseen, now)
         standings.append(standing)
-        findings.append(_finding(rule, standing, unseen))
+        findings.append(finding_of(rule, standing, unseen, unknown_note(standing, unseen)))
         if call is not None:
             calls.append(call)
     same = len(standings) == len(memory.standings) and all(
@@ -116,23 +116,6 @@ def look_blind(
     first = not standing.blind_told
     call = BlindCall(rule.name, standing.target, standing.since, reason, wanted.do, first, standing.episode)
     return (replace(standing, blind_told=True) if first else standing), call
-
-
-def _finding(rule: Rule, standing: Standing, unseen: Unknown) -> Finding:
-    return Finding(
-        rule=rule.name,
-        target=standing.target,
-        metric=rule.metric,
-        value=unseen,
-        limit=rule.limit,
-        goal=rule.goal,
-        sense=rule.sense,
-        state=standing.state,
-        severity=rule.severity,
-        since=standing.since,
-        episode=standing.episode,
-        note=unknown_note(standing, unseen),
-    )
 
 
 def unknown_note(standing: Standing, value: Unknown) -> str:

@@ -19,7 +19,7 @@ from bot.rules.notes import Seen, condition_note, note_of
 from bot.rules.places import Places, Site
 from bot.rules.recall import Recall
 from bot.rules.ruleset import Gates, Rule, RuleSet
-from bot.rules.states import advance, begin
+from bot.rules.states import advance, begin, finding_of
 
 _ACTING = (State.FIRING, State.RESTORING)
 
@@ -183,23 +183,9 @@ class _Cycle:
             self._end(previous, EndReason.RESTORED)
         self._changed = self._changed or standing is not seen.previous
         self._standings.append(standing)
-        self._findings.append(
-            Finding(
-                rule=rule.name,
-                target=target,
-                metric=rule.metric,
-                value=value,
-                limit=rule.limit,
-                goal=rule.goal,
-                sense=rule.sense,
-                state=standing.state,
-                severity=rule.severity,
-                since=standing.since,
-                episode=standing.episode,
-                note=note_of(seen, standing, value, self._gauge.conditions),
-                in_force=met and (seen.awake or bool(standing.episode)),
-            )
-        )
+        note = note_of(seen, standing, value, self._gauge.conditions)
+        in_force = met and (seen.awake or bool(standing.episode))
+        self._findings.append(finding_of(rule, standing, value, note, in_force=in_force))
         if standing.state in _ACTING and not isinstance(value, Unknown) and standing.acting_since is not None:
             why = self._why(rule, target, value)
             self._demands.append(_demand(rule, standing, value, standing.acting_since, why))

@@ -24,7 +24,7 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from bot.model import Number, Sense, State, Target, Unknown
+from bot.model import Finding, Number, Sense, State, Target, Unknown
 from bot.rules.memory import Standing
 from bot.rules.ruleset import Rule
 
@@ -139,3 +139,22 @@ def episode_id(rule: str, target: Target, at: datetime) -> str:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:SLUG_LENGTH] or "x"
+
+
+def finding_of(rule: Rule, standing: Standing, value: Number, note: str, *, in_force: bool = True) -> Finding:
+    """Say where a rule stands on its target, and with which value."""
+    return Finding(
+        rule=rule.name,
+        target=standing.target,
+        metric=rule.metric,
+        value=value,
+        limit=rule.limit,
+        goal=rule.goal,
+        sense=rule.sense,
+        state=standing.state,
+        severity=rule.severity,
+        since=standing.since,
+        episode=standing.episode,
+        note=note,
+        in_force=in_force,
+    )
