@@ -237,10 +237,7 @@ def decision_input(
         surroundings=surroundings,
         tags=terms.tags,
         hedges=facts.hedges,
-        strangers=with_own(
-            of_account(terms.strangers, snapshot.account),
-            ((lot.symbol, lot.side) for lot in facts.hedges if lot.contracts),
-        ),
+        strangers=with_own(of_account(terms.strangers, snapshot.account), facts.hedges),
     )
 
 

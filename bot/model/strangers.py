@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from bot.model.account import Position, Side, Snapshot, position_key
+from bot.model.hedges import Hedge
 
 
 class Policy(StrEnum):
@@ -35,10 +36,13 @@ def of_account(strangers: Sequence[Stranger], account: str) -> tuple[Stranger, .
     return tuple(one for one in strangers if _matches(one.account, account))
 
 
-def with_own(strangers: Sequence[Stranger], own: Iterable[tuple[str, Side]]) -> tuple[Stranger, ...]:
-    """Return policies by which what the guard opened itself, side by side of symbols, is always guarded."""
-    mine = (Stranger(Policy.ADOPT, symbol=(symbol.upper(),), side=(side.value,)) for symbol, side in own)
-    return (*mine, *strangers) if strangers else ()
+def with_own(strangers: Sequence[Stranger], hedges: Iterable[Hedge]) -> tuple[Stranger, ...]:
+    """Return policies by which what the guard opened itself, its hedges, is always guarded."""
+    if not strangers:
+        return ()
+    own = {(one.symbol.upper(), one.side.value) for one in hedges if one.contracts}
+    mine = (Stranger(Policy.ADOPT, symbol=(symbol,), side=(side,)) for symbol, side in sorted(own))
+    return (*mine, *strangers)
 
 
 def policy_of(strangers: Sequence[Stranger], symbol: str, side: Side) -> Policy:
