@@ -11,13 +11,12 @@ from bot.execution import ExecutionReport
 from bot.journal import Journal
 from bot.journal.controls import Churned
 from bot.journal.records import Kind, Outside
-from bot.model import Churning, ChurnTerms, OrderRequest, Side, StepKind, position_key
+from bot.model import CUTS, Churning, ChurnTerms, OrderRequest, Side, position_key
 from bot.model.churn import LONGEST
 from bot.planning.drafting import is_lifeline
 
 log = structlog.get_logger(__name__)
 
-CUTS = frozenset({StepKind.TRIM, StepKind.CLOSE})
 LOOKED_AT = 100
 """Entries of the journal that are looked at after a restart."""
 

@@ -71,7 +71,8 @@ def gauges_of(
 ) -> dict[tuple[str, ...], Callable[[], float]]:
     """Return the metrics that are read when they are asked for; `budgets` are those of the venues."""
     gauges: dict[tuple[str, ...], Callable[[], float]] = {
-        ("reef_request_budget_used", venue): partial(used_of, budget) for venue, budget in budgets.items()
+        ("reef_request_budget_used", venue): partial(getattr, budget, "used")
+        for venue, budget in budgets.items()
     }
     gauges["reef_lease_seconds",] = partial(getattr, lease, "seconds_to_send")
     gauges["reef_armed",] = partial(float, settings.armed)
@@ -95,8 +96,3 @@ def telemetry_of(settings: Settings, clock: Clock, accounts: Sequence[str]) -> "
     from bot.telemetry.wiring import Telemetry  # Prometheus' client costs memory where it is not wanted
 
     return Telemetry(clock, accounts, settings.metrics_port)
-
-
-def used_of(budget: Budget) -> float:
-    """Return how much of a budget is used up, as last seen."""
-    return budget.used

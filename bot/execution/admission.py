@@ -12,9 +12,9 @@ from bot.execution.recorder import UNWRITABLE, Recorder
 from bot.execution.report import Held
 from bot.journal import Draft, DuplicateIntentError
 from bot.journal.records import PositionSeen, Prepared, Record
-from bot.model import MarginRequest, OrderRequest, Snapshot, Step, StepKind, StopRequest, position_key
+from bot.model import CUTS, MarginRequest, OrderRequest, Snapshot, Step, StepKind, StopRequest, position_key
 
-REDUCING = frozenset({StepKind.TRIM, StepKind.CLOSE, StepKind.UNWIND, StepKind.PROTECT})
+REDUCING = CUTS | {StepKind.UNWIND, StepKind.PROTECT}
 """What the owner may let go out unrecorded."""
 STRETCH_SECONDS = 1.0
 """Time for one request to be signed, where the journal itself was asked who may send."""

@@ -11,9 +11,8 @@ from msgspec import Struct
 from bot.journal.chain import Entry, stamp
 from bot.journal.queries import SELECT_SINCE, SELECT_STEPS
 from bot.journal.records import UNSENT, IntentState, Kind
-from bot.model import StepKind, Usage
+from bot.model import TRADES, StepKind, Usage
 
-TRADES = frozenset({StepKind.TRIM, StepKind.CLOSE, StepKind.HEDGE, StepKind.UNWIND})
 MARGIN = frozenset({StepKind.ADD_MARGIN, StepKind.LOWER_LEVERAGE})
 """What takes from the free margin for a position."""
 SECURED = frozenset({StepKind.SECURE})

@@ -79,6 +79,8 @@ from bot.model.orders import (
     Verdict,
 )
 from bot.model.plans import (
+    CUTS,
+    TRADES,
     Caps,
     LimitProof,
     Plan,
@@ -118,7 +120,9 @@ from bot.model.unknown import (
 )
 
 __all__ = [
+    "CUTS",
     "LOUDNESS",
+    "TRADES",
     "WALLET",
     "Action",
     "Answer",

@@ -28,6 +28,12 @@ class StepKind(StrEnum):
     SECURE = "secure"
 
 
+CUTS = frozenset({StepKind.TRIM, StepKind.CLOSE})
+"""Steps that make a position of the owner smaller."""
+TRADES = CUTS | {StepKind.HEDGE, StepKind.UNWIND}
+"""Steps that trade a position."""
+
+
 class Step(Struct, frozen=True):
     """One request with its reason. Steps are carried out in their order."""
 

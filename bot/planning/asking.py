@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import (
+    CUTS,
     Approval,
     CancelRequest,
     Demand,
@@ -25,7 +26,6 @@ WAITS = "waits_for_approval"
 """Code of the refusal that says so."""
 
 _SLACK = 1e-9
-_CUTS = frozenset({StepKind.TRIM, StepKind.CLOSE})
 
 
 class Asked(Struct, frozen=True):
@@ -131,4 +131,4 @@ def waiting(demands: Sequence[Demand]) -> tuple[Refusal, ...]:
 
 
 def _key(one: Item) -> tuple[str, str]:
-    return ("cut" if one.kind in _CUTS else one.kind, one.item)
+    return ("cut" if one.kind in CUTS else one.kind, one.item)

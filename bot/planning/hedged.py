@@ -26,7 +26,7 @@ from bot.model import (
 )
 from bot.planning.caps import Allowance, Draft, apply, notional_of
 from bot.planning.check import Meter
-from bot.planning.drafting import refuse
+from bot.planning.drafting import is_trading, refuse
 from bot.planning.hedging import Desk, Offer, offer_of
 from bot.planning.linked import must_stay
 from bot.planning.numbering import Numbering
@@ -34,8 +34,6 @@ from bot.planning.planner import plan
 from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, stale_reason
 from bot.planning.unwinding import Off, drafted, forced, restored, with_trims
-
-_TRADES = frozenset({Action.TRIM, Action.CLOSE, Action.CLOSE_ALL})
 
 
 class _Choice(Struct, frozen=True):
@@ -99,7 +97,7 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     first: Offer | None = None
     for demand in request.demands:
         offer = offer_of(demand, desk) if demand.hedge is not None else ()
-        trades = bool(_TRADES & set(demand.permits))
+        trades = is_trading(demand)
         if not isinstance(offer, Offer):
             refusals += () if trades else offer
             trimmed.append(demand)
