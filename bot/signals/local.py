@@ -77,4 +77,11 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), KILL_SECONDS)
+        await asyncio.wait_for(_drained(process), KILL_SECONDS)
+
+
+async def _drained(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end; a pipe that nobody reads from would hold it up."""
+    while process.stdout is not None and await process.stdout.read(MAX_BYTES):
+        pass
+    await process.wait()
