@@ -19,7 +19,7 @@ from bot.execution.recorder import UNWRITABLE
 from bot.execution.report import Held
 from bot.journal import Draft, JournalWorker
 from bot.journal.controls import Answered, Closing, Proposed
-from bot.model import Approval, ApprovalTerms, Demand, Item, StepKind, Unanswered
+from bot.model import TRADES, Approval, ApprovalTerms, Demand, Item, StepKind, Unanswered
 from bot.planning.asking import Asked, covers, less, with_room
 
 log = structlog.get_logger(__name__)
@@ -204,14 +204,15 @@ def item_text(one: Item, room: float = 0.0) -> str:
     """Say what is asked for, with the most that an approval lets through."""
     if one.kind == StepKind.CANCEL:
         return f"cancel {one.amount:g} orders on {one.symbol} that would add risk"
-    unit = "contracts" if one.kind in (StepKind.TRIM, StepKind.CLOSE) else "USD"
+    unit = "contracts" if one.kind in TRADES else "USD"
     most = f" (at most {one.amount * (1 + room):.8g})" if room else ""
     return f"{one.kind} {one.item.replace('#', ' ')} by {one.amount:.8g} {unit}{most}"
 
 
 def _why(demand: Demand) -> str:
     where = f"{demand.metric} of {demand.target.text}"
-    return f"{demand.rule}: {where} is {demand.value:.6g}, limit {demand.limit:.6g}, goal {demand.goal:.6g}"
+    figures = f"{where} is {demand.value:.6g}, limit {demand.limit:.6g}, goal {demand.goal:.6g}"
+    return f"{demand.rule}: {demand.why or figures}"
 
 
 def _changed(last: Proposal, asked: Asked) -> str:

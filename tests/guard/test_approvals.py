@@ -307,6 +307,8 @@ def test_what_is_asked_for_in_words() -> None:
         item_text(Item("trim", "BTC", "BTC#long", 2.0), 0.25) == "trim BTC long by 2 contracts (at most 2.5)"
     )
     assert item_text(Item("add_margin", "BTC", "BTC", 50.0)) == "add_margin BTC by 50 USD"
+    assert item_text(Item("hedge", "BTC", "BTC#short", 0.5)) == "hedge BTC short by 0.5 contracts"
+    assert item_text(Item("unwind", "BTC", "BTC#short", 0.5)) == "unwind BTC short by 0.5 contracts"
 
 
 async def test_a_proposal_that_another_position_joins_says_so(tmp_path: Path) -> None:
