@@ -1,4 +1,4 @@
-"""Maintenance margin and liquidation price of linear perpetuals.
+"""Maintenance margin and liquidation price of perpetuals.
 
 A position of q coins at mark p (s = +1 long, -1 short) is liquidated at the price x where the margin balance
 no longer exceeds maintenance margin, only its own symbol moving:
@@ -7,13 +7,17 @@ no longer exceeds maintenance margin, only its own symbol moving:
 
 Inside one bracket that is x = p - s (M - MM) / (q (1 - s r)), with r of the bracket *at the liquidation
 price*; over brackets it is the largest such root for a long and the smallest for a short.
+
+The wallet's coins of the position's base move along: they add their margin to the slope, as a long position
+that needs no maintenance margin. An inverse position of c USD moves like c / p coins, and needs
+max_k (r_k c - D_k x), D_k in coins. For a long from p0 with B coins behind it: x = c (1 + r) / (B + c / p0).
 """
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from bot.model import Number, Tier, Unknown
-from bot.risk.portfolio import Bracket, Holding
+from bot.risk.portfolio import Bracket, Coin, Holding
 
 DISTANCE_BOUND = 10.0
 """A short's liquidation price is sought up to this many times mark above mark, and never given further."""
@@ -26,9 +30,25 @@ def brackets_of(tiers: tuple[Tier, ...], close_fee: float) -> tuple[Bracket, ...
     `close_fee` is the taker fee as a fraction where the venue counts it in maintenance margin, else 0. Tiers
     may come in any order; one that is nowhere the largest is left out, so the result is an upper envelope.
     """
+    return _envelope((float(one.maintenance_rate) + close_fee, float(one.deduction)) for one in tiers)
+
+
+def inverse_brackets(
+    tiers: tuple[Tier, ...], close_fee: float, contracts: float, size: float
+) -> tuple[Bracket, ...]:
+    """Turn tiers in coins into brackets of an inverse position: `contracts` USD that move like `size` coins.
+
+    At value v the price is v / size, and each tier asks rate * contracts - deduction * price.
+    """
+    return _envelope(
+        (-float(one.deduction) / size, -(float(one.maintenance_rate) + close_fee) * contracts)
+        for one in tiers
+    )
+
+
+def _envelope(given: Iterable[tuple[float, float]]) -> tuple[Bracket, ...]:
     lines: dict[float, float] = {}
-    for tier in tiers:
-        rate, deduction = float(tier.maintenance_rate) + close_fee, float(tier.deduction)
+    for rate, deduction in given:
         lines[rate] = min(deduction, lines.get(rate, deduction))
     envelope: list[Bracket] = []
     for rate, deduction in sorted(lines.items()):
@@ -61,12 +81,15 @@ def maintenance_of(brackets: Sequence[Bracket], notional: float) -> float:
     return bracket.rate * notional - bracket.deduction
 
 
-def room_at(price: float, legs: Sequence[Holding], free: float) -> tuple[float, float]:
+def room_at(price: float, legs: Sequence[Holding], free: float, coins: float = 0.0) -> tuple[float, float]:
     """Return M - MM at `price` and its slope in USD a price unit.
 
-    `free` is the margin balance at today's mark less all maintenance margin but the legs' own recomputed one.
+    `free` is the margin balance at today's mark less all maintenance margin but the legs' own recomputed one,
+    `coins` what of it are coins of the same base.
     """
     room, slope = free, 0.0
+    if coins:
+        room, slope = free + coins * (price / legs[0].price - 1.0), coins / legs[0].price
     for leg in legs:
         size, sign = leg.size, leg.sign
         bracket = bracket_at(leg.brackets, size * price)
@@ -75,7 +98,7 @@ def room_at(price: float, legs: Sequence[Holding], free: float) -> tuple[float, 
     return room, slope
 
 
-def liquidation_price(sign: int, legs: Sequence[Holding], free: float) -> float:
+def liquidation_price(sign: int, legs: Sequence[Holding], free: float, coins: float = 0.0) -> float:
     """Return the price at which falling (`sign` +1) or rising (-1) liquidates `legs` of one symbol.
 
     `legs` is the position itself, or both legs of a symbol that share cross margin: they have one price. The
@@ -88,7 +111,7 @@ def liquidation_price(sign: int, legs: Sequence[Holding], free: float) -> float:
     """
     mark = legs[0].price
     price = 0.0 if sign > 0 else (1.0 + DISTANCE_BOUND) * mark
-    room, slope = room_at(price, legs, free)
+    room, slope = room_at(price, legs, free, coins)
     if room > 0.0:
         return price
     while slope * sign > 0.0:
@@ -96,7 +119,7 @@ def liquidation_price(sign: int, legs: Sequence[Holding], free: float) -> float:
         if (nearer - price) * sign <= 1e-14 * mark:
             return price
         price = nearer
-        room, slope = room_at(price, legs, free)
+        room, slope = room_at(price, legs, free, coins)
     return mark
 
 
@@ -112,8 +135,13 @@ def cross_maintenance(holdings: Iterable[Holding], excess: float) -> float:
 class Margins:
     """The margin that stands behind each of a portfolio's positions."""
 
-    def __init__(self, holdings: Iterable[Holding], margin_balance: Number, excess: float) -> None:
-        """Take the holdings, the cross margin balance and the account's own maintenance excess in USD."""
+    def __init__(
+        self, holdings: Iterable[Holding], margin_balance: Number, excess: float, coins: Iterable[Coin] = ()
+    ) -> None:
+        """Take the holdings, the cross margin balance, the account's own maintenance excess in USD, and what
+        coins are among the margin.
+        """
+        self._coins = {coin.base: coin.margin for coin in coins}
         self._legs: dict[str, list[Holding]] = {}
         self._margin_balance = margin_balance
         self._maintenance = excess
@@ -125,6 +153,10 @@ class Margins:
     def legs(self, holding: Holding) -> Sequence[Holding]:
         """Return the positions that are liquidated together when this one's symbol moves."""
         return (holding,) if holding.isolated_equity is not None else self._legs[holding.symbol]
+
+    def coins(self, holding: Holding) -> float:
+        """Return the USD of cross margin that are coins of the position's own base."""
+        return self._coins.get(holding.base, 0.0) if holding.isolated_equity is None else 0.0
 
     def free(self, holding: Holding) -> Number:
         """Return margin less all maintenance margin but what the legs' brackets ask, in USD.
@@ -145,4 +177,4 @@ class Margins:
         free = self.free(holding)
         if isinstance(free, Unknown):
             return free
-        return liquidation_price(holding.sign, self.legs(holding), free)
+        return liquidation_price(holding.sign, self.legs(holding), free, self.coins(holding))

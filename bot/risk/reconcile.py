@@ -29,7 +29,9 @@ def comparisons(snapshot: Snapshot, portfolio: Portfolio) -> tuple[Difference, .
     prices that are further than the bound of ours (11 times mark) are compared as if they stood on it.
     Raises MisuseError for a venue without terms.
     """
-    margins = Margins(portfolio.holdings, portfolio.margin_balance, portfolio.maintenance_excess)
+    margins = Margins(
+        portfolio.holdings, portfolio.margin_balance, portfolio.maintenance_excess, portfolio.coins
+    )
     found: list[Difference] = []
     for position in snapshot.positions:
         holding = portfolio.holding(position.key)
