@@ -108,10 +108,10 @@ class Purse:
         if self._with:
             nearest: float = min(self._at(line, k) for line in self._with)
             return nearest - abs(self._margin) * allowance
-        fallen = -self._side * k * self._volatility
-        lost = self._margin * max(fallen, -1.0)
         if not self._against:
-            return lost
+            return self._margin * max(-self._side * k * self._volatility, -1.0)
+        fallen = -self._side * max(k, 0.0) * self._volatility
+        lost = self._margin * max(fallen, -1.0)
         for line in self._against:
             lost += line.result(line.marked * max(1.0 + fallen, 0.0)) - line.at_stop(k, allowance)
         return min([lost, *(self._at(line, k) for line in self._against)])
