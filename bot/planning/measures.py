@@ -114,13 +114,22 @@ def walk_to_liquidation(sign: int, legs: tuple[Entry, ...], room: float, coins: 
     return abs(1.0 - share)
 
 
+def _falls_along(other: Entry, entry: Entry) -> bool:
+    """Whether another position of its base counts: its symbol's other leg does, and what is on its side."""
+    return other.symbol == entry.symbol or other.sign == entry.sign
+
+
 def _distance(watch: Watch, state: State, context: MetricContext) -> Number:
     entry = _own(watch, state)
     if isinstance(entry, Unknown):
         return entry
-    legs = (
-        tuple(leg for leg in state.cross if leg.symbol == entry.symbol) if entry.equity is None else (entry,)
-    )
+    legs: tuple[Entry, ...] = (entry,)
+    if entry.equity is None:
+        legs += tuple(
+            one
+            for one in state.cross
+            if one.key != entry.key and one.base == entry.base and _falls_along(one, entry)
+        )
     room = _room_of(legs, state)
     if isinstance(room, Unknown):
         return room

@@ -206,7 +206,11 @@ def _distance_of(watch: Watch, book: Book, distance: float) -> Faces:
     factor = max(0.0, 1.0 - holding.sign * distance)
     if holding.isolated_equity is not None:
         return (_isolated_face(holding, distance, factor, 1.0, holding.liquidation_excess),)
-    legs = [leg for leg in _members(book, cross=True) if leg.symbol == holding.symbol]
+    legs = [
+        leg
+        for leg in _members(book, cross=True)
+        if leg.base == holding.base and (leg.symbol == holding.symbol or leg.sign == holding.sign)
+    ]
     weights = {leg.key: leg.sign * holding.sign * distance for leg in legs}
     weights[holding.key] += holding.liquidation_excess / holding.notional
     coins = sum(coin.margin for coin in book.request.portfolio.coins if coin.base == holding.base)

@@ -217,7 +217,7 @@ def with_liquidations(
     result: list[Holding] = []
     for holding in holdings:
         legs, free = margins.legs(holding), margins.free(holding)
-        venue = venue_liquidation(positions[holding.key], holding.price, len(legs) > 1)
+        venue = venue_liquidation(positions[holding.key], holding.price, margins.has_other_leg(holding))
         price, excess, coins = venue, 0.0, margins.coins(holding)
         if not isinstance(free, Unknown):
             price = liquidation_price(holding.sign, legs, free, coins)
@@ -232,7 +232,7 @@ def with_liquidations(
 def venue_liquidation(position: Position, price: float, shares_price: bool) -> Number:
     """Return the venue's liquidation price within the bounds that ours keeps.
 
-    `shares_price` says that the symbol's other leg is in cross margin too: the venue then gives both legs
+    `shares_price` says that another leg against it is in cross margin too: the venue then gives both legs
     the one price at which their net is liquidated, which is no figure of the leg that gains there.
     """
     what = f"the venue's liquidation price of {position.key}"

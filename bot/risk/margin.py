@@ -1,16 +1,18 @@
 """Maintenance margin and liquidation price of perpetuals.
 
 A position of q coins at mark p (s = +1 long, -1 short) is liquidated at the price x where the margin balance
-no longer exceeds maintenance margin, only its own symbol moving:
+no longer exceeds maintenance margin, only its own symbol moving, and what moves with it:
 
     M + s q (x - p) <= MM_others + max_k (r_k q x - D_k)
 
 Inside one bracket that is x = p - s (M - MM) / (q (1 - s r)), with r of the bracket *at the liquidation
 price*; over brackets it is the largest such root for a long and the smallest for a short.
 
-The wallet's coins of the position's base move along: they add their margin to the slope, as a long position
-that needs no maintenance margin. An inverse position of c USD moves like c / p coins, and needs
-max_k (r_k c - D_k x), D_k in coins. For a long from p0 with B coins behind it: x = c (1 + r) / (B + c / p0).
+Positions on its side in other symbols of its base move along: two contracts of bitcoin fall together. One
+against it there is not counted as help. The wallet's coins of its base move along: they add their margin to
+the slope, as a long position that needs no maintenance margin. An inverse position of c USD moves like c / p
+coins, and needs max_k (r_k c - D_k x), D_k in coins. For a long from p0 with B coins behind it:
+x = c (1 + r) / (B + c / p0).
 """
 
 from collections.abc import Iterable, Sequence
@@ -84,26 +86,30 @@ def maintenance_of(brackets: Sequence[Bracket], notional: float) -> float:
 def room_at(price: float, legs: Sequence[Holding], free: float, coins: float = 0.0) -> tuple[float, float]:
     """Return M - MM at `price` and its slope in USD a price unit.
 
-    `free` is the margin balance at today's mark less all maintenance margin but the legs' own recomputed one,
-    `coins` what of it are coins of the same base.
+    `price` is the first leg's; the others' keep their proportion to it. `free` is the margin balance at
+    today's mark less all maintenance margin but the legs' own recomputed one, `coins` what of it are coins of
+    the same base.
     """
     room, slope = free, 0.0
+    mark = legs[0].price
     if coins:
-        room, slope = free + coins * (price / legs[0].price - 1.0), coins / legs[0].price
+        room, slope = free + coins * (price / mark - 1.0), coins / mark
     for leg in legs:
         size, sign = leg.size, leg.sign
+        if leg.price != mark:
+            size *= leg.price / mark
         bracket = bracket_at(leg.brackets, size * price)
-        room += sign * size * (price - leg.price) - (bracket.rate * size * price - bracket.deduction)
+        room += sign * size * (price - mark) - (bracket.rate * size * price - bracket.deduction)
         slope += size * (sign - bracket.rate)
     return room, slope
 
 
 def liquidation_price(sign: int, legs: Sequence[Holding], free: float, coins: float = 0.0) -> float:
-    """Return the price at which falling (`sign` +1) or rising (-1) liquidates `legs` of one symbol.
+    """Return the price at which falling (`sign` +1) or rising (-1) liquidates `legs`.
 
-    `legs` is the position itself, or both legs of a symbol that share cross margin: they have one price. The
-    result is 0 where no fall liquidates and `1 + DISTANCE_BOUND` times mark where no rise up to it does. It
-    is at or past mark where the legs are liquidated already.
+    `legs` is the position itself, then what shares its cross margin and moves with it. The result is 0 where
+    no fall liquidates and `1 + DISTANCE_BOUND` times mark where no rise up to it does. It is at or past mark
+    where the legs are liquidated already.
 
     M - MM is concave and piecewise linear in price, so Newton's method from the far end rises to the root
     without passing it and ends on the very bracket that holds there: the closed form above, found bracket
@@ -132,6 +138,10 @@ def cross_maintenance(holdings: Iterable[Holding], excess: float) -> float:
     return total
 
 
+def _joins(holding: Holding, other: Holding) -> bool:
+    return other.symbol == holding.symbol or other.sign == holding.sign
+
+
 class Margins:
     """The margin that stands behind each of a portfolio's positions."""
 
@@ -142,17 +152,27 @@ class Margins:
         coins are among the margin.
         """
         self._coins = {coin.base: coin.margin for coin in coins}
-        self._legs: dict[str, list[Holding]] = {}
+        self._bases: dict[str, list[Holding]] = {}
         self._margin_balance = margin_balance
         self._maintenance = excess
         for holding in holdings:
             if holding.isolated_equity is None:
-                self._legs.setdefault(holding.symbol, []).append(holding)
+                self._bases.setdefault(holding.base, []).append(holding)
                 self._maintenance += holding.maintenance
 
     def legs(self, holding: Holding) -> Sequence[Holding]:
-        """Return the positions that are liquidated together when this one's symbol moves."""
-        return (holding,) if holding.isolated_equity is not None else self._legs[holding.symbol]
+        """Return what moves with the position, itself first: both legs of its symbol, and others of its base
+        on its side.
+        """
+        if holding.isolated_equity is not None:
+            return (holding,)
+        found = [one for one in self._bases[holding.base] if one.key == holding.key or _joins(holding, one)]
+        return sorted(found, key=lambda one: one.key != holding.key)
+
+    def has_other_leg(self, holding: Holding) -> bool:
+        """Whether something of its base is held against it, in cross margin like itself."""
+        others = () if holding.isolated_equity is not None else self._bases[holding.base]
+        return any(one.sign != holding.sign for one in others)
 
     def coins(self, holding: Holding) -> float:
         """Return the USD of cross margin that are coins of the position's own base."""
@@ -168,7 +188,7 @@ class Margins:
         if isinstance(self._margin_balance, Unknown):
             return self._margin_balance
         free = self._margin_balance - self._maintenance - holding.liquidation_excess
-        for leg in self._legs[holding.symbol]:
+        for leg in self.legs(holding):
             free += leg.maintenance - leg.maintenance_excess
         return free
 

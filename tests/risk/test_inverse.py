@@ -332,9 +332,12 @@ def test_more_contracts_than_the_tiers_know_pay_the_last_rate() -> None:
     assert max(margin for _, margin in lines) == pytest.approx(half.needed(50_000.0))
 
 
+@pytest.mark.parametrize("beside", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-async def test_the_sandbox_says_the_same(seed: int) -> None:
-    """An engine that shares no code agrees on margin and liquidation of the account as it is read from it."""
+async def test_the_sandbox_says_the_same(seed: int, beside: bool) -> None:
+    """An engine that shares no code agrees on margin and liquidation of the account as it is read from it,
+    with another position of its base on its side as well.
+    """
     start = from_milliseconds(START_MS)
     side = (EngineSide.BUY, EngineSide.SELL)[seed % 2]
     terms = EngineTerms(coin_haircut=Decimal((seed // 2) % 3) / 20)
@@ -343,6 +346,8 @@ async def test_the_sandbox_says_the_same(seed: int) -> None:
     engine.open_position(
         account, "BTCUSD", side, Decimal(150_000 + 40_000 * seed), Decimal(98_000), Decimal(20)
     )
+    if beside:
+        engine.open_position(account, "BTCUSDT", side, Decimal("0.4"), Decimal(99_000), Decimal(20))
     engine.set_price("BTCUSDT", Decimal(101_000 - 700 * seed))
     gateway = make_gateway(
         account="main",
@@ -360,12 +365,14 @@ async def test_the_sandbox_says_the_same(seed: int) -> None:
     for one in comparisons(shot, found):
         if not isinstance(one.ours, Unknown) and not isinstance(one.venue, Unknown):
             assert one.ours == pytest.approx(one.venue, rel=1e-6), one.figure
-    theirs = engine.position(account, "BTCUSD").liquidation_price
-    (holding,) = found.holdings
     blind = [replace(held, liquidation_price=NOTHING) for held in shot.positions]
     alone = build_portfolio(replace(shot, positions=tuple(blind)), numbers(), TERMS, 0.0)
-    ours = liquidation(alone, holding.key)
-    if theirs is None:
-        assert ours in (0.0, pytest.approx(11 * holding.price))
-    else:
-        assert ours == pytest.approx(float(theirs), rel=1e-6)
+    assert len(found.holdings) == 1 + beside
+    for holding in found.holdings:
+        name = "BTCUSD" if holding.inverse else "BTCUSDT"
+        theirs = engine.position(account, name).liquidation_price
+        ours = liquidation(alone, holding.key)
+        if theirs is None:
+            assert ours in (0.0, pytest.approx(11 * holding.price))
+        else:
+            assert ours == pytest.approx(float(theirs), rel=1e-6)
