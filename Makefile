@@ -10,9 +10,10 @@ SEEDS ?= 100
 FIRST_SEED ?= 1
 LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour.py tests/e2e
 # Most tests wait for something: for polls, for time-outs, for processes.
+PURE := tests/model tests/risk tests/rules tests/planning tests/execution
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,7 +36,17 @@ run: install  ## run the daemon with CONFIG=reef.yaml
 test: install  ## all tests but the slow ones
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-ci: install format lint types layers audit coverage long simulate docs wheel  ## everything that must hold before a change lands
+ci: install format lint types layers audit docs wheel  ## everything that must hold before a change lands
+	$(MAKE) --no-print-directory -j 2 tested simulated
+
+# Tests wait for much, days for nothing: side by side they take little longer than either alone.
+tested: install
+	$(MAKE) --no-print-directory -j 1 coverage
+	$(MAKE) --no-print-directory -j 1 rest
+	$(MAKE) --no-print-directory -j 1 long
+
+simulated: install
+	nice -n 19 $(MAKE) --no-print-directory -j 1 simulate
 
 format: install
 	$(BIN)/ruff format --check .
@@ -56,9 +67,16 @@ advisories:  ## ask for known vulnerabilities of what is locked (needs a network
 	test -x .venv-audit/bin/pip-audit || ($(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet pip-audit)
 	.venv-audit/bin/pip-audit -r requirements.lock --require-hashes --disable-pip
 
-coverage: install
+coverage: install  ## the rooms without input and output, of which every line and branch is tested
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) --cov --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/python .ci/coverage_floor.py .coverage.json planning risk rules execution
+
+coverage-all: install  ## every room, by all tests but the long ones (twice the time)
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json
+
+rest: install  ## all other tests but the long ones
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG:%=--ignore=%) $(PURE:%=--ignore=%)
 
 long: install  ## what measuring coverage would make too slow: seeded days, the state machine, killed processes
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG)
@@ -69,6 +87,9 @@ docs: install  ## build the pages of docs/ into site/; a link that leads nowhere
 wheel: install
 	rm -rf dist && $(BIN)/python -m build --no-isolation --wheel . >/dev/null
 	$(BIN)/python .ci/wheel_contents.py dist
+
+wheel-runs: wheel  ## install the wheel alone and live a first day with it: init, doctor, demo (needs a network, a minute)
+	$(BIN)/python .ci/wheel_runs.py dist
 
 simulate: install  ## SEEDS=100 days of faults and crashes from FIRST_SEED=1 in virtual time, all invariants judged
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED)
@@ -83,6 +104,9 @@ replay: install  ## a day of October 2025 through the sandbox in virtual time (m
 
 crashes: install  ## kill -9 the guard two hundred times in a fall, and compare the end (minutes)
 	$(BIN)/pytest -n 0 -m slow tests/faults/test_crash.py
+
+hedges: install  ## a hundred crashes with a recovery, each hedged by a rule and unwound with its parent (minutes)
+	$(BIN)/pytest -n 0 -m slow tests/hedges
 
 mutate: install  ## a tenth of all mutants of planning and execution against their tests (half an hour)
 	$(BIN)/mutmut run "bot.planning.*mutmut_*3" "bot.execution.*mutmut_*3"

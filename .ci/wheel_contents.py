@@ -12,6 +12,11 @@ WANTED = (
     "bot/shipped/migrations/env.py",
     "bot/shipped/config/scenarios/november-2025.yaml",
     "bot/shipped/config/rules.schema.json",
+    "bot/shipped/config/Dockerfile",
+    "bot/shipped/config/init/compose.yaml",
+    "bot/shipped/config/init/reef.service",
+    "bot/shipped/config/init/reef.yaml",
+    "bot/shipped/config/init/secrets.env",
     "bot/py.typed",
 )
 

@@ -224,9 +224,7 @@ def _changed(last: Proposal, asked: Asked) -> str:
             parts.append(f"new: {item_text(one)}")
         elif one.kind != StepKind.CANCEL and one.amount > before.amount:
             parts.append(f"{item_text(one)}, at most {before.amount:.8g} before")
-    parts += [
-        f"the rule fired anew: {episode}" for episode in asked.episodes if episode not in last.body.episodes
-    ]
+    parts += [f"a new episode: {episode}" for episode in asked.episodes if episode not in last.body.episodes]
     if last.closing in approvals.LETTING and not parts:
         parts.append("what was approved is used up, and the rule wants more")
     return "; ".join(parts)

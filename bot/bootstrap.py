@@ -1,10 +1,9 @@
 """The only place that wires rooms together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,11 +11,11 @@ import bot
 from bot.around import Around, nothing_around
 from bot.clock import Clock
 from bot.daemon.errands import Errand
-from bot.daemon.herald import Herald
+from bot.daemon.notices import Notices
+from bot.daemon.pulse import Pulse
 from bot.daemon.reload import RuleSource, RulesWatch
 from bot.daemon.service import Service, ServiceTerms
 from bot.daemon.tenancy import Tenant
-from bot.daemon.watch import DayWatch, Observer, Sightings
 from bot.documents import MistakesError
 from bot.exchange.budget import Budget
 from bot.exchange.factory import make_budget, make_gateway
@@ -26,25 +25,15 @@ from bot.exchange.gateway import CcxtGateway
 from bot.exchange.streams import AccountStreams
 from bot.exchange.transport import Transport
 from bot.execution import ExecutionTerms, Executor, Lease
-from bot.execution.halts import halt_words
 from bot.facts import GuardTerms
 from bot.guard import Guard
-from bot.journal import JournalWorker, open_journal
+from bot.journal import JournalWorker
 from bot.market_figures import MarketKeeper
 from bot.market_stats import StatsKeeper
-from bot.notifications.channels import Channel
-from bot.notifications.daybook import Daybook
-from bot.notifications.figures import Gauge
-from bot.notifications.heartbeat import Heartbeat
-from bot.notifications.notifier import Notifier
-from bot.risk.market_definitions import MARKET_METRICS
-from bot.risk.metrics import METRICS
 from bot.rules import Names, RuleSet, load_choices, rules_path
-from bot.settings import AccountSettings, HeartbeatSettings, IfJournalFails, Settings
+from bot.settings import AccountSettings, IfJournalFails, Settings
 from bot.signals import SignalKeeper
-
-if TYPE_CHECKING:
-    from bot.telemetry.wiring import Telemetry
+from bot.tellers import gauges_of, telemetry_of, tellers_of
 
 REFERENCE = "BTC"
 """Betas refer to this market."""
@@ -263,29 +252,10 @@ def build_guard(
     )
 
 
-def notifier_of(settings: Settings, worker: JournalWorker, clock: Clock) -> Notifier | None:
-    """Make the notifier of a daemon, which reads the journal on a connection of its own; None where nobody
-    is told."""
-    wanted = settings.notifications
-    if wanted is None:
-        return None
-    reader = JournalWorker(open_journal(worker.journal.path, create=False, read_only=True))
-    return Notifier(reader, worker, clock, wanted.terms, channels_of(settings), gauge())
-
-
-def channels_of(settings: Settings) -> dict[str, Channel]:
-    """Make the channels of the settings, by name. Nothing is loaded or sent yet."""
-    wanted = settings.notifications.channels if settings.notifications else ()
-    return {one.name: Channel(one.name, one.url.get_secret_value()) for one in wanted}
-
-
-def gauge() -> Gauge:
-    """Make what writes figures of metrics in messages."""
-    return Gauge({name: one.unit.value for name, one in {**METRICS, **MARKET_METRICS}.items()})
-
-
-def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease) -> Service:
-    """Wire the daemon of a journal that was opened for it."""
+def build_service(
+    prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease, notices: Notices | None = None
+) -> Service:
+    """Wire the daemon of a journal that was opened for it; `notices` go to the manager that started it."""
     settings = prepared.settings
     watched = settings.accounts if settings.streams.enabled else ()
     streams = [streams_of(settings, account, clock) for account in watched]
@@ -307,10 +277,12 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         rules=",".join(sorted({rules.version for rules in prepared.rules.values()})),
         hint=settings.streams.interval,
         epoch=tenant.epoch,
+        keep_decisions=settings.keep_decisions,
     )
     herald, observers = tellers_of(settings, worker, clock, telemetry)
     if telemetry is not None:
-        herald.join(telemetry.office(tenant.journal, gauges_of(settings, budgets, lease)))
+        used = {account.venue: budgets.of(account) for account in settings.accounts}
+        herald.join(telemetry.office(tenant.journal, gauges_of(settings, used, lease)))
     rules = RulesWatch(source_of(settings), guards, worker, clock)
     return Service(
         guards,
@@ -323,62 +295,5 @@ def build_service(prepared: Prepared, tenant: Tenant, clock: Clock, lease: Lease
         herald=herald,
         observers=observers,
         rules=rules,
+        pulse=Pulse(notices, names, clock, terms.poll) if notices is not None else None,
     )
-
-
-def tellers_of(
-    settings: Settings, worker: JournalWorker, clock: Clock, telemetry: "Telemetry | None"
-) -> tuple[Herald, list[Observer]]:
-    """Make what tells people how the daemon does, and what watches the cycles for it."""
-    names = [account.name for account in settings.accounts]
-    summary = settings.notifications.terms.summary if settings.notifications else None
-    daybook = Daybook(worker, clock, names, halt_words, summary)
-    max_age, poll = settings.max_age.total_seconds(), settings.poll_interval.total_seconds()
-    sightings = Sightings(names, clock, max_age, poll)
-    herald = Herald((daybook,))
-    if settings.heartbeat is not None:
-        herald.join(heartbeat_of(settings.heartbeat, worker, clock, sightings, herald))
-    notifier = notifier_of(settings, worker, clock)
-    if notifier is not None:
-        herald.join(notifier)
-    observers: list[Observer] = [DayWatch(daybook), sightings]
-    if telemetry is not None:
-        observers.append(telemetry.cycles)
-    return herald, observers
-
-
-def gauges_of(
-    settings: Settings, budgets: Budgets, lease: Lease
-) -> dict[tuple[str, ...], Callable[[], float]]:
-    """Return the metrics that are read when they are asked for."""
-    gauges: dict[tuple[str, ...], Callable[[], float]] = {
-        ("reef_request_budget_used", account.venue): partial(used_of, budgets.of(account))
-        for account in settings.accounts
-    }
-    gauges["reef_lease_seconds",] = partial(getattr, lease, "seconds_to_send")
-    gauges["reef_armed",] = partial(float, settings.armed)
-    return gauges
-
-
-def heartbeat_of(
-    wanted: HeartbeatSettings, worker: JournalWorker, clock: Clock, sightings: Sightings, herald: Herald
-) -> Heartbeat:
-    """Make the heartbeat, which stops when an account is not seen or a part of the daemon has failed."""
-    url = wanted.url.get_secret_value()
-    return Heartbeat(
-        worker, clock, url, wanted.every_seconds, lambda: sightings.trouble() or herald.trouble()
-    )
-
-
-def telemetry_of(settings: Settings, clock: Clock, accounts: Sequence[str]) -> "Telemetry | None":
-    """Make the metrics of a daemon; None where they are not wanted."""
-    if settings.metrics_port is None:
-        return None
-    from bot.telemetry.wiring import Telemetry  # Prometheus' client costs memory where it is not wanted
-
-    return Telemetry(clock, accounts, settings.metrics_port)
-
-
-def used_of(budget: Budget) -> float:
-    """Return how much of a budget is used up, as last seen."""
-    return budget.used

@@ -30,6 +30,7 @@ from bot.model import (
     Usage,
     of_account,
     position_key,
+    with_own,
 )
 from bot.planning.protection import episode_of
 from bot.record import LEDGER, PRICES, RULES, remembered_ledger, remembered_prices, remembered_rules
@@ -236,7 +237,10 @@ def decision_input(
         surroundings=surroundings,
         tags=terms.tags,
         hedges=facts.hedges,
-        strangers=of_account(terms.strangers, snapshot.account),
+        strangers=with_own(
+            of_account(terms.strangers, snapshot.account),
+            ((lot.symbol, lot.side) for lot in facts.hedges if lot.contracts),
+        ),
     )
 
 

@@ -30,7 +30,7 @@ from bot.facts import (
 from bot.journal import Draft, JournalWorker
 from bot.journal.records import Recovered
 from bot.market_stats import StatsKeeper
-from bot.model import Snapshot, Step, StepKind, guarded, of_account, unprotected
+from bot.model import Side, Snapshot, Step, StepKind, guarded, of_account, unprotected, with_own
 from bot.record import Recorder
 from bot.reloading import Reload
 from bot.risk.ages import parts_trouble
@@ -89,6 +89,7 @@ class Guard:
         self._terms = terms
         self._around = around
         self._strangers = of_account(terms.strangers, self.account)
+        self._opened: tuple[tuple[str, Side], ...] = ()
         self._recorder = Recorder(self.account, rules, armed=executor.armed)
         self._remembered: Remembered | None = None
         self._recovered: Recovered | None = None
@@ -219,7 +220,8 @@ class Guard:
 
     def _guarded(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot without the positions that are left alone: nobody misses a stop there."""
-        positions = guarded(self._strangers, snapshot.positions)
+        strangers = with_own(self._strangers, self._opened)
+        positions = guarded(strangers, snapshot.positions)
         return snapshot if positions == snapshot.positions else structs.replace(snapshot, positions=positions)
 
     async def _observe(self) -> Snapshot:
@@ -266,6 +268,8 @@ class Guard:
         now = self._clock.now()
         churned = self._churn.saw(look.outside, now)
         await self.executor.record([Draft(now, self.account, one) for one in churned])
+        lots = await self.executor.hedging.lots()
+        self._opened = tuple((lot.symbol, lot.side) for lot in lots if lot.contracts)
         await self.executor.verify_protection(self._guarded(snapshot))
         self._teller.hedges(await self.executor.look_after_hedges(snapshot))
 

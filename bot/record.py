@@ -72,6 +72,10 @@ class Status(Struct, frozen=True):
     """Positions that are left alone, by key."""
     churning: tuple[Churning, ...] = ()
     """Positions that somebody fills up again, and the rules that trim them."""
+    distance: Number | None = None
+    """The least distance to liquidation of any position, as a fraction; None where there is no position."""
+    nearest: str = ""
+    """Key of the position that it is of."""
 
 
 class Record(Struct, frozen=True):
@@ -264,6 +268,7 @@ class Recorder:
 
     def _status(self, given: DecisionInput, made: Decision, blind: Blindness | None) -> Status:
         bare = bare_of(given)
+        nearest, distance = least_distance(made)
         return Status(
             at=given.at,
             armed=self.armed,
@@ -280,6 +285,8 @@ class Recorder:
             hedges=shown_hedges(given.hedges, given.snapshot),
             strangers=policies(given.strangers, given.snapshot),
             churning=given.churning,
+            distance=distance,
+            nearest=nearest,
         )
 
     def _draft(self, at: datetime, body: Body, episode: str = "") -> Draft:
@@ -300,6 +307,20 @@ def bare_of(given: DecisionInput) -> dict[str, str]:
     """Return the positions that the guard should protect and that are not known to be, by key, and why."""
     alone = policies(given.strangers, given.snapshot)
     return {key: why for key, why in unprotected(given.snapshot).items() if key not in alone}
+
+
+def least_distance(made: Decision) -> tuple[str, Number | None]:
+    """Return the position nearest to liquidation, with its distance; an unknown one comes first."""
+    keys = [holding.key for holding in made.portfolio.holdings] + list(made.portfolio.missing)
+    measured = {
+        key: measure("position.liquidation_distance", made.portfolio, made.context, key) for key in keys
+    }
+    for key, distance in measured.items():
+        if isinstance(distance, Unknown):
+            return key, distance
+    known = {key: distance for key, distance in measured.items() if isinstance(distance, float | int)}
+    nearest = min(known, key=lambda key: known[key], default="")
+    return nearest, known.get(nearest)
 
 
 def shape_of(plan: Plan) -> Shape:

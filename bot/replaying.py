@@ -27,6 +27,8 @@ class Redecision(Struct, frozen=True):
     said: str
     readable: bool = True
     """Whether the recorded input is there and can be read."""
+    pruned: bool = False
+    """Whether retention took the input out: then nothing is wrong."""
 
 
 def decide_again(journal: Journal, entry: Entry) -> Redecision:
@@ -35,6 +37,9 @@ def decide_again(journal: Journal, entry: Entry) -> Redecision:
     if not isinstance(recorded, DecisionRecord):
         raise TypeError(f"entry {entry.seq} is no decision but {entry.kind}")
     given, rules = journal.blob(recorded.input), journal.blob(recorded.rules)
+    if given is None and journal.was_pruned(entry):
+        said = "its input was pruned (`retention`): nothing was sent from it, and it cannot be decided again"
+        return Redecision(entry.seq, False, said, readable=False, pruned=True)
     if given is None or rules is None:
         said = "its input is no longer in the journal: it cannot be decided again"
         return Redecision(entry.seq, False, said, readable=False)

@@ -38,6 +38,7 @@ from bot.settings.shapes import (
     LogShape,
     PricesShape,
     ProtectionShape,
+    RetentionShape,
     SettingsShape,
     StartupShape,
     StrangerMatchShape,
@@ -172,6 +173,7 @@ def test_the_sample_loads_and_holds_every_setting(tmp_path: Path) -> None:
         StartupShape,
         ChurnShape,
         LogShape,
+        RetentionShape,
     ):
         for key in shape.known_keys():
             assert f"{key}:" in plain
@@ -337,6 +339,7 @@ def test_every_setting_is_documented() -> None:
         (StrangerMatchShape, "strangers.match."),
         (LogShape, "log."),
         (SignalShape, "signals."),
+        (RetentionShape, "retention."),
     ):
         for key in shape.known_keys():
             assert f"| `{prefix}{key}` |" in text, f"{prefix}{key} is not documented"

@@ -100,6 +100,22 @@ PERCENT = "expected a percentage such as 15%"
         ({"max_age": "10m"}, {}, ["max_age: '10m' is out of range; expected 1s to 5m"]),
         ({"pol_interval": "2s"}, {}, ["unknown key 'pol_interval' (did you mean 'poll_interval'?)"]),
         ({"dashboard": "{}"}, {}, ["unknown key 'dashboard' (not available in this version)"]),
+        ({"retention": "90d"}, {}, ["retention: '90d' is not right; expected a mapping"]),
+        (
+            {"retention": "{decisions: 90}"},
+            {},
+            [f"retention.decisions: 90 has no unit; {DURATION} (write 90s for seconds)"],
+        ),
+        (
+            {"retention": "{decisions: 2h}"},
+            {},
+            ["retention.decisions: '2h' is out of range; expected 1d to 366d"],
+        ),
+        (
+            {"retention": "{desicions: 90d}"},
+            {},
+            ["unknown key 'desicions' (did you mean 'decisions'?)"],
+        ),
         ({"caps": "5"}, {}, ["caps: 5 is not right; expected a mapping"]),
         (
             {"caps": "{actions_per_hour: 0, notional_per_day: -5, loss_per_day: all}"},

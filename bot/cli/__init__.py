@@ -17,6 +17,7 @@ from bot.cli import (
     demo,
     doctor,
     explain,
+    init,
     journal,
     notify,
     rules,
@@ -46,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)

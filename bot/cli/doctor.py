@@ -17,7 +17,7 @@ from bot.cli.options import (
 )
 from bot.cli.output import Column, console, print_json, say, table
 from bot.clock import Clock, SystemClock
-from bot.doctor import Check, Grade, examine_account, examine_machine, probe
+from bot.doctor import Check, Grade, examine_account, examine_machine, examine_reach, probe
 from bot.errors import MisuseError
 from bot.logs import configure_logs
 from bot.settings import AccountSettings, Network, Settings
@@ -54,7 +54,7 @@ def doctor(
     configure_logs(as_json=False, level="error", secrets=secrets_of(settings))
     clock = SystemClock()
     chosen = [one for one in settings.accounts if account in (None, one.name)]
-    checks = [*examine_machine(settings.journal, clock.now())]
+    checks = [*machine_of(settings, clock)]
     checks += asyncio.run(examine_accounts(settings, chosen, clock, deep=deep))
     if as_json:
         print_json({"checks": checks, "fine": not _wrong(checks)})
@@ -62,6 +62,11 @@ def doctor(
         _show(checks)
     if _wrong(checks):
         raise typer.Exit(1)
+
+
+def machine_of(settings: Settings, clock: Clock) -> tuple[Check, ...]:
+    """Look at the machine that the settings name."""
+    return examine_machine(settings.journal, clock.now(), settings=settings.path, secrets=settings.secrets)
 
 
 async def examine_accounts(
@@ -78,12 +83,13 @@ async def examine(settings: Settings, account: AccountSettings, clock: Clock, *,
 
     gateway = gateway_of(settings, account, clock)
     try:
-        live = settings.network is Network.LIVE
-        checks, snapshot = await examine_account(gateway, clock.now(), live=live)
+        symbol, live = REFERENCE_SYMBOLS[gateway.venue], settings.network is Network.LIVE
+        reach = await examine_reach(gateway, symbol, clock)
+        seen, snapshot = await examine_account(gateway, clock.now(), live=live, armed=settings.armed)
+        checks = [reach, *seen]
         if deep and snapshot is not None:
-            symbol = REFERENCE_SYMBOLS[gateway.venue]
             return [*checks, await probe(gateway, snapshot, symbol, clock.now())]
-        return list(checks)
+        return checks
     finally:
         await gateway.close()
 

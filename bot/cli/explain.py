@@ -43,7 +43,7 @@ def explain(
         console.print(Text.assemble((name, "bold"), f", from {begun} UTC"), soft_wrap=True)
         for text in tell(name, chapters):
             say(text)
-    if any(one.again is not None and not one.again.same for one in chapters):
+    if any(one.again is not None and not (one.again.same or one.again.pruned) for one in chapters):
         raise typer.Exit(1)
 
 

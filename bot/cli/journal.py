@@ -17,12 +17,14 @@ from bot.cli.options import (
     open_for_reading,
 )
 from bot.cli.output import complain, print_json, say
+from bot.cli.prune import prune
 from bot.documents import nearest_hint
 from bot.errors import MisuseError
 from bot.journal import Entry, verify
 from bot.journal.records import Kind
 
 app = typer.Typer()
+app.command("prune")(prune)
 
 Kinds = Annotated[str | None, typer.Option("--kind", help="Only entries of this kind.")]
 Account = Annotated[str | None, typer.Option("--account", "-a", help="Only entries of this account.")]
@@ -83,6 +85,8 @@ def verify_command(
         print_json(report)
     elif report.sound:
         say(f"{path}: {report.entries} entries, all as they were written.")
+        if report.pruned:
+            say(f"{report.pruned} inputs of decisions were pruned, as the journal itself records.")
         say(f"head {report.head_hash}")
     else:
         for problem in report.problems:

@@ -245,6 +245,14 @@ def _(body: Summary) -> str:
     return f"summary of {_many(body.days, 'account')}"
 
 
+@line.register
+def _(body: r.Pruned) -> str:
+    return (
+        f"pruned the inputs of {_many(body.decisions, 'decision')} before {body.before:%Y-%m-%d %H:%M} UTC, "
+        f"{body.size / 1e6:,.1f} MB; nothing was sent from them"
+    )
+
+
 def request_text(request: Request) -> str:
     """Say what a request asks the venue for."""
     match request:

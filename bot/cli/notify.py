@@ -34,7 +34,7 @@ def notify(
     """
     if not test:
         raise MisuseError("say --test: then a test message goes through each channel")
-    from bot.bootstrap import channels_of  # ccxt takes a second to import
+    from bot.tellers import channels_of  # ccxt takes a second to import
 
     settings = settings_from(config, live=live)
     if settings.notifications is None:

@@ -1,18 +1,21 @@
 """`reef run`: the daemon."""
 
 import asyncio
+import os
 from typing import Annotated
 
 import structlog
 import typer
 
+from bot.cli.admission import admit_live
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, secrets_of, settings_from
 from bot.cli.output import print_json
 from bot.cli.preview import show_preview
 from bot.clock import SystemClock
+from bot.daemon.notices import Notices
 from bot.daemon.tenancy import tenancy
 from bot.logs import configure_logs
-from bot.settings import LogFormat
+from bot.settings import LogFormat, Network
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +30,10 @@ def run(
 ) -> None:
     """Guard the accounts of the config until SIGTERM or Ctrl-C. Protective stops stay at the venue.
 
-    Sends nothing until the config says `mode: act`. Log lines go to standard error; with --json they are
-    JSON, and the reason of the end is the one JSON value on standard output.
+    Sends nothing until the config says `mode: act`. On the live network it does not start with a key that
+    may withdraw, and for the first time only where `reef doctor` finds nothing wrong. Log lines go to
+    standard error; with --json they are JSON, and the reason of the end is the one JSON value on standard
+    output.
 
     SIGHUP reads the rules again, and so does a change of their file: all of them, or none where one has a
     mistake. What would be done at once is logged and recorded before anything is sent; --preview prints it.
@@ -53,9 +58,11 @@ def run(
     clock = SystemClock()
     lease = lease_of(settings, clock)
     with tenancy(settings.journal, lease) as tenant:
+        if settings.network is Network.LIVE:
+            admit_live(settings, tenant.journal, clock)
         if not settings.armed:
             log.warning("disarmed: plans are recorded, nothing is sent; `mode: act` in the config arms it")
-        service = build_service(prepared, tenant, clock, lease)
+        service = build_service(prepared, tenant, clock, lease, Notices.of(os.environ))
         reason = asyncio.run(service.run())
     if as_json:
         print_json({"ended": reason})

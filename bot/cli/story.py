@@ -237,6 +237,8 @@ def _sum(chapters: Sequence[Chapter]) -> Iterator[str]:
     again = [chapter.again for chapter in chapters if chapter.again is not None]
     same = sum(one.same for one in again)
     yield f"{same} of {len(again)} decisions come out the same when they are decided again, byte for byte."
+    if gone := sum(one.pruned for one in again):
+        yield f"The inputs of {gone} were pruned; nothing was sent from those."
 
 
 def _moved(findings: Sequence[Finding]) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,8 @@ from bot.clock import Clock
 from bot.daemon.errands import Errand, Errands
 from bot.daemon.herald import Herald
 from bot.daemon.hints import Hints, Streams, poll_job
+from bot.daemon.housekeeping import Housekeeping
+from bot.daemon.pulse import Pulse
 from bot.daemon.reload import SIGNAL, RulesWatch
 from bot.daemon.watch import Observer, Watch
 from bot.execution import Lease
@@ -28,7 +29,6 @@ from bot.journal.records import Started, Stopped
 log = structlog.get_logger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-LOW_DISK_BYTES = 256 * 1024 * 1024
 STATISTICS_EVERY = timedelta(seconds=30)
 """How often to look whether statistics of a market are due; most looks ask the venue nothing."""
 
@@ -50,6 +50,8 @@ class ServiceTerms(Struct, frozen=True):
     """Least time between two polls of an account where a stream asks for them."""
     epoch: int = 0
     """Of the daemon's lease."""
+    keep_decisions: timedelta | None = None
+    """How long inputs of decisions are kept from which nothing was sent; None is for good."""
 
 
 class Service:
@@ -68,6 +70,7 @@ class Service:
         herald: Herald | None = None,
         rules: RulesWatch | None = None,
         observers: Sequence[Observer] = (),
+        pulse: Pulse | None = None,
     ) -> None:
         self._rules = rules
         self._reloading: set[asyncio.Task[None]] = set()
@@ -77,7 +80,9 @@ class Service:
         self._terms = terms
         self._lease = lease
         self._herald = herald or Herald(())
+        self._pulse = pulse
         self._superseded: SupersededError | None = None
+        self._housekeeping = Housekeeping(worker, clock, terms.keep_decisions)
         # However late a job is, it runs: a busy machine must not skip the cycles of its accounts.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
@@ -103,6 +108,8 @@ class Service:
             await self._herald.begin()
             await self._write(self._started())
             self._schedule()
+            if self._pulse is not None:
+                self._pulse.start(self._scheduler, self._clock.now())
             self._scheduler.start()
             self._hints.start()
             self._herald.start()
@@ -140,9 +147,9 @@ class Service:
             )
             self._every(STATISTICS_EVERY, guard.refresh_stats, f"statistics {guard.account}", now)
         self._errands.schedule(self._scheduler, now)
-        self._every(self._terms.housekeeping, self._keep_house, "housekeeping", now)
         if self._rules is not None:
             self._every(RULES_EVERY, self._rules.look, "rules", now + RULES_EVERY)
+        self._every(self._terms.housekeeping, self._housekeeping.keep, "housekeeping", now)
         if self._lease is not None:
             # Two renewals may fail before sending stops.
             pause = timedelta(seconds=(self._lease.length - self._lease.reserve) / 3)
@@ -168,15 +175,6 @@ class Service:
             if event.job_id.endswith(f" {guard.account}"):
                 guard.begin_again(f"{event.job_id}: {event.exception!r}")
 
-    async def _keep_house(self) -> None:
-        """Look after the disk: without room for the journal nothing can be sent."""
-        folder = self._worker.journal.path.parent
-        free = shutil.disk_usage(folder).free
-        if free < LOW_DISK_BYTES:
-            log.warning(
-                "the disk is nearly full; without room for the journal nothing is sent", free_bytes=free
-            )
-
     async def _renew(self, lease: Lease) -> None:
         """Make the lease last longer; whoever has lost it ends, and leaves what rests at the venue."""
         end = lease.next_end()
@@ -192,6 +190,9 @@ class Service:
             lease.lasts_until(end)
 
     async def _end(self) -> None:
+        log.info("ending: cycles that run end first; a second signal does not wait", reason=self._reason)
+        if self._pulse is not None:
+            self._pulse.stop(self._reason)
         if self._scheduler.running:
             self._scheduler.pause()
         await asyncio.gather(*self._reloading)

@@ -27,3 +27,5 @@ class Check(Struct, frozen=True):
     said: str
     todo: str = ""
     """What to do next; '' where nothing must be done."""
+    bars: bool = False
+    """Whether `reef run` never starts with it on the live network."""

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import stat
 from datetime import datetime
 from pathlib import Path
 
@@ -14,9 +15,52 @@ RESET_BUG_MENDED = (3, 51, 3)
 """From 3.7.0 on, older versions may lose a write where two connections write at once (the WAL-reset bug)."""
 
 
-def examine_machine(journal: Path, now: datetime) -> tuple[Check, ...]:
-    """Look at the machine. `now` is the guard's time, to be compared with the machine's zone."""
-    return (_sqlite(sqlite3.sqlite_version_info), _journal(journal), _disk(journal), _zone(now))
+def examine_machine(
+    journal: Path, now: datetime, *, settings: Path | None = None, secrets: Path | None = None
+) -> tuple[Check, ...]:
+    """Look at the machine. `now` is the guard's time, to be compared with the machine's zone.
+
+    `settings` and `secrets` are the files that the guard was told to read, None where there is none.
+    """
+    files = [_settings(settings)] if settings is not None else []
+    return (
+        _sqlite(sqlite3.sqlite_version_info),
+        _journal(journal),
+        _disk(journal),
+        _zone(now),
+        *files,
+        _secrets(secrets),
+    )
+
+
+def _settings(path: Path) -> Check:
+    """Who may change the settings may arm the guard, and loosen its caps."""
+    mode = path.stat().st_mode
+    said = f"{path} has the rights {stat.S_IMODE(mode):04o}"
+    if mode & stat.S_IWOTH:
+        todo = f"chmod go-w {path}: whoever may change it may arm the guard."
+        return Check("", "settings file", Grade.WRONG, f"{said}: everybody may change it", todo)
+    if mode & stat.S_IWGRP:
+        return Check("", "settings file", Grade.NOTE, f"{said}: its group may change it", f"chmod g-w {path}")
+    return Check("", "settings file", Grade.FINE, said)
+
+
+def _secrets(path: Path | None) -> Check:
+    """The file itself was refused already where others may read it; its folder decides who may replace it."""
+    if path is None:
+        said = "no file of keys is named; they come from the environment or from systemd's credentials"
+        return Check("", "secrets file", Grade.FINE, said)
+    status, folder = path.stat(), path.parent.stat().st_mode
+    said = f"{path} has the rights {stat.S_IMODE(status.st_mode):04o}"
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Check("", "secrets file", Grade.WRONG, f"{said}: others may read it", f"chmod 600 {path}")
+    if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
+        todo = f"chmod o-w {path.parent}"
+        return Check("", "secrets file", Grade.WRONG, f"{said}, but everybody may replace it", todo)
+    if status.st_uid not in (os.getuid(), 0):
+        todo = "Let the user that runs Reef own it."
+        return Check("", "secrets file", Grade.NOTE, f"{said}, and belongs to user {status.st_uid}", todo)
+    return Check("", "secrets file", Grade.FINE, f"{said}: its owner alone may read it")
 
 
 def _sqlite(version: tuple[int, ...]) -> Check:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.clock import Clock
 from bot.doctor.checks import Check, Grade
 from bot.exchange.errors import GatewayError
 from bot.model import Answer, Candle, KeyRights, Market, NotFound, OrderReport, Sendable, Snapshot, Unknown
@@ -46,11 +47,23 @@ class Patient(Protocol):
         ...
 
 
+async def examine_reach(gateway: Patient, symbol: str, clock: Clock) -> Check:
+    """Ask for public prices: this needs no key, so it tells a network that fails from a key that does."""
+    begun = clock.elapsed()
+    try:
+        await gateway.candles(symbol, "1m", 1)
+    except GatewayError as error:
+        todo = "Check this machine's network, its DNS and its proxy, and the venue's status page."
+        return Check(gateway.account, "reach", Grade.WRONG, str(error), todo)
+    said = f"the venue told the price of {symbol} within {clock.elapsed() - begun:,.1f} s"
+    return Check(gateway.account, "reach", Grade.FINE, said)
+
+
 async def examine_account(
-    gateway: Patient, now: datetime, *, live: bool
+    gateway: Patient, now: datetime, *, live: bool, armed: bool
 ) -> tuple[tuple[Check, ...], Snapshot | None]:
     """Look at one account; sends nothing. Returns what was seen, and the snapshot where there is one."""
-    checks = [await _key(gateway, now, live=live)]
+    checks = [await examine_key(gateway, now, live=live, armed=armed)]
     try:
         snapshot = await gateway.snapshot()
     except GatewayError as error:
@@ -61,25 +74,28 @@ async def examine_account(
     return (*checks, *seen_in(snapshot)), snapshot
 
 
-async def _key(gateway: Patient, now: datetime, *, live: bool) -> Check:
+async def examine_key(gateway: Patient, now: datetime, *, live: bool, armed: bool) -> Check:
+    """Ask what the key may do, and judge it."""
     try:
         rights = await gateway.key_rights()
     except GatewayError as error:
         return Check(
             gateway.account, "key", Grade.WRONG, str(error), "Check key, secret, network and IP list."
         )
-    return judge_key(gateway.account, rights, now, live=live)
+    return judge_key(gateway.account, rights, now, live=live, armed=armed)
 
 
-def judge_key(account: str, rights: KeyRights, now: datetime, *, live: bool) -> Check:
-    """Say whether a key is fit: it must trade, and should not be able to take money out."""
-    if not rights.trades:
-        todo = "Make one that may place orders and set stops of derivatives."
-        return Check(account, "key", Grade.WRONG, "the key may read, not trade", todo)
+def judge_key(account: str, rights: KeyRights, now: datetime, *, live: bool, armed: bool) -> Check:
+    """Say whether a key is fit: it must not take money out, and must trade where the guard is armed."""
     if rights.withdraws:
         grade = Grade.WRONG if live else Grade.NOTE
         todo = "Make one without that right: Reef never needs it, and who steals it could empty the account."
-        return Check(account, "key", grade, "the key may withdraw", todo)
+        return Check(account, "key", grade, "the key may withdraw", todo, bars=live)
+    if not rights.trades:
+        grade = Grade.WRONG if armed else Grade.NOTE
+        todo = "Make one that may place orders and set stops of derivatives."
+        todo += "" if armed else " To watch only, this one will do."
+        return Check(account, "key", grade, "the key may read, not trade", todo)
     said, todo, grade = "trades, cannot withdraw", "", Grade.FINE
     if rights.expires_at is not None and rights.expires_at - now < EXPIRY_NOTED:
         said, grade = f"{said}; it ends on {rights.expires_at:%Y-%m-%d}", Grade.NOTE

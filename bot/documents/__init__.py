@@ -9,6 +9,7 @@ from bot.documents.mistakes import (
     shown,
 )
 from bot.documents.quantities import (
+    MAX_DURATION,
     WordingError,
     parse_duration,
     parse_fraction,
@@ -34,6 +35,7 @@ from bot.documents.shapes import (
 
 __all__ = [
     "LATER",
+    "MAX_DURATION",
     "Checked",
     "Document",
     "DocumentError",

@@ -156,8 +156,8 @@ def used(journal: Journal, account: str, after: int) -> tuple[tuple[Step, float]
     while entries := journal.entries(kind=Kind.PREPARED, account=account, after=after):
         for entry in entries:
             body = entry.record
-            if isinstance(body, Prepared):
-                found.append((body.step, _share(journal, entry.intent)))
+            assert isinstance(body, Prepared)
+            found.append((body.step, _share(journal, entry.intent)))
         after = entries[-1].seq
     return tuple(found)
 

@@ -16,6 +16,7 @@ from bot.journal.errors import (
 from bot.journal.journal import Journal, blob_digest
 from bot.journal.lease import LeaseRow
 from bot.journal.opening import open_journal
+from bot.journal.pruning import Pruning
 from bot.journal.verify import Problem, VerifyReport, verify
 from bot.journal.worker import JournalWorker
 
@@ -36,6 +37,7 @@ __all__ = [
     "NewerJournalError",
     "NotAJournalError",
     "Problem",
+    "Pruning",
     "SupersededError",
     "UnwritableJournalError",
     "VerifyReport",

@@ -1,4 +1,4 @@
-"""Entries of what fails and what cannot be seen: bodies beside those of `records`."""
+"""Entries of what fails, what cannot be seen and what is gone: bodies beside those of `records`."""
 
 from datetime import datetime
 
@@ -43,3 +43,14 @@ class BlindRule(Struct, frozen=True):
     since: datetime
     reason: str
     do: tuple[BlindAction, ...]
+
+
+class Pruned(Struct, frozen=True):
+    """Inputs of old decisions, from which nothing was sent, were taken out of the journal."""
+
+    before: datetime
+    """They were older than this."""
+    decisions: tuple[int, ...]
+    """Entries whose input is gone."""
+    size: int
+    """Bytes that were given up."""

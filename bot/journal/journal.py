@@ -13,13 +13,14 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from bot.journal import lease, queries, usage
+from bot.journal import lease, pruning, queries, usage
 from bot.journal.chain import GENESIS, Draft, Entry, Head, chained, stamp
 from bot.journal.connecting import disconnect, driver_of
 from bot.journal.errors import UnwritableJournalError
 from bot.journal.lease import LeaseRow
 from bot.journal.locking import WriteLock
-from bot.journal.records import Kind
+from bot.journal.pruning import Pruning
+from bot.journal.records import Kind, Pruned
 from bot.journal.tracking import OpenIntents
 from bot.journal.translation import translate, translated
 from bot.model import Usage
@@ -239,6 +240,38 @@ class Journal:
         """Return a blob by its digest, None where there is none; raises `CorruptJournalError`."""
         with self._reading():
             return queries.blob_of(self._connection, self.path, digest)
+
+    def prune(self, before: datetime, *, at: datetime) -> Pruning:
+        """Take out inputs of decisions older than `before` from which nothing was sent, a bounded number.
+
+        The next call goes on where this one ended, until it says `ended`. Raises as `append` does.
+        """
+        with self._writing() as cursor:
+            found = pruning.look(cursor, before, self._pruned_up_to(cursor))
+            if found.decisions:
+                pruning.take_out(cursor, found.digests)
+                body = Pruned(before, found.decisions, found.size)
+                (row,) = chained([Draft(at, "", body)], self._head(cursor))
+                cursor.execute(queries.INSERT_ENTRY, row)
+            cursor.execute(queries.UPSERT_MEMORY, ("", pruning.PLACE, str(found.last), stamp(at)))
+        with self._mutex, translated(self.path), self._writable().held():
+            pruning.give_back(self._cursor)
+        return found
+
+    def prunable(self, before: datetime, *, after: int | None = None) -> Pruning:
+        """Return what `prune` would take out next, or behind entry `after`; changes nothing."""
+        with self._reading():
+            last = self._pruned_up_to(self._cursor) if after is None else after
+            return pruning.look(self._cursor, before, last)
+
+    def was_pruned(self, entry: Entry) -> bool:
+        """Return whether the input of a decision was taken out by `prune`."""
+        with self._reading():
+            return pruning.was_pruned(self._cursor, entry.seq, entry.at)
+
+    def _pruned_up_to(self, cursor: sqlite3.Cursor) -> int:
+        row = cursor.execute(queries.SELECT_MEMORY, ("", pruning.PLACE)).fetchone()
+        return int(row[0]) if row else 0
 
     def close(self) -> None:
         """Close the file. Closing checkpoints the write-ahead log."""

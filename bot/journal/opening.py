@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from bot.journal.connecting import connect, disconnect
+from bot.journal.connecting import connect, disconnect, driver_of
 from bot.journal.errors import (
     CorruptJournalError,
     MissingJournalError,
@@ -125,6 +125,8 @@ def _prepare(file: Path, connection: Connection, *, create: bool) -> None:
     if _blank(connection):
         if not create:
             raise NotAJournalError(file, "it is empty", "Check the path; `reef run` makes a journal.")
+        # Pages can be given back later only where this is said before the first table.
+        driver_of(connection).execute("PRAGMA auto_vacuum = INCREMENTAL")
         _use_wal(file, connection)
         migrate(connection)
         return

@@ -15,6 +15,7 @@ from bot.journal.controls import Answered, Churned, EpisodeEnded, Preview, Propo
 from bot.journal.failures import Blindness as Blindness
 from bot.journal.failures import BlindRule as BlindRule
 from bot.journal.failures import Failure as Failure
+from bot.journal.failures import Pruned as Pruned
 from bot.journal.told import Notified, Silenced, Summary
 from bot.model import (
     Answer,
@@ -62,6 +63,7 @@ class Kind(StrEnum):
     EPISODE_END = "episode_end"
     CHURN = "churn"
     SUMMARY = "summary"
+    PRUNED = "pruned"
 
 
 class IntentState(StrEnum):
@@ -345,6 +347,7 @@ Record: TypeAlias = (
     | EpisodeEnded
     | Churned
     | Summary
+    | Pruned
 )
 
 BODIES: dict[Kind, type[Record]] = {
@@ -378,6 +381,7 @@ BODIES: dict[Kind, type[Record]] = {
     Kind.EPISODE_END: EpisodeEnded,
     Kind.CHURN: Churned,
     Kind.SUMMARY: Summary,
+    Kind.PRUNED: Pruned,
 }
 
 KINDS: dict[type[Record], Kind] = {body: kind for kind, body in BODIES.items()}

@@ -13,6 +13,7 @@ from bot.journal.chain import GENESIS, digest_of
 from bot.journal.connecting import disconnect, driver_of
 from bot.journal.errors import CorruptJournalError
 from bot.journal.opening import connect_to_read
+from bot.journal.pruning import listed
 from bot.journal.queries import unpacked
 from bot.journal.records import Kind
 from bot.journal.translation import translate
@@ -42,6 +43,8 @@ class VerifyReport(Struct, frozen=True):
     head_seq: int
     head_hash: str
     problems: tuple[Problem, ...]
+    pruned: int = 0
+    """Inputs that retention took out: their decisions stand, and cannot be taken again."""
 
     @property
     def sound(self) -> bool:
@@ -63,7 +66,8 @@ def verify(path: Path | str, *, expected_head: str | None = None) -> VerifyRepor
     """Walk the chain and the blobs, reading only, also while the daemon writes.
 
     Every column of every entry is covered by its hash, every hash by the next entry; blobs are covered by
-    their digests, which decisions name. Entries cut off at the end leave a sound chain: give
+    their digests, which decisions name. An input that is not there must be listed by an entry of its own as
+    pruned. Entries cut off at the end leave a sound chain: give
     `expected_head`, a hash that was noted elsewhere, to notice that. A damaged file is reported, not raised.
     Raises `MissingJournalError`, `NotAJournalError`, `NewerJournalError` and `UnwritableJournalError` where
     there is no journal that can be read.
@@ -92,6 +96,9 @@ class _Walk:
         self._expected_head = expected_head
         self._problems: list[Problem] = []
         self._wanted: dict[str, int] = {}
+        self._inputs: dict[int, str] = {}
+        self._listed: set[int] = set()
+        self._pruned = 0
         self._blobs = 0
         self._entries = 0
         self._hash = GENESIS
@@ -111,6 +118,7 @@ class _Walk:
             head_seq=self.seq,
             head_hash=self._hash,
             problems=tuple(self._problems),
+            pruned=self._pruned,
         )
 
     def run(self, driver: sqlite3.Connection) -> None:
@@ -145,6 +153,8 @@ class _Walk:
                 self.found(_number(seq), "it was changed: its hash does not fit its content")
             elif row[3] == Kind.DECISION:
                 self._note_references(_number(seq), str(row[6]))
+            else:
+                self._note_pruned(_number(seq), row[3], str(row[6]))
             self.seq, self._hash = _number(seq), str(stated)
             head_found = head_found or stated == self._expected_head
         if not head_found:
@@ -161,6 +171,13 @@ class _Walk:
         for digest in (references.input, references.rules):
             if digest:
                 self._wanted.setdefault(digest, seq)
+        self._inputs[seq] = references.input
+
+    def _note_pruned(self, seq: int, kind: object, body: str) -> None:
+        try:
+            self._listed.update(listed(kind, body))
+        except msgspec.DecodeError:
+            self.found(seq, "its body does not say what was pruned")
 
     def _bodies(self, rows: Iterator[tuple[object, ...]]) -> None:
         for digest, packed in rows:
@@ -169,7 +186,11 @@ class _Walk:
             seq = self._wanted.pop(str(digest), None)
             if body is None or hashlib.sha256(body).hexdigest() != digest:
                 self.found(seq, f"blob {digest} was changed")
+        gone = {self._inputs.get(seq) for seq in self._listed}
         for digest, seq in self._wanted.items():
+            if digest in gone:
+                self._pruned += 1
+                continue
             self.found(seq, f"blob {digest}, which it names, is missing")
 
 

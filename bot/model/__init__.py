@@ -100,7 +100,16 @@ from bot.model.signals import (
     is_loopback,
     may_ask,
 )
-from bot.model.strangers import Policy, Stranger, guarded, left_alone, of_account, policies, policy_of
+from bot.model.strangers import (
+    Policy,
+    Stranger,
+    guarded,
+    left_alone,
+    of_account,
+    policies,
+    policy_of,
+    with_own,
+)
 from bot.model.surroundings import Surroundings
 from bot.model.unknown import (
     Figure,
@@ -221,4 +230,5 @@ __all__ = [
     "policy_of",
     "position_key",
     "unprotected",
+    "with_own",
 ]

@@ -22,6 +22,8 @@ class NoticeKind(StrEnum):
     """What became of an order or cancel, with its cost."""
     PROTECTION = "protection"
     """A position without its stop, or with it again."""
+    APPROVAL = "approval"
+    """What waits for the owner's yes, and what became of it."""
     HALT = "halt"
     BLINDNESS = "blindness"
     """An account that cannot be seen, or is seen again."""

@@ -1,6 +1,6 @@
 """Positions and orders that the guard did not open: what it makes of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -33,6 +33,12 @@ class Stranger(Struct, frozen=True):
 def of_account(strangers: Sequence[Stranger], account: str) -> tuple[Stranger, ...]:
     """Return the policies that may hold for an account."""
     return tuple(one for one in strangers if _matches(one.account, account))
+
+
+def with_own(strangers: Sequence[Stranger], own: Iterable[tuple[str, Side]]) -> tuple[Stranger, ...]:
+    """Return policies by which what the guard opened itself, side by side of symbols, is always guarded."""
+    mine = (Stranger(Policy.ADOPT, symbol=(symbol.upper(),), side=(side.value,)) for symbol, side in own)
+    return (*mine, *strangers) if strangers else ()
 
 
 def policy_of(strangers: Sequence[Stranger], symbol: str, side: Side) -> Policy:

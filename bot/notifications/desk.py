@@ -1,13 +1,14 @@
 """What must still be told: sorted, thinned out and grouped. The time is an argument."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import LOUDNESS, NoticeTerms, Route, Severity
+from bot.model import LOUDNESS, NoticeKind, NoticeTerms, Route, Severity
 from bot.notifications.figures import span
 from bot.notifications.message import Message, compose
 from bot.notifications.notice import Notice, Phase
@@ -74,6 +75,7 @@ class Desk:
         self._queues: dict[str, tuple[Waiting, ...]] = {}
         self._uncounted: dict[str, int] = dict(post.uncounted)
         self._sent = dict(post.sent)
+        self._sending: set[str] = set()
         for chain, queue in post.queues.items():
             self._take_over(chain, queue)
 
@@ -111,8 +113,9 @@ class Desk:
 
     def look(self, now: datetime, silences: Sequence[Silence] = ()) -> None:
         """Queue what has begun, what is not silenced any more, and what must be told again."""
+        waiting = {one.notice.key for queue in self._queues.values() for one in queue}
         for key, one in self.lasting.items():
-            if self._hushed(one.notice, silences) or self._is_waiting(key):
+            if key in waiting or self._hushed(one.notice, silences):
                 continue
             if one.told_at is None:
                 self._queue(one.notice, now)
@@ -137,6 +140,16 @@ class Desk:
             message = compose(tuple(one.notice for one in ready), uncounted)
             found.append(Parcel(chain, message, ready, uncounted))
         return tuple(found)
+
+    @contextmanager
+    def sending(self, parcel: Parcel) -> Iterator[None]:
+        """Hold on to what is on its way: it may be told already."""
+        keys = {one.notice.key for one in parcel.notices}
+        self._sending |= keys
+        try:
+            yield
+        finally:
+            self._sending -= keys
 
     def delivered(self, parcel: Parcel, channel: str, now: datetime) -> None:
         """Forget what a channel took."""
@@ -163,6 +176,10 @@ class Desk:
         """Tell an end where the beginning was told, or where both came at once."""
         begun = self.lasting.pop(one.key, None)
         if begun is None or self._hushed(one, silences):
+            return
+        untold = begun.told_at is None or (self._is_waiting(one.key) and one.key not in self._sending)
+        if one.kind is NoticeKind.PROTECTION and untold:
+            self._forget(one.key)  # a stop that was placed before anybody could be told is no news
             return
         if begun.told_at is None:
             if self._hushed(begun.notice, silences):
@@ -195,6 +212,14 @@ class Desk:
         self._uncounted.pop(chain, None)
         for one in queue:
             self._queue(one.notice, one.since)
+
+    def _forget(self, key: str) -> None:
+        """Take out what waits under a key."""
+        for chain, queue in list(self._queues.items()):
+            left = tuple(one for one in queue if one.notice.key != key)
+            self._queues[chain] = left
+            if not left:
+                del self._queues[chain]
 
     def _is_waiting(self, key: str) -> bool:
         return any(one.notice.key == key for queue in self._queues.values() for one in queue)

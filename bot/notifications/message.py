@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from bot.model import LOUDNESS, Severity
-from bot.notifications.notice import Notice, loudest
+from bot.notifications.notice import Notice
 
 MOST_CHARACTERS = 3000
 """Of a body: what a pager takes in one message."""
@@ -21,24 +21,25 @@ class Message(Struct, frozen=True):
 
 
 def compose(notices: tuple[Notice, ...], held_back: int = 0) -> Message:
-    """Write one message of notices, the loudest first; what does not fit is counted."""
-    first = loudest(notices)
-    ordered = sorted(notices, key=lambda one: (-LOUDNESS[one.severity], one.at, one.entry))
-    parts: list[str] = []
+    """Write one message of notices in the order of time; what does not fit is counted, the calmest first."""
+    ranked = sorted(notices, key=lambda one: (-LOUDNESS[one.severity], one.at, one.entry))
+    first = ranked[0]
+    parts: list[tuple[Notice, str]] = []
     room = MOST_CHARACTERS
-    for one in ordered:
-        text = _told(one, alone=len(ordered) == 1)
+    for one in ranked:
+        text = _told(one, alone=len(ranked) == 1)
         if parts and len(text) > room:
             break
-        parts.append(text[:room])
+        parts.append((one, text[:room]))
         room -= len(text) + 2
-    held_back += len(ordered) - len(parts)
-    more = len(ordered) - 1
+    held_back += len(ranked) - len(parts)
+    texts = [text for _, text in sorted(parts, key=lambda part: (part[0].at, part[0].entry))]
     if held_back:
-        parts.append(f"{held_back} more were held back; `reef journal` tells them.")
+        texts.append(f"{held_back} more were held back; `reef journal` tells them.")
+    more = len(ranked) - 1
     return Message(
         subject=f"[{first.severity}] {first.subject}" + (f", and {more} more" if more else ""),
-        body="\n\n".join(parts),
+        body="\n\n".join(texts),
         severity=first.severity,
         entries=tuple(sorted({one.entry for one in notices if one.entry})),
         held_back=held_back,

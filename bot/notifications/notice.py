@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from bot.model import LOUDNESS, NoticeKind, Severity
+from bot.model import NoticeKind, Severity
 
 
 class Phase(StrEnum):
@@ -38,11 +38,6 @@ class Notice(Struct, frozen=True):
     side: str = ""
     inhibited_by: str = ""
     """A stronger rule: while it fires, this one is not told."""
-
-
-def loudest(notices: tuple[Notice, ...]) -> Notice:
-    """Return the most severe notice, the first of several."""
-    return max(notices, key=lambda one: LOUDNESS[one.severity])
 
 
 def lines(*parts: str) -> str:

@@ -167,18 +167,27 @@ class Notifier:
 
     async def _deliver(self, desk: Desk, parcel: Parcel) -> None:
         """Give a message to the first channel of its chain that takes it."""
+        with desk.sending(parcel):
+            tried = await self._try_channels(desk, parcel)
+        if tried:
+            await self._save(desk)
+
+    async def _try_channels(self, desk: Desk, parcel: Parcel) -> bool:
+        """Whether any channel was asked: one that failed lately is not, nor one whose rate is used up."""
+        tried = False
         for name in parcel.chain.split(" > "):
             now = self._clock.now()
             if name not in self._channels or now < self._down_until.get(name, now):
                 continue
             if not desk.may_send(name, parcel.message.severity, now):
-                return
+                break
+            tried = True
             error = await self._channels[name].send(parcel.message, self._terms.timeout.total_seconds())
             self._note(name, parcel.message, error)
             if not error:
                 desk.delivered(parcel, name, self._clock.now())
                 break
-        await self._save(desk)
+        return tried
 
     def _note(self, name: str, message: Message, error: str) -> None:
         """Take note of what a channel answered: for the journal, and for when it is asked next."""

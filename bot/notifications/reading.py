@@ -8,10 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.journal import Entry, Journal
+from bot.journal import controls as c
 from bot.journal import records as r
 from bot.journal.told import Silenced, Summary
 from bot.model import NoticeKind, Severity
-from bot.notifications import account_words, order_words, rule_words
+from bot.notifications import account_words, control_words, order_words, rule_words
 from bot.notifications.figures import Gauge
 from bot.notifications.notice import Notice
 from bot.notifications.sources import Source, Standing, standing_after
@@ -40,6 +41,13 @@ WORDS: dict[type[Any], Words] = {
     r.Word: account_words.word,
     Silenced: account_words.silenced,
     Summary: account_words.summary,
+    r.HedgeChanged: control_words.hedge_changed,
+    c.Preview: control_words.preview,
+    c.Proposed: control_words.proposed,
+    c.Answered: control_words.answered,
+    c.Reloaded: control_words.reloaded,
+    c.EpisodeEnded: control_words.episode_ended,
+    c.Churned: control_words.churned,
 }
 """What is not here is not told: what is about to be sent, since what becomes of it is, and the telling."""
 

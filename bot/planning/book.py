@@ -145,7 +145,8 @@ def price_leg(
     expected = worst if leg.holding is None else leg.holding.trade_cost
     allowed = min(allowed, free.contracts if most is None else min(free.contracts, most))
     if leg.holding is not None and request.hedges:
-        allowed = max(min(allowed, leg.position.contracts - must_stay(leg.position, request)), Decimal(0))
+        kept = Decimal(0) if request.unbound else must_stay(leg.position, request)
+        allowed = max(min(allowed, leg.position.contracts - kept), Decimal(0))
         beside, likely = cost_beside(leg.holding, request)
         worst, expected = worst + beside, expected + likely
     return Priced(replace(found, note=found.note + free.note), allowed, worst, expected)

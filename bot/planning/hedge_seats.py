@@ -67,8 +67,8 @@ def parents(request: PlanRequest) -> Iterator[tuple[Position, Holding]]:
     ranked.sort(key=lambda entry: (-entry[0], entry[1].key))
     for _, holding in ranked[:MOST_PARENTS]:
         position = request.snapshot.position(holding.key)
-        if position is not None:
-            yield position, holding
+        assert position is not None
+        yield position, holding
 
 
 def seat_of(

@@ -28,6 +28,7 @@ from bot.planning.caps import Allowance, Draft, apply, notional_of
 from bot.planning.check import Meter
 from bot.planning.drafting import refuse
 from bot.planning.hedging import Desk, Offer, offer_of
+from bot.planning.linked import must_stay
 from bot.planning.numbering import Numbering
 from bot.planning.planner import plan
 from bot.planning.recomputation import state_before
@@ -54,9 +55,9 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
     meter, allowance = Meter(request), Allowance(request.caps, request.usage)
     before = state_before(request)
     choice = _choose(request, Desk(request, before, meter, allowance))
-    made = plan(replace(request, demands=choice.trimmed))
+    made, wanted = _trims(replace(request, demands=choice.trimmed))
     taken = _taken(made.steps)
-    offs = {**with_trims(taken, request), **forced(request)}
+    offs = {**with_trims(wanted, request), **forced(request)}
     if not taken and not offs:
         offs = restored(request, before, meter)
     unwound, refusals = _unwound(offs, request, made, allowance)
@@ -71,6 +72,20 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         proofs = (*proofs, choice.offer.proof)
     steps = (*unwound, *made.steps, *opened)
     return replace(made, steps=steps, refusals=tuple(dict.fromkeys(told)), proofs=proofs)
+
+
+def _trims(request: PlanRequest) -> tuple[Plan, dict[str, Decimal]]:
+    """Plan the trims, and say what would be trimmed if no hedge were in the way.
+
+    Hedges go for the whole of that, so that the rest of a trim that they bound can follow in the next cycle.
+    """
+    whole = plan(replace(request, unbound=True))
+    wanted = _taken(whole.steps)
+    for key, contracts in wanted.items():
+        position = request.snapshot.position(key)
+        if position is not None and contracts > position.contracts - must_stay(position, request):
+            return plan(request), wanted
+    return whole, wanted
 
 
 def _choose(request: PlanRequest, desk: Desk) -> _Choice:

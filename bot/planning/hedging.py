@@ -25,7 +25,7 @@ from bot.planning.effort import Effort
 from bot.planning.hedge_seats import NoHedge, Seat, parents, room_for, seat_of
 from bot.planning.hedge_sizing import needed
 from bot.planning.linked import ZERO
-from bot.planning.nature import nature_of
+from bot.planning.nature import SURVIVAL, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.recomputation import Addition, State, charged, with_addition
 from bot.planning.request import OrderTerms, PlanRequest, watch_of
@@ -35,6 +35,8 @@ from bot.risk.definitions import HEDGEABLE
 
 FUNDING_SECONDS = 8 * 3600.0
 """Funding is taken to be paid this often."""
+TRIFLE = 0.01
+"""Share of the parent: where a bound leaves less than that of what is needed, nothing is opened."""
 PLAIN = OrderTerms()
 """What opens is never exempt from the smallest order."""
 
@@ -138,12 +140,17 @@ def _draft(case: _Case, tightness: float, desk: Desk) -> Draft | NoHedge:
     usd = needed(watch, seat, priced.cost, desk.request)
     if isinstance(usd, CannotHelp):
         return NoHedge(usd.code, usd.reason)
+    if usd <= 0.0:
+        return NoHedge("goal_met", f"{demand.metric} is at its goal: nothing is missing")
     wanted = (Decimal(repr(usd / seat.unit.notional)) / step).to_integral_value(ROUND_CEILING) * step
     least = smallest(seat.market, priced.quote.mark, PLAIN)
     amount = min(max(wanted, least), priced.room)
     if amount < least:
         words = f"{amount.normalize():f} {seat.symbol} is below the smallest order, {least.normalize():f}"
         return NoHedge("hedge_too_small", f"a hedge of {words}")
+    if amount < wanted and float(amount) * seat.unit.notional < TRIFLE * seat.holding.notional:
+        words = f"{amount.normalize():f} of {wanted.normalize():f} {seat.symbol} may be opened"
+        return NoHedge("hedge_too_small", f"{words}, less than {TRIFLE:.0%} of {seat.parent.key}")
     draft = Draft(
         rule=demand.rule,
         episode=demand.episode,
@@ -171,14 +178,11 @@ def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
     addition = Addition(opened, seat.unit, draft.quote.worst, likely_price)
     worst = with_addition(before, desk.request, addition)
     likely = with_addition(before, desk.request, addition, expected=True)
-    if isinstance(worst, Unknown) or isinstance(likely, Unknown):
-        reason = worst.reason if isinstance(worst, Unknown) else ""
-        return NoHedge("unknown_figure", reason)
     examination = Examination(before, worst, likely, charged(before, worst.cost, worst.cross_cost))
     proof = prove(watch_of(demand), desk.meter, examination)
     if not is_nearer(proof):
         return NoHedge("check_failed", f"a hedge would not bring {demand.metric} nearer to its goal")
-    harm = _harm(before, worst, desk)
+    harm = _harm(examination, desk)
     if harm:
         return NoHedge("check_failed", harm)
     notional = float(draft.contracts) * seat.unit.notional
@@ -187,13 +191,18 @@ def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
     return Offer(demand, seat, draft, link, proof, notional * price)
 
 
-def _harm(before: State, after: State, desk: Desk) -> str:
-    """Say which limit a hedge would make worse beyond its target; '' for none."""
+def _harm(examination: Examination, desk: Desk) -> str:
+    """Say which limit a hedge would make worse beyond its target; '' for none.
+
+    As with trims, a limit on exposure that stays inside may lose what the cost alone takes.
+    """
     for watch in desk.request.watches:
-        was, now = desk.meter.read(watch, before), desk.meter.read(watch, after)
-        if watch.metric in COST_ONLY or isinstance(was, Unknown) or isinstance(now, Unknown):
+        now = desk.meter.read(watch, examination.worst)
+        if watch.metric in COST_ONLY or isinstance(now, Unknown) or is_inside(now, watch.goal, watch.sense):
             continue
-        if not is_inside(now, watch.goal, watch.sense) and is_worse(now, was, watch.sense):
+        bears = watch.metric not in SURVIVAL and is_inside(now, watch.limit, watch.sense)
+        was = desk.meter.read(watch, examination.costed if bears else examination.before)
+        if not isinstance(was, Unknown) and is_worse(now, was, watch.sense):
             what = f"{watch.rule} ({watch.metric} of {watch.target.text})"
             return f"a hedge would take {what} from {was:.6g} to {now:.6g}, beyond its target"
     return ""

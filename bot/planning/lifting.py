@@ -2,9 +2,11 @@
 
 The amounts are those of the closed forms: a face of an isolated position that is short by g USD, with its
 margin counted k times, needs g / k USD more margin (for a distance d: N d + MM(N (1 - s d)) - e), rounded up
-to cents. It costs nothing, so it goes before every trim of the same rule, and trims are sized on the account
-as it will stand then. What is added is lost to the rest of the account: the whole of it is measured again by
-the independent recomputation, and no other limit may get worse by it.
+to cents. A position that is short gets what a goal needs that is AHEAD further: in a market that runs, the
+next tick would ask again, and an hour's actions would be used up. It costs nothing, so it goes before every
+trim of the same rule, and trims are sized on the account as it will stand then. What is added is lost to the
+rest of the account: the whole of it is measured again by the independent recomputation, and no other limit
+may get worse by it.
 """
 
 from collections.abc import Sequence
@@ -27,28 +29,29 @@ from bot.model import (
     StepKind,
     Unknown,
 )
-from bot.planning.book import open_book
+from bot.planning.book import Book, open_book
 from bot.planning.caps import Allowance
 from bot.planning.check import Examination, Meter, is_block_nearer, is_nearer, prove, worsened
-from bot.planning.drafting import in_order, is_trading, refuse
+from bot.planning.drafting import in_order, is_trading, refuse, tightened
 from bot.planning.numbering import Numbering
 from bot.planning.purse import CENT, Purse, cents_below
 from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, watch_of
-from bot.planning.sizing import CannotHelp, faces
+from bot.planning.sizing import CannotHelp, Faces, faces
 from bot.planning.spread import missing
+from bot.risk.definitions import MARGIN_HELPS
 
-MARGIN_HELPS = frozenset(
-    {
-        "account.margin_ratio",
-        "account.joint_distance",
-        "position.leverage",
-        "position.liquidation_distance",
-        "position.liquidation_distance_atr",
-        "position.liquidation_distance_sigma",
-    }
-)
-"""Metrics that more margin behind an isolated position moves."""
+AHEAD = 0.02
+"""How much further than its goal a limit is brought, as a share of the goal."""
+TRIFLE = Decimal("0.01")
+"""Share of a position's margin: where a bound leaves less than that of what is needed, it is not added."""
+
+
+class Need(Struct, frozen=True):
+    """USD of margin that a position is short of, and what it is given where that may be."""
+
+    least: float
+    wanted: float
 
 
 class Addition(Struct, frozen=True):
@@ -125,8 +128,8 @@ class _Lifter:
             self._add(demand, needed, self._before)
         self._judge(demand, self._before)
 
-    def _add(self, demand: Demand, needed: dict[str, float], before: State) -> None:
-        found = (self._addition(demand, key, usd) for key, usd in sorted(needed.items()))
+    def _add(self, demand: Demand, needed: dict[str, Need], before: State) -> None:
+        found = (self._addition(demand, key, need) for key, need in sorted(needed.items()))
         made = [one for one in found if one is not None]
         if not made:
             return
@@ -140,7 +143,7 @@ class _Lifter:
         self._request = after
         self._additions += made
 
-    def _addition(self, demand: Demand, key: str, usd: float) -> Addition | None:
+    def _addition(self, demand: Demand, key: str, need: Need) -> Addition | None:
         """Bound what one position needs; what is not added is refused with its reason."""
         position = self._request.snapshot.position(key)
         assert position is not None
@@ -150,18 +153,23 @@ class _Lifter:
         if held is not None:
             self._refuse(demand, key, *held)
             return None
-        wanted = Decimal(repr(usd)).quantize(CENT, ROUND_CEILING)
+        least, wanted = (
+            Decimal(repr(usd)).quantize(CENT, ROUND_CEILING) for usd in (need.least, need.wanted)
+        )
         bound = self._purse.for_margin(demand)
         if isinstance(bound, Unknown):
             self._refuse(demand, key, "unknown_figure", bound.reason)
             return None
         amount = min(wanted, cents_below(bound.most))
-        if amount < wanted:
-            self._refuse(demand, key, bound.code, f"{amount} of {wanted} USD are added: {bound.words}")
+        if amount < min(least, margin * TRIFLE):
+            amount = Decimal(0)
+        if amount < least:
+            self._refuse(demand, key, bound.code, f"{amount} of {least} USD are added: {bound.words}")
         if amount <= 0:
             return None
-        if not self._allowance.act():
-            words = f"the cap of {self._allowance.caps.actions_per_hour} actions an hour is used up"
+        if not self._allowance.cancel():
+            most = self._allowance.caps.actions_per_hour
+            words = f"margin may use half of the {most} actions of an hour, and they are used up"
             self._refuse(demand, key, "cap_actions", words)
             return None
         self._purse.take(demand.rule, amount)
@@ -198,16 +206,32 @@ class _Lifter:
             self._refusals.append(refuse(demand, item, code, reason))
 
 
-def _needed(demand: Demand, request: PlanRequest) -> dict[str, float] | CannotHelp:
-    """Return the margin in USD that isolated positions are short of, by key.
+def _needed(demand: Demand, request: PlanRequest) -> dict[str, Need] | CannotHelp:
+    """Return the margin that isolated positions are short of, by key.
 
     For a limit of the account no more than cross positions can spare at the same goal: margin that is taken
     from them would have to be made good by trims.
     """
     if demand.metric not in MARGIN_HELPS:
         return CannotHelp(f"margin does not move {demand.metric}", "margin_cannot_help")
-    book = open_book(request)
-    found = faces(watch_of(demand), book)
+    book, watch = open_book(request), watch_of(demand)
+    found = _short(faces(watch, book), book)
+    if isinstance(found, CannotHelp):
+        return found
+    needed, spare = found
+    if not needed:
+        return CannotHelp("no isolated position is short of margin for it", "margin_cannot_help")
+    if spare <= 0.0:
+        return CannotHelp("cross positions are short of margin themselves", "margin_cannot_help")
+    further = _short(faces(tightened(watch, AHEAD), book), book)
+    ahead = {} if isinstance(further, CannotHelp) else further[0]
+    wanted = {key: max(usd, ahead.get(key, usd)) for key, usd in needed.items()}
+    part = min(1.0, spare / sum(wanted.values()))
+    return {key: Need(min(needed[key], usd * part), usd * part) for key, usd in wanted.items()}
+
+
+def _short(found: Faces, book: Book) -> tuple[dict[str, float], float] | CannotHelp:
+    """Return what each isolated position is short of, and what cross positions can spare."""
     if isinstance(found, CannotHelp):
         return found
     needed: dict[str, float] = {}
@@ -221,12 +245,7 @@ def _needed(demand: Demand, request: PlanRequest) -> dict[str, float] | CannotHe
         elif short > 0.0:
             (key,) = face.payers
             needed[key] = max(needed.get(key, 0.0), short)
-    if not needed:
-        return CannotHelp("no isolated position is short of margin for it", "margin_cannot_help")
-    total = sum(needed.values())
-    if spare <= 0.0:
-        return CannotHelp("cross positions are short of margin themselves", "margin_cannot_help")
-    return needed if total <= spare else {key: usd * spare / total for key, usd in needed.items()}
+    return needed, spare
 
 
 def _held(position: Position, request: PlanRequest) -> tuple[str, str] | None:

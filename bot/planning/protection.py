@@ -305,12 +305,13 @@ def _step(desk: _Desk, place: Place, prices_of_stops: Mapping[str, float]) -> St
     trigger = round_price(Decimal(repr(place.price)), market.price_step, up=position.side is Side.LONG)
     resting = cover(position, desk.snapshot, mark=mark, by_mark=True).trigger
     release = release_of(position, desk.hedges, prices_of_stops, desk.snapshot, desk.portfolio)
-    if resting is not None and _may_stay(desk, place, resting, trigger, mark):
-        if release is None:
-            return None
+    stays = resting is not None and _may_stay(desk, place, resting, trigger, mark)
+    if stays and release is None:
+        return None
+    if stays and resting is not None:
         trigger = resting
     owners = attached_stop(position, desk.snapshot)
-    if owners is not None and _is_nearer(desk, place, owners, trigger, mark):
+    if not stays and owners is not None and _is_nearer(desk, place, owners, trigger, mark):
         return _refusal(key, "owners_stop", _owners_words(owners, trigger))
     if (mark - trigger) * holding.sign <= 0:
         why = f"a stop at {trigger:f} would trigger at once (mark {mark:f}): margin is nearly used up"

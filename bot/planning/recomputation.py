@@ -253,14 +253,14 @@ def charged(state: State, total: float, cross: float) -> State:
     )
 
 
-def with_addition(
-    state: State, request: PlanRequest, addition: Addition, *, expected: bool = False
-) -> State | Unknown:
-    """Open a hedge in cross margin at its worst permitted (or expected) price."""
+def with_addition(state: State, request: PlanRequest, addition: Addition, *, expected: bool = False) -> State:
+    """Open a hedge in cross margin at its worst permitted (or expected) price.
+
+    Market and tiers of it are in the snapshot: without them it would not be a holding.
+    """
     position = addition.position
     added = _entry(position, addition.holding, request)
-    if isinstance(added, Unknown):
-        return added
+    assert isinstance(added, Entry)
     fill = float(addition.expected if expected else addition.worst)
     coins = float(position.contracts * position.contract_size)
     fee = float(request.snapshot.markets[position.symbol].taker_fee)

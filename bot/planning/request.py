@@ -80,6 +80,8 @@ class PlanRequest(Struct, frozen=True):
     """Rules that permit hedges, by name: a hedge of any other rule is unwound."""
     doubted: bool = False
     """Whether a price is not believed yet: then no hedge is unwound for being needed no more."""
+    unbound: bool = False
+    """Whether a parent may be trimmed below its hedges: only to see how much of these must go first."""
     impact: float = 0.0
     """Price impact to allow for, as a fraction, beside half spread and fee."""
 

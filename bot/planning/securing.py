@@ -40,6 +40,8 @@ from bot.planning.request import PlanRequest
 
 LEAST = 10.0
 """USD: less than this is not moved."""
+LEAST_SHARE = 0.005
+"""Share of equity: in a market that rises each tick frees a few dollars more, and would move them."""
 SPOT_FEE = 0.0018
 """Share of a conversion that its fee may take; the dearest taker fee of the venue's spot markets."""
 _HALVINGS = 14
@@ -198,13 +200,13 @@ class _Desk:
         bound = self._bound()
         if isinstance(bound, _No):
             return bound
-        amount = cents_below(bound.most)
-        if float(amount) < LEAST:
-            return _No(bound.code, f"less than {LEAST:g} USD would be moved: {bound.words}")
+        amount, least = cents_below(bound.most), self._least()
+        if float(amount) < least:
+            return _No(bound.code, f"less than {least:.2f} USD would be moved: {bound.words}")
         worse = self._worse(float(amount), self._cost)
         if worse is not None:
             amount = cents_below(self._most_borne(float(amount)))
-            if float(amount) < LEAST:
+            if float(amount) < least:
                 return worse
         refused = waiting(WALLET, self._request)
         if refused is not None:
@@ -240,6 +242,11 @@ class _Desk:
             spent = float(sum(usage.secured_today.values()))
             bounds.append(daily(float(caps.secured_per_day), spent, "cap_secured", "transfers"))
         return min(bounds, key=lambda bound: bound.most)
+
+    def _least(self) -> float:
+        equity = self._purse.equity
+        assert not isinstance(equity, Unknown)
+        return max(LEAST, LEAST_SHARE * equity)
 
     def _own_coins(self) -> float | Unknown:
         """Coins that are not set apart for isolated positions: unrealised profit cannot leave."""

@@ -13,7 +13,6 @@ from bot.rehearsal.stage import Stage
 from bot.rehearsal.values import Look, Rehearsal
 from bot.risk.catalogue import definition_of
 from bot.risk.definitions import Unit
-from bot.risk.flows import Flows
 from bot.risk.ledger import UnitLedger
 from bot.rules import BlindCall, RulesMemory, evaluate_blind
 
@@ -76,7 +75,7 @@ def _given(
         snapshot=stage.snapshot(look.at),
         stats=stage.stats(look.at),
         ledger=ledger,
-        flows=Flows(),
+        flows=stage.take_flows(),
         memory=memory,
         usage=Usage(0, Decimal(0), Decimal(0)),
         caps=Caps(),
@@ -86,6 +85,7 @@ def _given(
         steps_taken={},
         surroundings=stage.surroundings,
         tags=test.shape.tags,
+        hedges=stage.hedges,
     )
 
 

@@ -28,6 +28,8 @@ NOWHERE = "none"
 """In place of a state: the rule applies to nothing there."""
 STATES = (*(state.value for state in State), NOWHERE)
 PLANNED = (*(kind.value for kind in StepKind if kind is not StepKind.PROTECT), "halt")
+ALONE = ("halt", StepKind.SECURE.value, StepKind.CONVERT.value)
+"""Deeds that name no position."""
 
 _SYMBOL = re.compile(r"[A-Za-z0-9]{1,20}|[^/:\s]+/[^/:\s]+:[^/:\s]+")
 EXPECTED_SYMBOL = "a symbol such as BTC/USDT:USDT, or its base BTC"
@@ -109,7 +111,7 @@ def _deed(value: object) -> str:
     if not words or words[0] not in PLANNED:
         hint = nearest_hint(words[0], PLANNED) if words else ""
         raise WordingError(f"{shown(value)} is nothing that is planned", f"a deed {example}", hint)
-    if (words[0] == "halt") is (len(words) == 2):
+    if (words[0] in ALONE) is (len(words) == 2):
         raise WordingError(f"{shown(value)} is not right", f"a deed {example}")
     return " ".join([words[0], *(target_text(word) for word in words[1:])])
 
@@ -175,6 +177,7 @@ class StepShape(Shape):
 
     after: After | None = None
     equity: Annotated[Any, BeforeValidator(_unknown_or(_money))] = None
+    free: Annotated[Any, BeforeValidator(_unknown_or(_money))] = None
     positions: Annotated[tuple[Any, ...] | None, BeforeValidator(_many)] = None
     orders: Annotated[tuple[Any, ...] | None, BeforeValidator(_many)] = None
     marks: dict[Symbol, MaybeAmount] = Field(default_factory=dict)

@@ -14,7 +14,9 @@ from bot.model import (
     Beta,
     CancelRequest,
     Figure,
+    Hedge,
     MarginMode,
+    MarginRequest,
     Mark,
     Market,
     MarketStats,
@@ -27,12 +29,17 @@ from bot.model import (
     Position,
     PositionMode,
     Snapshot,
+    Step,
     Surroundings,
     Tier,
+    Transfer,
+    TransferRequest,
     Unknown,
+    position_key,
 )
 from bot.rehearsal.shapes import UNKNOWN, OrderShape, PositionShape, TestShape
 from bot.rehearsal.values import Look
+from bot.risk.flows import Flows
 
 REFERENCE = "BTC"
 _HALF_SPREAD = Decimal("0.0001")
@@ -52,6 +59,10 @@ class Stage:
         self._orders: tuple[Order, ...] = ()
         self._markets: dict[str, dict[str, Number]] = {}
         self._signals: dict[str, Number] = {}
+        self._free: Figure = UNKNOWN
+        self._moved: tuple[Transfer, ...] = ()
+        self.hedges: tuple[Hedge, ...] = ()
+        """What plans opened against positions."""
         self.blind = False
 
     def turn(self, look: Look) -> None:
@@ -73,13 +84,31 @@ class Stage:
             self._wallet = step.equity - sum((self._profit(one) for one in self._positions), Decimal(0))
         if step.equity is not None:
             self._equity_known = step.equity is not UNKNOWN
+        if step.free is not None:
+            self._free = step.free
+        held = {one.key for one in self._positions}
+        self.hedges = tuple(lot for lot in self.hedges if lot.key in held)
+
+    def take_flows(self) -> Flows:
+        """Return what was moved out since the last look."""
+        moved, self._moved = self._moved, ()
+        return Flows(moved)
 
     def carry_out(self, plan: Plan) -> None:
-        """Fill the orders of a plan at mark, whole and without a fee, and take cancelled orders away."""
+        """Fill the orders of a plan at mark, whole and without a fee; cancel, and move margin and money."""
         for step in plan.steps:
             request = step.request
-            if isinstance(request, OrderRequest):
+            if isinstance(request, OrderRequest) and request.opens:
+                self._open(step, request, plan.at)
+            elif isinstance(request, OrderRequest):
                 self._reduce(request)
+            elif isinstance(request, MarginRequest):
+                self._pay(request.amount)
+                self._positions = tuple(_with_margin(one, request) for one in self._positions)
+            elif isinstance(request, TransferRequest):
+                self._pay(request.amount)
+                self._wallet -= request.amount
+                self._moved += (Transfer(request.client_order_id, plan.at, -request.amount),)
             elif isinstance(request, CancelRequest):
                 self._orders = tuple(one for one in self._orders if one.order_id != request.order_id)
 
@@ -106,7 +135,9 @@ class Stage:
             taken_at=at,
             times=PartTimes(at, at, at, at, at),
             positions=held,
-            balance=Balance(equity, equity, _NONE, _NONE, self._wallet, _NONE),
+            balance=Balance(
+                equity, equity, _NONE, _NONE, self._wallet, self._free, coins={"USDT": self._wallet}
+            ),
             orders=self._orders,
             stops=(),
             marks={symbol: _mark(symbol, self._marks[symbol], at) for symbol in sorted(self._marks)},
@@ -164,10 +195,48 @@ class Stage:
         assert isinstance(entry, Decimal)
         return position.side.sign * position.size * (self._last.get(position.symbol, entry) - entry)
 
+    def _pay(self, amount: Decimal) -> None:
+        if isinstance(self._free, Decimal):
+            self._free -= amount
+
+    def _open(self, step: Step, request: OrderRequest, at: datetime) -> None:
+        """Open what a hedge asks for, or add it to what the hedge has."""
+        link = step.hedge
+        assert link is not None
+        key = position_key(request.symbol, request.position_side)
+        there = next((one for one in self._positions if one.key == key), None)
+        opened = self._held(
+            PositionShape.model_construct(
+                symbol=request.symbol, side=request.position_side, size=request.contracts
+            ),
+            at,
+        )
+        if there is None:
+            self._positions += (opened,)
+        else:
+            more = replace(there, contracts=there.contracts + opened.contracts)
+            self._wallet += self._profit(there) - self._profit(more)
+            self._positions = tuple(more if one is there else one for one in self._positions)
+        earlier = next((lot.contracts for lot in self.hedges if lot.key == key), Decimal(0))
+        lot = Hedge(
+            symbol=request.symbol,
+            side=request.position_side,
+            position_index=request.position_index,
+            parent=link.parent,
+            rule=step.rule,
+            episode=step.episode,
+            contracts=earlier + request.contracts,
+            ratio=(earlier + request.contracts) / link.parent_contracts,
+            opened_at=at,
+            stop=link.stop,
+        )
+        self.hedges = (*(one for one in self.hedges if one.key != key), lot)
+
     def _reduce(self, request: OrderRequest) -> None:
         kept: list[Position] = []
+        key = position_key(request.symbol, request.position_side)
         for one in self._positions:
-            if (one.symbol, one.side) != (request.symbol, request.position_side):
+            if one.key != key:
                 kept.append(one)
                 continue
             left = one.contracts - request.contracts
@@ -178,9 +247,19 @@ class Stage:
                     margin = margin * left / one.contracts
                 kept.append(replace(one, contracts=left, isolated_margin=margin))
         self._positions = tuple(kept)
+        self.hedges = tuple(
+            replace(lot, contracts=lot.contracts - request.contracts) if lot.key == key else lot
+            for lot in self.hedges
+        )
 
     def _tier(self) -> Tier:
         return Tier(Decimal(0), None, Decimal(repr(self._test.maintenance)), Decimal(0))
+
+
+def _with_margin(one: Position, request: MarginRequest) -> Position:
+    if one.symbol != request.symbol or not isinstance(one.isolated_margin, Decimal):
+        return one
+    return replace(one, isolated_margin=one.isolated_margin + request.amount)
 
 
 def _mark(symbol: str, price: Figure, at: datetime) -> Mark:

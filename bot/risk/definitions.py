@@ -205,3 +205,13 @@ ratio."""
 
 METRICS: dict[str, MetricDefinition] = {definition.name: definition for definition in _DEFINITIONS}
 """Every metric by name."""
+
+MARGIN_HELPS = (
+    "account.margin_ratio",
+    "account.joint_distance",
+    "position.leverage",
+    "position.liquidation_distance",
+    "position.liquidation_distance_atr",
+    "position.liquidation_distance_sigma",
+)
+"""Metrics that more margin behind an isolated position moves."""

@@ -26,6 +26,8 @@ WITHOUT_LEVEL = (
     Action.HALT,
 )
 """Actions that need no level to go back to: all that a condition alone or a market may permit."""
+RESTORING = {Action.TRIM: "trims", Action.HEDGE: "hedges", Action.ADD_MARGIN: "adds margin"}
+"""Actions that bring a metric back to a level, in words."""
 OF_LIMIT = ("max", "min", "restore", "scenarios", "market")
 """Keys that say something of `metric`."""
 KNOWN = {**METRICS, **MARKET_METRICS}
@@ -179,7 +181,7 @@ class RuleCheck:
             goal = limit
             if self._trims(definition) and "restore" not in self._broken:
                 hint = "at the limit itself the next small move would fire again"
-                does = "trims" if Action.TRIM in self._shape.do else "hedges"
+                does = next(word for action, word in RESTORING.items() if action in self._shape.do)
                 self._add((), f"'restore' is missing: a rule that {does} says how far", "", hint)
         else:
             goal = self._number("restore", definition)
@@ -228,7 +230,7 @@ class RuleCheck:
             self._add(("restore",), what, f"{word} than {there}")
 
     def _trims(self, definition: MetricDefinition) -> bool:
-        restores = {Action.TRIM, Action.HEDGE, Action.ADD_MARGIN} & set(self._shape.do)
+        restores = RESTORING.keys() & set(self._shape.do)
         return bool(restores) and definition.name in MOVED_BY_TRADES
 
     def _actions(self, definition: MetricDefinition, *, of_position: bool) -> None:
@@ -251,9 +253,8 @@ class RuleCheck:
             for path, what, expected in action_mistakes(number, action, definition):
                 if definition.name in METRICS:
                     self._add(path, what, expected)
-        for path, what, expected in part_mistakes(shape, shape.do) if "do" not in self._broken else ():
-            if not {str(part) for part in path[:1]} & self._broken:
-                self._add(path, what, expected, key=bool(path))
+        for path, what, expected in part_mistakes(shape, shape.do, self._broken):
+            self._add(path, what, expected, key=bool(path))
         if shape.trim is not None and Action.TRIM not in shape.do and "do" not in self._broken:
             self._add(("trim",), "trim: there is no trim in do", key=True)
 

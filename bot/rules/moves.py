@@ -1,5 +1,6 @@
 """The parts of a rule for actions that are no orders: their shape, what goes with what, and their terms."""
 
+from collections.abc import Set
 from typing import Annotated, Any, Protocol
 
 from pydantic import BeforeValidator
@@ -16,17 +17,7 @@ from bot.documents import (
     word_of,
 )
 from bot.model import Action, Keep, MarginTerms, MoveTerms, SecureTerms, Stable, Wallet
-from bot.risk.definitions import MetricDefinition
-
-MARGIN_HELPS = (
-    "account.margin_ratio",
-    "account.joint_distance",
-    "position.leverage",
-    "position.liquidation_distance",
-    "position.liquidation_distance_atr",
-    "position.liquidation_distance_sigma",
-)
-"""Metrics that more margin behind an isolated position moves."""
+from bot.risk.definitions import MARGIN_HELPS, MetricDefinition
 
 SECURED_BY = (
     "account.available",
@@ -136,9 +127,12 @@ def action_mistakes(number: int, action: Action, definition: MetricDefinition) -
     return []
 
 
-def part_mistakes(moves: HasMoves, do: tuple[Action, ...]) -> list[Found]:
-    """Say what is missing, or there without its action."""
+def part_mistakes(moves: HasMoves, do: tuple[Action, ...], broken: Set[str]) -> list[Found]:
+    """Say what is missing, or there without its action; nothing of parts that are `broken` anyway."""
+    if "do" in broken:
+        return []
     found: list[Found] = []
+    asked = frozenset(do) - broken
     parts = {
         Action.ADD_MARGIN: moves.add_margin,
         Action.LOWER_LEVERAGE: moves.lower_leverage,
@@ -147,10 +141,10 @@ def part_mistakes(moves: HasMoves, do: tuple[Action, ...]) -> list[Found]:
     for action, part in parts.items():
         if part is not None and action not in do:
             found.append(((action.value,), f"{action.value}: there is no {action.value} in do", ""))
-    if Action.LOWER_LEVERAGE in do and (moves.lower_leverage is None or not moves.lower_leverage.to):
+    if Action.LOWER_LEVERAGE in asked and (moves.lower_leverage is None or not moves.lower_leverage.to):
         what = "'lower_leverage.to' is missing: the leverage to set"
         found.append(((), what, "lower_leverage: {to: 5}"))
-    if Action.SECURE in do and (moves.secure is None or moves.secure.keep is None):
+    if Action.SECURE in asked and (moves.secure is None or moves.secure.keep is None):
         what = "'secure.keep' is missing: the free margin that stays"
         found.append(((), what, "secure: {keep: 2000} or secure: {keep: 50%}"))
     if Action.SECURE in do and {Action.TRIM, Action.CLOSE_ALL} & set(do):

@@ -15,6 +15,7 @@ from bot.settings.values import (
     NotificationSettings,
     Settings,
     StreamSettings,
+    Venue,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StreamSettings",
+    "Venue",
     "load_settings",
     "secret_names",
 ]

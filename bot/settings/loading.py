@@ -29,6 +29,7 @@ from bot.settings.shapes import (
     LogShape,
     PricesShape,
     ProtectionShape,
+    RetentionShape,
     SettingsShape,
     StartupShape,
     StrangerMatchShape,
@@ -45,6 +46,7 @@ WORDS: Words = {
     ("startup",): StartupShape.known_keys(),
     ("churn",): ChurnShape.known_keys(),
     ("log",): LogShape.known_keys(),
+    ("retention",): RetentionShape.known_keys(),
 }
 
 STRANGER_WORDS: Words = {("match",): StrangerMatchShape.known_keys()}
@@ -139,6 +141,8 @@ class _Loader:
             max_age=shape.max_age,
             lease=shape.lease,
             if_journal_fails=shape.if_journal_fails,
+            secrets=None if shape.secrets is None else self._beside(shape.secrets),
+            keep_decisions=shape.retention.decisions,
             budget_dir=None if shape.budget_dir is None else self._beside(shape.budget_dir),
             budget_share=shape.budget_share,
             budget_reserve=shape.budget_reserve,

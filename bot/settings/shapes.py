@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.documents import (
     LATER,
+    MAX_DURATION,
     Shape,
     WordingError,
     parse_number,
@@ -26,7 +27,7 @@ from bot.model.churn import LONGEST
 from bot.settings.values import IfJournalFails, LogFormat, LogLevel, Mode, Network, Venue
 
 LATER_VENUES = ("binance", "binanceusdm", "okx", "hyperliquid", "deribit")
-LATER_KEYS = ("dashboard", "retention")
+LATER_KEYS = ("dashboard",)
 MAX_ACCOUNTS = 1000
 MAX_SIGNALS = 50
 MAX_STRANGERS = 100
@@ -220,6 +221,12 @@ class LogShape(Shape):
     level: Annotated[LogLevel, BeforeValidator(word_of(LogLevel))] = LogLevel.INFO
 
 
+class RetentionShape(Shape):
+    """`retention`: what of the journal may go once it is old."""
+
+    decisions: Annotated[timedelta | None, span(timedelta(days=1), MAX_DURATION)] = None
+
+
 class AccountShape(Shape):
     """One account. None and '' stand for keys that are not there."""
 
@@ -277,6 +284,7 @@ class SettingsShape(Shape):
     startup: StartupShape = StartupShape()
     churn: ChurnShape = ChurnShape()
     strangers: Annotated[tuple[Any, ...], BeforeValidator(_strangers)] = ()
+    retention: RetentionShape = RetentionShape()
     log: LogShape = LogShape()
     signals: Annotated[dict[str, Any], BeforeValidator(_signals)] = Field(default_factory=dict)
     accounts: Annotated[tuple[Any, ...], BeforeValidator(_accounts)] = ()

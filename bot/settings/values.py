@@ -169,6 +169,10 @@ class Settings(Struct, frozen=True):
     churn: ChurnTerms = ChurnTerms()
     grace: timedelta = timedelta(0)
     """How long after the start orders wait."""
+    secrets: Path | None = None
+    """The file of API keys; None where none is named."""
+    keep_decisions: timedelta | None = None
+    """How long inputs of decisions are kept from which nothing was sent; None is for good."""
 
     @property
     def armed(self) -> bool:

@@ -17,7 +17,7 @@ import pytest
 
 from bot.cli import main
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 REEF = (sys.executable, "-m", "bot.cli")
 THREE_POSITIONS = (
     {"symbol": "BTCUSDT", "side": "long", "qty": "3", "leverage": "20"},

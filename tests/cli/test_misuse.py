@@ -212,7 +212,7 @@ def test_ctrl_c_is_an_exit_code_and_no_traceback(monkeypatch: pytest.MonkeyPatch
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bot.cli.status.open_for_reading", interrupted)
+    monkeypatch.setattr("bot.cli.status.journal_path", interrupted)
     done = reef("status")
     assert done.code == 130
     assert "Traceback" not in done.err

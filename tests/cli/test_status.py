@@ -4,6 +4,7 @@ import getpass
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from bot.cli import control
 from bot.cli.output import console
 from bot.cli.status import age_text
+from bot.clock import SystemClock
 from bot.execution import halt
-from bot.journal import Journal, open_journal
-from bot.journal.records import canonical
+from bot.journal import Draft, Journal, open_journal
+from bot.journal.records import Started, Stopped, canonical
 from bot.record import STATUS, Status, remembered_status
 from tests.cli.support import reef, write_config
 
@@ -23,9 +25,9 @@ URL = "http://127.0.0.1:9"
 def change_status(path: Path, **changes: object) -> None:
     """Rewrite what is remembered of the last cycle."""
     with open_journal(path) as journal:
-        status = remembered_status(journal.load_memory("main", STATUS))
-        assert isinstance(status, Status)
-        changed = msgspec.structs.replace(status, **{"at": datetime.now(UTC), **changes})
+        last = remembered_status(journal.load_memory("main", STATUS))
+        assert isinstance(last, Status)
+        changed = msgspec.structs.replace(last, **{"at": datetime.now(UTC), **changes})
         journal.append((), {("main", STATUS): canonical(changed).decode()}, at=datetime.now(UTC))
 
 
@@ -110,9 +112,9 @@ def test_halt_and_resume_one_account(quiet: Path) -> None:
     done = reef("halt", "--account", "main", "--why", "closing by hand", "--journal", quiet)
     assert done.code == 0
     assert "protective stops stay" in done.out
-    status = reef("status", "--journal", quiet)
-    assert status.code == 1
-    assert f"halted by {control.operator()}: closing by hand" in " ".join(status.out.split())
+    told = reef("status", "--journal", quiet)
+    assert told.code == 1
+    assert f"halted by {control.operator()}: closing by hand" in " ".join(told.out.split())
     assert "closing by hand" in reef("journal", "--journal", quiet, "--kind", "word").out
     assert reef("resume", "--account", "main", "--why", "done", "--journal", quiet).code == 0
     assert reef("status", "--journal", quiet).code == 0
@@ -123,9 +125,9 @@ def test_halt_and_resume_one_account(quiet: Path) -> None:
 
 def test_halt_and_resume_all_accounts(quiet: Path) -> None:
     assert reef("halt", "--why", "news", "--journal", quiet, "--json").value == {"halted": "*", "why": "news"}
-    status = reef("status", "--journal", quiet)
-    assert status.code == 1
-    assert "All accounts are HALTED" in status.out
+    halted = reef("status", "--journal", quiet)
+    assert halted.code == 1
+    assert "All accounts are HALTED" in halted.out
     told = reef("resume", "--why", "over", "--journal", quiet, "--json")
     assert told.code == 0
     assert told.value == {"resumed": True, "account": "*", "still_halted": []}
@@ -191,3 +193,80 @@ def test_an_operator_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_ages_have_the_unit_that_fits(age: timedelta, text: str) -> None:
     assert age_text(age.total_seconds()) == text
+
+
+def with_daemon(path: Path, *, left: float = 30.0, ended: str = "") -> None:
+    """Let a daemon have taken the journal, its lease having so many seconds left."""
+    started = Started("0.1.0", 1, "act", "sandbox", ("main",), "digest")
+    with open_journal(path) as journal:
+        journal.take_lease("process 1 on here", SystemClock().elapsed() + left, over=0)
+        bodies: list[Started | Stopped] = [started, Stopped(ended)] if ended else [started]
+        journal.append([Draft(datetime.now(UTC), "", body) for body in bodies])
+
+
+def test_the_room_stops_and_last_act_are_told(quiet: Path) -> None:
+    with_daemon(quiet)
+    done = reef("status", "--journal", quiet)
+    text = " ".join(done.out.split())
+    assert "1/1" in text
+    assert "last: sell" in text
+    assert "the daemon runs (process 1 on here" in text
+    told = reef("status", "--journal", quiet, "--json").value["main"]
+    assert told["daemon_alive"] is True
+    assert told["last_action"]["state"].startswith("filled")
+    assert 0 < told["status"]["distance"] < 1
+    assert told["status"]["nearest"].endswith("#long")
+
+
+@pytest.mark.parametrize(
+    ("daemon", "changes", "code", "words"),
+    [
+        ({}, {}, 0, "well"),
+        ({}, {"unprotected": ("BTC/USDT:USDT#long",)}, 0, "well"),
+        ({}, {"error": "the venue is down", "at": datetime(2025, 11, 21, tzinfo=UTC)}, 0, "well"),
+        ({}, {"at": datetime(2025, 11, 21, tzinfo=UTC)}, 1, "NOT WELL"),
+        ({"left": -5.0}, {}, 1, "is gone or hangs"),
+        ({"ended": "signal SIGTERM"}, {}, 1, "the daemon ended"),
+        (None, {}, 1, "no daemon has run"),
+    ],
+)
+def test_a_health_check_asks_whether_the_daemon_works(
+    quiet: Path, daemon: dict[str, Any] | None, changes: dict[str, object], code: int, words: str
+) -> None:
+    if daemon is not None:
+        with_daemon(quiet, **daemon)
+    change_status(quiet, **changes)
+    done = reef("status", "--journal", quiet, "--alive")
+    assert done.code == code
+    assert words in done.out
+    told = reef("status", "--journal", quiet, "--alive", "--json")
+    assert (told.code, told.value["alive"]) == (code, code == 0)
+
+
+def test_a_daemon_that_has_seen_nothing_yet_is_not_well(tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite"
+    open_journal(path).close()
+    with_daemon(path)
+    assert reef("status", "--journal", path, "--alive").code == 1
+
+
+def test_watching_reads_the_journal_again(quiet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    def sleep(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            change_status(quiet, error="the venue went down")
+        else:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("bot.cli.status.time.sleep", sleep)
+    done = reef("status", "--journal", quiet, "--watch")
+    assert done.code == 130
+    assert "the venue went down" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize("option", ["--json", "--alive"])
+def test_watching_is_for_people(quiet: Path, option: str) -> None:
+    assert reef("status", "--journal", quiet, "--watch", option).code == 2

@@ -3,10 +3,9 @@
 import asyncio
 import json
 import logging
-import shutil
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import structlog
@@ -89,25 +88,6 @@ async def test_a_job_that_failed_unforeseen_begins_again(
         (entry,) = journal.entries(kind=Kind.ERROR)
         assert isinstance(entry.record, Failure)
         assert "nobody foresaw this" in entry.record.message
-
-
-class Room(NamedTuple):
-    """What is left of a disk."""
-
-    free: int
-
-
-async def test_tells_of_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def small(_folder: Path) -> Room:
-        return Room(1000)
-
-    async with bench(tmp_path) as it:
-        monkeypatch.setattr(shutil, "disk_usage", small)
-        service = service_of(it)
-        it.ended = False
-        with structlog.testing.capture_logs() as logs:
-            await service._keep_house()
-        assert [one["free_bytes"] for one in logs] == [1000]
 
 
 async def test_a_start_that_cannot_be_recorded_starts_nothing(

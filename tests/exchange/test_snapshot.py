@@ -363,3 +363,21 @@ async def test_a_partial_stop_of_a_position_has_a_size_of_its_own(
     (partial,) = snapshot.stops
     assert (partial.stop_loss, partial.attached, partial.reduce_only) == (True, False, True)
     assert "covers 0.1 of" in cover(snapshot.positions[0], snapshot).trouble
+
+
+async def test_what_is_asked_for_is_shown_although_nothing_names_it(
+    venue: StubVenue, guarded: CcxtGateway
+) -> None:
+    venue.set(POSITIONS, listed(position("ETHUSDT")))
+    venue.answers["/v5/market/tickers"] = lambda sent: (
+        listed(ticker(sent.query["symbol"]))
+        if "symbol" in sent.query
+        else listed(ticker("BTCUSDT"), ticker("ETHUSDT"))
+    )
+    guarded.show({BTC, "NONE/USDT:USDT"})
+    for _ in range(2):
+        shot = await guarded.snapshot()
+        assert set(shot.marks) == set(shot.markets) == set(shot.tiers) == {BTC, "ETH/USDT:USDT"}
+        assert [one.symbol for one in shot.positions] == ["ETH/USDT:USDT"]
+    guarded.show(())
+    assert set((await guarded.snapshot()).marks) == {"ETH/USDT:USDT"}

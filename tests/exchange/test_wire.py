@@ -71,6 +71,38 @@ GOLDEN: list[tuple[Request, str, dict[str, object]]] = [
         },
     ),
     (
+        ioc(opens=True, position_side=Side.SHORT, client_order_id="reef0-1"),
+        CREATE,
+        {
+            "category": "linear",
+            "symbol": "BTCUSDT",
+            "side": "Sell",
+            "orderType": "Limit",
+            "qty": "0.250",
+            "positionIdx": 0,
+            "reduceOnly": False,
+            "orderLinkId": "reef0-1",
+            "timeInForce": "IOC",
+            "price": "99500.5",
+        },
+    ),
+    (
+        StopRequest("reef-4", BTC, Side.SHORT, 0, D("110000.0"), D("71000.0")),
+        STOP,
+        {
+            "category": "linear",
+            "symbol": "BTCUSDT",
+            "positionIdx": 0,
+            "tpslMode": "Full",
+            "stopLoss": "110000.0",
+            "slTriggerBy": "MarkPrice",
+            "slOrderType": "Market",
+            "takeProfit": "71000.0",
+            "tpTriggerBy": "MarkPrice",
+            "tpOrderType": "Market",
+        },
+    ),
+    (
         StopRequest("reef-2", BTC, Side.LONG, 1, D("71000.0")),
         STOP,
         {
@@ -91,7 +123,9 @@ GOLDEN: list[tuple[Request, str, dict[str, object]]] = [
 ]
 
 
-@pytest.mark.parametrize(("request_", "path", "body"), GOLDEN, ids=["ioc", "market", "stop", "cancel"])
+@pytest.mark.parametrize(
+    ("request_", "path", "body"), GOLDEN, ids=["ioc", "market", "opening", "hedge stop", "stop", "cancel"]
+)
 async def test_the_body_is_exactly_this(
     venue: StubVenue, guarded: CcxtGateway, request_: Request, path: str, body: dict[str, object]
 ) -> None:

@@ -110,12 +110,12 @@ class FakeGateway:
         self.rereads = 0
         self.before_submit: Callable[[Request], None] = lambda request: None
 
-    def show(self, symbols: Iterable[str]) -> None:
-        """Nothing: all its markets are in every snapshot."""
-
     def forget_market(self, symbol: str) -> None:
         """Remember what was asked for."""
         self.forgotten.append(symbol)
+
+    def show(self, symbols: Iterable[str]) -> None:
+        """Nothing: every market is shown."""
 
     def market_symbols(self) -> frozenset[str]:
         return frozenset(MARKS)

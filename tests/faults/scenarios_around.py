@@ -151,6 +151,7 @@ async def answers_are_rubbish(it: Stage) -> None:
 
 async def the_answer_to_an_order_is_rubbish(it: Stage) -> None:
     for variant in ("html", "empty", "null", "cut", "error_in_200"):
+        await it.cycle(after=3600.0)  # longer ago, so that the owner's next purchase is no churn
         it.open(BTC, Side.BUY, str(Decimal(6) - it.size(BTC)))
         it.fault("corrupt", variant=variant, path="/v5/order/create", count=1)
         bought = it.size(BTC)

@@ -57,7 +57,7 @@ def unknown_counts_as_failed(patch: Patch) -> None:
 
 
 def the_position_is_not_asked(patch: Patch) -> None:
-    patch.setattr(evidence, "doubt", lambda *_: "")
+    patch.setattr(evidence, "doubt", lambda *_, **__: "")
 
 
 def a_duplicate_counts_as_refused(patch: Patch) -> None:

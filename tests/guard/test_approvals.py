@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.asking import item_text
 from bot.execution import approvals, halt, resume
 from bot.execution.approvals import Proposal, TooLateError
 from bot.journal.controls import Answered, Closing, Proposed
 from bot.journal.records import Command, Kind, Prepared, Word
-from bot.model import ApprovalTerms, OrderRequest, ProtectionTerms, StepKind, Unanswered
+from bot.model import ApprovalTerms, Item, OrderRequest, ProtectionTerms, StepKind, Unanswered
 from bot.replaying import decide_again
 from bot.sandbox.engine.types import Side
 from tests.guard.leaping import Leaping
@@ -298,3 +299,26 @@ async def test_a_guard_that_begins_again_reads_its_proposal_from_the_journal(tmp
         it.guard.begin_again("a defect")
         await it.guard.cycle()
         assert len(it.of_kind(Kind.PROPOSAL)) == 1
+
+
+def test_what_is_asked_for_in_words() -> None:
+    assert item_text(Item("cancel", "BTC", "BTC", 2.0)) == "cancel 2 orders on BTC that would add risk"
+    assert (
+        item_text(Item("trim", "BTC", "BTC#long", 2.0), 0.25) == "trim BTC long by 2 contracts (at most 2.5)"
+    )
+    assert item_text(Item("add_margin", "BTC", "BTC", 50.0)) == "add_margin BTC by 50 USD"
+
+
+async def test_a_proposal_that_another_position_joins_says_so(tmp_path: Path) -> None:
+    own = ASKS.replace("account.leverage", "position.leverage").replace("max: 5", "max: 3")
+    own = own.replace("restore: 4", "restore: 2").replace("leverage cap", "own")
+    async with bench(tmp_path, own) as it:
+        it.open("BTCUSDT", Side.BUY, "4")
+        await it.guard.cycle()
+        it.open("ETHUSDT", Side.BUY, "100")
+        await it.guard.cycle()
+        body = waiting(it).body
+        assert "new: trim ETH/USDT:USDT long by" in body.changed
+        assert "a new episode: own.main." in body.changed
+        assert len(body.episodes) == 2
+        assert answers(it) == [(Closing.REPLACED, "the guard")]

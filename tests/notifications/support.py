@@ -7,7 +7,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bot.bootstrap import gauge
 from bot.clock import VirtualClock
 from bot.journal import Draft, Journal, JournalWorker, open_journal
 from bot.journal.records import Blindness, FindingChanged, Kind, Record, Started
@@ -26,6 +25,7 @@ from bot.model import (
 from bot.notifications.channels import Channel
 from bot.notifications.notice import Notice, Phase
 from bot.notifications.notifier import Notifier
+from bot.tellers import gauge
 from tests.notifications.listener import Listener, listening
 
 START = datetime(2025, 11, 21, 7, 30, tzinfo=UTC)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from bot.bootstrap import gauge
 from bot.clock import VirtualClock
 from bot.execution import halt
 from bot.execution.halts import halt_words
@@ -22,6 +21,7 @@ from bot.notifications.daybook import Daybook
 from bot.notifications.hours import next_hour
 from bot.notifications.silence import Silence, silence
 from bot.notifications.tally import LONGEST_STEP, Look, new_tally, tallied
+from bot.tellers import gauge
 from tests.notifications.support import EPISODE, START, finding, fired, office
 
 SECOND = timedelta(seconds=1)

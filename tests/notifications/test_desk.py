@@ -171,3 +171,36 @@ def test_a_message_has_a_bound() -> None:
     assert len(message.body) < MOST_CHARACTERS + 200
     assert message.held_back == 1
     assert message.body.endswith("1 more were held back; `reef journal` tells them.")
+
+
+def test_a_stop_that_is_placed_before_anybody_could_be_told_is_no_news() -> None:
+    bare = notice("bare", kind=NoticeKind.PROTECTION, phase=Phase.BEGINS)
+    safe = structs.replace(bare, phase=Phase.ENDS)
+    desk = Desk(terms(group=timedelta(seconds=30)), Post(0))
+    desk.take((bare, notice("other")), START)
+    desk.look(START)
+    assert desk.waiting == 2
+    desk.take((safe,), START)
+    assert desk.waiting == 1
+    desk.take((bare, safe), START)
+    assert desk.waiting == 1
+    desk.take((bare,), START)
+    desk.look(START)
+    with desk.sending(desk.due(START + MINUTE)[0]):
+        desk.take((safe,), START)
+        assert desk.waiting == 3, "it may be told already"
+    desk.delivered(desk.due(START + MINUTE)[0], "first", START)
+    desk.take((bare,), START)
+    desk.look(START)
+    desk.delivered(desk.due(START + MINUTE)[0], "first", START)
+    desk.take((safe,), START + MINUTE)
+    assert desk.waiting == 1, "what was told is ended"
+
+
+def test_a_message_tells_in_the_order_of_time_and_is_named_by_the_loudest() -> None:
+    early, late = notice("early", entry=1), notice("late", entry=3)
+    loud = notice("loud", severity=Severity.CRITICAL, entry=2)
+    message = compose((late, loud, early))
+    assert message.subject == "[critical] main: loud, and 2 more"
+    order = [message.body.index(f"main: {one}") for one in ("early", "loud", "late")]
+    assert order == sorted(order)

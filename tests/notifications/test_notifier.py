@@ -76,7 +76,7 @@ async def test_what_happens_together_is_told_together(tmp_path: Path) -> None:
         await it.look(2.0)
         assert it.first.subjects == ["[critical] main: leverage cap fires, and 2 more"]
         text = it.first.text
-        assert text.index("main: other fires") < text.index("Reef 1.0 has started")
+        assert text.index("Reef 1.0 has started") < text.index("main: other fires")
 
 
 async def test_a_channel_that_fails_falls_over_and_is_tried_again_later(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from bot.model import (
     HedgeTerms,
     MarginMode,
     OrderSide,
+    Scenario,
     Sense,
     Side,
     Snapshot,
@@ -141,7 +142,7 @@ def test_orders_that_add_risk_are_cancelled_beside_it() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "goal"),
-    [("account.net_leverage", 2.5), ("account.joint_distance", 0.35), ("account.cushion", 0.5)],
+    [("account.net_leverage", 2.5), ("account.joint_distance", 0.45), ("account.cushion", 0.5)],
 )
 def test_each_limit_that_a_hedge_helps_is_brought_home(metric: str, goal: float) -> None:
     found = demand(metric, goal, rule="shock", episode="s.1", permits=(Action.HEDGE,))
@@ -218,6 +219,34 @@ def test_what_cannot_be_hedged_is_refused_with_its_reason(
     assert code in codes(made)
 
 
+ALONE = Watch(
+    "the coin alone",
+    "account.stress_loss",
+    Sense.MAX,
+    0.72,
+    0.6,
+    Target(ACCOUNT),
+    (Scenario("the coin", {"ETH": -0.35}),),
+)
+"""At 0.7: inside its limit, beyond its target."""
+
+
+@pytest.mark.parametrize(("limit", "hedged"), [(0.72, True), (0.701, False)])
+def test_another_limit_on_exposure_bears_the_cost_while_it_stays_inside(limit: float, hedged: bool) -> None:
+    watches = (watch_of(shock()), replace(ALONE, limit=limit))
+    made = plan_with_hedges(asked(account(), shock(), watches=watches))
+    assert bool(of_kind(made, StepKind.HEDGE)) is hedged
+    assert codes(made) == (set() if hedged else {"check_failed"})
+
+
+@pytest.mark.parametrize(("held", "opened"), [("0.97", True), ("0.985", False)])
+def test_where_its_share_leaves_a_trifle_nothing_is_opened(held: str, opened: bool) -> None:
+    """Half of 100,000 USD is 1 BTC; 1 % of the parent are 0.02."""
+    made = plan_with_hedges(asked(account(short(held)), shock(0.01), hedges=(hedge(held),)))
+    assert bool(of_kind(made, StepKind.HEDGE)) is opened
+    assert codes(made) == (set() if opened else {"hedge_too_small"})
+
+
 def test_a_hedge_with_itself_is_a_trim_in_one_way_mode() -> None:
     shot = snapshot((position(BTC, Side.LONG, "2", "50000"),), 50_000)
     made = plan_with_hedges(asked(shot, shock(0.3)))
@@ -243,3 +272,36 @@ def test_without_hedges_the_plan_is_the_plan() -> None:
     leverage = demand("account.leverage", 1.8, value=2.0)
     request = asked(account(), leverage)
     assert plan_with_hedges(request) == plan(request)
+
+
+def test_what_would_only_move_the_loss_to_another_scenario_is_not_done() -> None:
+    down = replace(shock().scenarios[0], shocks={"BTC": -0.2, "ETH": -0.2})
+    up = replace(down, shocks={"BTC": 0.6, "ETH": 0.0})
+    made = plan_with_hedges(asked(account(), shock(0.1, scenarios=(down, up))))
+    assert codes(made) == {"check_failed"}
+
+
+def test_hedges_of_other_parents_take_nothing_of_its_room() -> None:
+    far = hedge("0.1", parent=f"{SOL}#long", ratio=Decimal("0.01"))
+    made = plan_with_hedges(asked(account(short("0.1")), shock(0.45), hedges=(far,)))
+    assert not of_kind(made, StepKind.HEDGE)
+    assert "hedge_waits" in codes(made), "its parent is gone, so it is unwound first"
+    own = hedge("0.1", ratio=Decimal("0.0025"))
+    more = plan_with_hedges(asked(account(short("0.1")), shock(0.4), hedges=(own,)))
+    ((step, sent),) = of_kind(more, StepKind.HEDGE)
+    assert step.hedge is not None
+    assert step.hedge.held == Decimal("0.1")
+    assert sent.contracts < Decimal("0.9")
+
+
+@pytest.mark.parametrize("equity", [Unknown("the venue gave none"), Decimal("NaN")])
+def test_an_unknown_equity_sizes_nothing(equity: Any) -> None:
+    shot = account()
+    blind = replace(shot, balance=replace(shot.balance, equity=equity))
+    assert codes(plan_with_hedges(asked(blind, shock()))) == {"unknown_figure"}
+
+
+def test_figures_that_are_no_numbers_size_nothing() -> None:
+    given = asked(account(), shock())
+    odd = replace(given, portfolio=replace(given.portfolio, equity=float("inf")))
+    assert codes(plan_with_hedges(odd)) == {"unknown_figure"}

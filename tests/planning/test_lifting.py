@@ -30,6 +30,7 @@ from bot.model import (
     Unknown,
     Usage,
 )
+from bot.planning.lifting import AHEAD
 from bot.planning.planner import plan
 from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, watch_of
@@ -103,16 +104,15 @@ def codes(made: Plan) -> list[str]:
         ("position.leverage", 4.0, Sense.MAX),
     ],
 )
-def test_the_goal_is_met_to_the_cent(metric: str, goal: float, sense: Sense) -> None:
-    made = plan(asked(room(goal, metric=metric, sense=sense)))
+def test_it_is_brought_a_little_further_than_its_goal(metric: str, goal: float, sense: Sense) -> None:
+    found = room(goal, metric=metric, sense=sense)
+    made = plan(asked(found))
     (amount,) = additions(made).values()
     (proof,) = made.proofs
     assert proof.met
-    short = account(alone(margin=str(5000 + amount - Decimal("0.02"))))
-    assert measured(watch_of(room(goal, metric=metric, sense=sense)), asked(shot=short)) != pytest.approx(
-        goal, rel=1e-9
-    )
-    assert additions(plan(asked(room(goal, metric=metric, sense=sense), shot=short)))
+    after = measured(watch_of(found), asked(shot=account(alone(margin=str(5000 + amount)))))
+    ahead = goal * (1 - AHEAD if sense is Sense.MAX else 1 + AHEAD)
+    assert after == pytest.approx(ahead, rel=1e-5)
     assert made.steps[0].kind is StepKind.ADD_MARGIN
     assert made.steps[0].notional == float(amount)
     assert codes(made) == []
@@ -120,7 +120,34 @@ def test_the_goal_is_met_to_the_cent(metric: str, goal: float, sense: Sense) -> 
 
 def test_leverage_asks_for_the_plain_difference() -> None:
     made = plan(asked(room(4.0, metric="position.leverage", sense=Sense.MAX)))
-    assert additions(made) == {BTC: Decimal(20_000)}
+    assert additions(made) == {BTC: Decimal("20510.21")}
+
+
+def test_what_is_enough_for_the_goal_is_no_refusal() -> None:
+    free = account(free="20100")
+    made = plan(asked(room(4.0, metric="position.leverage", sense=Sense.MAX), shot=free))
+    assert (additions(made), codes(made)) == ({BTC: Decimal(20_100)}, [])
+    short = account(free="19900")
+    made = plan(asked(room(4.0, metric="position.leverage", sense=Sense.MAX), shot=short))
+    assert (additions(made), codes(made)) == ({BTC: Decimal(19_900)}, ["margin_kept"])
+
+
+def test_a_trifle_of_what_is_needed_is_not_added() -> None:
+    leverage = room(4.0, metric="position.leverage", sense=Sense.MAX)
+    made = plan(asked(leverage, shot=account(free="49.99")))
+    assert (additions(made), codes(made)) == ({}, ["margin_kept"])
+    assert additions(plan(asked(leverage, shot=account(free="50")))) == {BTC: Decimal(50)}
+    almost = account(alone(margin="24990"))
+    assert additions(
+        plan(asked(leverage, shot=replace(almost, balance=replace(almost.balance, available=Decimal(20)))))
+    )
+
+
+def test_half_of_an_hours_actions_stays_for_trims() -> None:
+    caps, used = Caps(actions_per_hour=10), Usage(4, Decimal(0), Decimal(0))
+    assert additions(plan(asked(room(), caps=caps, usage=used)))
+    made = plan(asked(room(), caps=caps, usage=replace(used, actions_last_hour=5)))
+    assert (additions(made), codes(made)) == ({}, ["cap_actions"])
 
 
 @pytest.mark.parametrize("metric", ["account.margin_ratio", "account.joint_distance"])
@@ -220,7 +247,7 @@ def test_two_rules_share_the_free_margin() -> None:
     shot = account(alone(), alone(ETH), equity="30000", free="20000")
     first, second = room(), room(rule="other", episode="other.1", target=target(ETH))
     made = plan(asked(first, second, shot=shot))
-    assert sum(additions(made).values()) == 20_000
+    assert Decimal("19999.98") < sum(additions(made).values()) <= 20_000
     assert codes(made) == ["margin_kept"]
 
 

@@ -100,6 +100,13 @@ def test_what_is_free_above_the_floor_goes() -> None:
     assert moved(made_of(account(), bank(Keep(share=0.25)))) == 35_000
 
 
+def test_what_a_tick_frees_is_not_moved() -> None:
+    """Half a percent of 100,000 USD."""
+    assert moved(made_of(account(free="20500"))) == 500
+    made = made_of(account(free="20499.99"))
+    assert (moved(made), codes(made)) == (Decimal(0), ["nothing_to_secure"])
+
+
 def test_the_wallet_must_hold_it() -> None:
     apart = position(
         ETH, Side.LONG, "1", "4000", margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(2000)

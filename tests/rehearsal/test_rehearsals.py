@@ -111,6 +111,46 @@ plan: []
     assert misses(tmp_path, steps) == []
 
 
+MOVING = """\
+version: 1
+defaults: {cooldown: 0s}
+rules:
+  - {name: room, metric: position.liquidation_distance, min: 20%, restore: 30%, do: [add_margin], \
+match: {margin_mode: isolated}, add_margin: {max_share: 100%, keep: 0}}
+  - {name: shock, metric: account.stress_loss, scenarios: [{BTC: -10%}], max: 40%, restore: 35%, do: [hedge]}
+  - {name: bank, metric: account.available, max: 5k, do: [secure], secure: {keep: 4k}, match: {tags: rich}}
+  - {name: cap, metric: account.leverage, max: 9, restore: 8, do: [trim]}
+"""
+HEDGING = """
+equity: 10k, positions: [{symbol: ETH, size: 12, entry: 3k}], marks: {BTC: 90k}, \
+expect: {shock: firing, cap: inactive}, plan: [hedge BTC short], filled: true
+expect: {shock: inactive}, plan: []
+marks: {BTC: 89k, ETH: 2.78k}, expect: {shock: firing}, plan: [hedge BTC], filled: true
+equity: 5k, expect: {cap: firing}, plan: [unwind BTC, trim ETH], filled: true
+equity: 30k, expect: {shock: inactive, cap: inactive}, plan: [unwind BTC], filled: true
+plan: []
+"""
+
+
+def test_what_hedges_opened_is_theirs_in_the_next_looks(tmp_path: Path) -> None:
+    stats = "    stats: {BTC: {beta: 1}, ETH: {beta: 1.4}}\n"
+    (test,) = read_rehearsals(write(tmp_path, HEDGING, stats, MOVING))
+    assert [miss.text for miss in run(test)] == []
+
+
+def test_margin_and_money_are_moved_where_the_test_says_what_is_free(tmp_path: Path) -> None:
+    steps = """
+equity: 10k, positions: [{symbol: SOL, size: 50, entry: 100, margin: 600}, {symbol: BTC, size: 0.01, \
+entry: 90k}], expect: {room: {SOL: firing}, bank: unknown}, plan: []
+free: 9k, expect: {bank: firing}, plan: [add_margin SOL], filled: true
+expect: {room: {SOL: inactive}}, plan: [secure], filled: true
+expect: {bank: inactive}, plan: []
+free: unknown, expect: {bank: unknown}
+"""
+    (test,) = read_rehearsals(write(tmp_path, steps, "    tags: [rich]\n", MOVING))
+    assert [miss.text for miss in run(test)] == []
+
+
 def test_every_miss_is_told_with_its_line(tmp_path: Path) -> None:
     steps = """
 equity: 10k, positions: [{symbol: BTC, size: 0.4, entry: 100k}], expect: {cap: inactive, \
@@ -180,9 +220,9 @@ FIRST = "equity: 10k, positions: []"
             ["*'trimm BTC' is nothing that is planned; *(did you mean 'trim'?)"],
         ),
         (
-            f"{FIRST}, plan: [trim, halt BTC, 5]",
+            f"{FIRST}, plan: [trim, halt BTC, secure BTC, 5]",
             "",
-            ["*'trim' is not right*", "*'halt BTC' is not*", "*5 is nothing*"],
+            ["*'trim' is not right*", "*'halt BTC' is not*", "*'secure BTC' is not*", "*5 is nothing*"],
         ),
         (f"{FIRST}, plan: 5", "", ["*plan: 5 is not a list; expected a list"]),
         (f"{FIRST}, after: 5", "", ["*after: 5 has no unit; *"]),
@@ -328,6 +368,6 @@ def test_every_key_is_documented() -> None:
 
 def test_the_example_of_the_docs_passes(tmp_path: Path) -> None:
     path = tmp_path / "t.yaml"
-    path.write_text(DOCS.split("```yaml-test\n", 1)[1].split("```")[0])
+    path.write_text(DOCS.split("```YAML\n", 1)[1].split("```")[0])
     (test,) = read_rehearsals(path)
     assert run(test) == ()

@@ -7,12 +7,29 @@ import msgspec
 
 from bot.journal import Entry, Journal
 from bot.journal.records import TERMINAL, Clipped, IntentState, Outcome, Prepared, Resent, Submitted
-from bot.model import CancelRequest, OrderRequest, Request, Side, StepKind, StopRequest
+from bot.model import (
+    CancelRequest,
+    LeverageRequest,
+    MarginRequest,
+    OrderRequest,
+    Request,
+    Side,
+    StepKind,
+    StopRequest,
+    TransferRequest,
+)
 from bot.planning.identity import OPENING, PREFIX
 from bot.sandbox.engine.types import Leg
 from tests.replay.bench import Bench
 from tests.replay.truth import Key, Truth
 from tests.replay.wire import Answered, Sent
+
+MOVES: dict[str, tuple[type, str]] = {
+    "/v5/position/add-margin": (MarginRequest, "margin"),
+    "/v5/position/set-leverage": (LeverageRequest, "buyLeverage"),
+    "/v5/asset/transfer/inter-transfer": (TransferRequest, "amount"),
+}
+"""What moves margin and money: what the intent must be, and where its amount stands."""
 
 
 class Tracked(msgspec.Struct):
@@ -75,6 +92,8 @@ class IntentBook:
             self._must(sent.stop % tick == 0, 14, f"a stop at {sent.stop} is no multiple of {tick}")
         elif sent.cancels:
             self._cancel_leaves(sent.cancels, requests)
+        elif sent.path in MOVES:
+            self._move_leaves(sent, requests)
         else:
             self._must(False, 2, f"{sent.path} left, which the guard never sends: {sent.body}")
 
@@ -137,6 +156,12 @@ class IntentBook:
         if order is not None:
             self._must(not order.reduce_only, 1, f"{order_id}, which is to be cancelled, only reduces")
 
+    def _move_leaves(self, sent: Sent, requests: Sequence[Request]) -> None:
+        kind, field = MOVES[sent.path]
+        asked = Decimal(str(sent.body[field]))
+        wanted = [one for one in requests if isinstance(one, kind) and _amount(one) == asked]
+        self._must(bool(wanted), 2, f"{sent.path} of {asked} left without a durable intent")
+
     def take(self, entry: Entry) -> None:
         """Take in what an entry says of its intent."""
         record = entry.record
@@ -164,7 +189,7 @@ class IntentBook:
     def _prepared(self, entry: Entry, record: Prepared) -> None:
         self._must(entry.intent not in self.intents, 3, f"intent {entry.intent} was prepared twice")
         request, before = record.step.request, record.before
-        planned = request.contracts if isinstance(request, OrderRequest) else Decimal(0)
+        planned = _amount(request)
         if isinstance(request, OrderRequest):
             held = before.contracts if before else Decimal(0)
             if request.opens:
@@ -264,7 +289,8 @@ class IntentBook:
                 order.filled_qty == told, 6, f"{order.client_id}: {order.filled_qty} traded, {told} told"
             )
         for name, tracked in self.intents.items():
-            if tracked.outcome is not None and tracked.outcome.filled:
+            is_order = isinstance(tracked.request, OrderRequest)
+            if is_order and tracked.outcome is not None and tracked.outcome.filled:
                 self._must(name in names, 6, f"{name} was filled by the journal alone")
 
     def last_stop(self, key: Key) -> Decimal | None:
@@ -275,6 +301,15 @@ class IntentBook:
             if isinstance(request, StopRequest) and done and key_of(request) == key:
                 return request.trigger_price
         return None
+
+
+def _amount(request: Request) -> Decimal:
+    """What a request asks for: contracts of an order, USD of margin or money, a leverage; 0 for others."""
+    if isinstance(request, OrderRequest):
+        return request.contracts
+    if isinstance(request, LeverageRequest):
+        return request.leverage
+    return request.amount if isinstance(request, MarginRequest | TransferRequest) else Decimal(0)
 
 
 def key_of(request: OrderRequest | StopRequest) -> Key:

@@ -78,6 +78,10 @@ def of_rule(**fields: str) -> list[str]:
             ["r:2:24: unknown key 'if_blind' (known: approve, cooldown, for, gates, severity)"],
         ),
         (
+            f"version: 1\ndefaults: {{approve: 1}}\nrules: [{RIGHT}]",
+            ["r:2:21: defaults.approve: 1 is not right; expected true or false"],
+        ),
+        (
             f"version: 1\ndefaults: {{gates: maybe}}\nrules: [{RIGHT}]",
             ["r:2:19: defaults.gates: 'maybe' is not known; expected one of on, off"],
         ),

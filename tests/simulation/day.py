@@ -15,7 +15,7 @@ from tests.simulation.world import Guarded, World
 
 CALM_S = 290.0
 """Between polls in calm."""
-BUSY_S = (1.0, 5.0)
+BUSY_S = (1.0, 7.0)
 """Between polls while something is going on."""
 AFTER_S = 15.0
 """For so long after a storm the polls stay frequent."""

@@ -13,7 +13,7 @@ from bot.execution import fold
 from bot.journal import open_journal
 from bot.journal.records import TERMINAL, IntentState, Kind
 from bot.sandbox.engine.feeds import ManualFeed
-from bot.sandbox.engine.types import MarginMode, PositionMode, Side
+from bot.sandbox.engine.types import Leg, MarginMode, PositionMode, Side
 from tests.replay.support import quietly
 from tests.replay.truth import Key
 from tests.simulation.cast import Holding, Role
@@ -25,6 +25,8 @@ from tests.simulation.world import LEASE_S, Guarded, World
 PRICES = {"BTCUSDT": 100_000.0, "ETHUSDT": 3_500.0}
 LONG = (Holding("BTCUSDT", Side.BUY, 8.0, 25),)
 SHORT = (Holding("ETHUSDT", Side.SELL, 6.0, 25),)
+ALT = (Holding("ETHUSDT", Side.BUY, 2.0, 25),)
+"""A crash of a fifth would cost it 68 % of its equity: a rule hedges it."""
 TWO = (Holding("BTCUSDT", Side.SELL, 5.0, 25), Holding("ETHUSDT", Side.SELL, 4.0, 25))
 POLLS = 14
 PAUSE_S = 4.0
@@ -50,7 +52,8 @@ def quiet() -> Iterator[None]:
 
 def role(holdings: tuple[Holding, ...]) -> Role:
     mode = PositionMode.HEDGE if holdings is SHORT else PositionMode.ONE_WAY
-    return Role("anna", Decimal(100_000), "cap", MarginMode.CROSS, mode, holdings, 1)
+    rules = "hedged" if holdings is ALT else "cap"
+    return Role("anna", Decimal(100_000), rules, MarginMode.CROSS, mode, holdings, 1)
 
 
 async def settled(world: World, one: Guarded) -> None:
@@ -122,6 +125,20 @@ def test_killed_anywhere_it_brings_two_positions_home(begin: int) -> None:
     for crash_at in range(1 + begin, points + 1, STRIDES):
         rest, _ = run(lived(TWO, crash_at))
         assert rest.traded
+        assert set(rest.states.values()) <= TERMINAL
+
+
+@pytest.mark.parametrize("begin", range(STRIDES))
+def test_killed_anywhere_a_hedge_is_opened_once(begin: int) -> None:
+    """An order that may have opened is never sent again: it is found, or planned anew once it is proven
+    absent."""
+    calm, points = run(lived(ALT, None))
+    hedge = -calm.held["BTCUSDT", Leg.NET]
+    assert hedge == calm.traded["BTCUSDT"] > 0
+    for crash_at in range(1 + begin, points + 1, STRIDES):
+        rest, _ = run(lived(ALT, crash_at))
+        assert rest.held == calm.held, f"killed at point {crash_at}"
+        assert rest.traded == calm.traded, f"killed at point {crash_at}"
         assert set(rest.states.values()) <= TERMINAL
 
 

@@ -12,7 +12,8 @@ from bot.sandbox.bybit.pages import page
 from bot.sandbox.bybit.params import Params
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.instruments import Instrument
-from bot.sandbox.engine.spot import FEE_RATE, MIN_QTY, MIN_VALUE, STEP, SpotOrder, SpotRequest
+from bot.sandbox.engine.moves import SpotOrder, SpotRequest
+from bot.sandbox.engine.spot import FEE_RATE, MIN_QTY, MIN_VALUE, STEP
 from bot.sandbox.engine.types import AccountInfo, EngineRefusal, OrderKind, OrderStatus, Reason, TimeInForce
 
 _REFUSALS: dict[Reason, tuple[int, str]] = {

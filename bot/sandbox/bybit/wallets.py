@@ -8,8 +8,9 @@ from bot.sandbox.bybit.formats import number
 from bot.sandbox.bybit.pages import page
 from bot.sandbox.bybit.params import Params
 from bot.sandbox.engine.exchange import Engine
+from bot.sandbox.engine.moves import WalletMove
 from bot.sandbox.engine.types import AccountInfo
-from bot.sandbox.engine.wallets import FUND, UNIFIED, WalletMove
+from bot.sandbox.engine.wallets import FUND, UNIFIED
 
 WALLETS = {UNIFIED: UNIFIED, FUND: FUND}
 

@@ -21,8 +21,7 @@ from bot.sandbox.engine.types import (
 )
 
 if TYPE_CHECKING:
-    from bot.sandbox.engine.spot import SpotOrder
-    from bot.sandbox.engine.wallets import WalletMove
+    from bot.sandbox.engine.moves import SpotOrder, WalletMove
 
 DEFAULT_LEVERAGE = Decimal(10)
 

@@ -16,9 +16,9 @@ from bot.sandbox.engine.events import Subscriber
 from bot.sandbox.engine.feeds import Feed
 from bot.sandbox.engine.hooks import Hooks
 from bot.sandbox.engine.instruments import Instrument, default_instruments
+from bot.sandbox.engine.moves import SpotOrder, SpotRequest, WalletMove
 from bot.sandbox.engine.orders import OrderDesk
 from bot.sandbox.engine.queries import Queries
-from bot.sandbox.engine.spot import SpotOrder, SpotRequest
 from bot.sandbox.engine.state import EngineState, MoneyTotals
 from bot.sandbox.engine.terms import VenueTerms
 from bot.sandbox.engine.types import (
@@ -34,7 +34,6 @@ from bot.sandbox.engine.types import (
     Side,
     TriggerBy,
 )
-from bot.sandbox.engine.wallets import WalletMove
 
 
 class Engine(Queries):

@@ -3,43 +3,16 @@
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from bot.sandbox.engine import margin, views
 from bot.sandbox.engine.accounts import Account
 from bot.sandbox.engine.core import Core, money
-from bot.sandbox.engine.types import ZERO, EngineRefusal, LogKind, OrderKind, OrderStatus, Reason, Side
+from bot.sandbox.engine.moves import SpotOrder, SpotRequest
+from bot.sandbox.engine.types import ZERO, EngineRefusal, LogKind, OrderStatus, Reason, Side
 
 STEP = Decimal("0.000001")
 MIN_QTY = Decimal("0.00001")
 MIN_VALUE = Decimal(5)
 FEE_RATE = Decimal("0.001")
-
-
-class SpotRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asks for. A limit order trades at once or is cancelled, whatever its time in force."""
-
-    symbol: str
-    side: Side
-    qty: Decimal
-    kind: OrderKind = OrderKind.MARKET
-    price: Decimal | None = None
-    client_id: str = ""
-
-
-class SpotOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One spot order; it has always ended. Value and fee are in the settle coin."""
-
-    order_id: str
-    execution_id: str
-    account_id: str
-    request: SpotRequest
-    status: OrderStatus
-    filled_qty: Decimal
-    filled_value: Decimal
-    fee: Decimal
-    price: Decimal
-    time_ms: int
 
 
 def place(core: Core, account_id: str, request: SpotRequest) -> SpotOrder:

@@ -2,24 +2,12 @@
 
 from decimal import Decimal
 
-import msgspec
-
 from bot.sandbox.engine import administration
 from bot.sandbox.engine.core import Core
+from bot.sandbox.engine.moves import WalletMove
 from bot.sandbox.engine.types import ZERO, EngineRefusal, Reason
 
 UNIFIED, FUND = "UNIFIED", "FUND"
-
-
-class WalletMove(msgspec.Struct, frozen=True, kw_only=True):
-    """One transfer between the two wallets."""
-
-    transfer_id: str
-    coin: str
-    amount: Decimal
-    source: str
-    target: str
-    time_ms: int
 
 
 def move(

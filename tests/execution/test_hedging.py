@@ -1,0 +1,113 @@
+"""Hedges out of the journal's entries, and what is compared and refused just before one is opened."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from bot.execution import gate
+from bot.execution.hedging import Told, hedges_of, in_force, shrunk
+from bot.journal.records import Clipped, HedgeChanged, IntentState, Outcome, Prepared, Record
+from bot.model import HedgeLink, OrderRequest, OrderSide, Position, Side, Step, StepKind, Style
+from tests.planning.build import position, snapshot
+
+AT = datetime(2025, 11, 21, tzinfo=UTC)
+BTC, PARENT = "BTC/USDT:USDT", "ETH/USDT:USDT#long"
+
+
+def held(side: Side, contracts: str) -> Position:
+    return position(BTC, side, contracts, "50000")
+
+
+def step(kind: StepKind, contracts: str, name: str, parent: str = PARENT) -> Step:
+    opens = kind is StepKind.HEDGE
+    asked = OrderRequest(
+        client_order_id=name,
+        symbol=BTC,
+        side=OrderSide.SELL if opens else OrderSide.BUY,
+        position_side=Side.SHORT,
+        position_index=0,
+        contracts=Decimal(contracts),
+        style=Style.IOC,
+        price=Decimal(50_000),
+        opens=opens,
+    )
+    link = HedgeLink(parent, Decimal(40), Decimal(0), 0.1)
+    return Step(kind, "shock", "shock.1", 0, asked, 0.0, 0.0, "", link)
+
+
+def told(*bodies: tuple[str, Record]) -> list[Told]:
+    return [Told(AT + timedelta(seconds=number), name, body) for number, (name, body) in enumerate(bodies)]
+
+
+def prepared(kind: StepKind, contracts: str, name: str) -> tuple[str, Record]:
+    return name, Prepared(step(kind, contracts, name), None)
+
+
+def ended(name: str, filled: str) -> tuple[str, Record]:
+    state = IntentState.FILLED if Decimal(filled) else IntentState.REJECTED
+    return name, Outcome(state=state, evidence="", filled=Decimal(filled))
+
+
+def changed(after: str, parent: str = PARENT, *, lost: bool = True) -> tuple[str, Record]:
+    body = HedgeChanged(BTC, "short", parent, "shock", "shock.1", Decimal(1), Decimal(after), lost, "")
+    return "", body
+
+
+OPENED = (prepared(StepKind.HEDGE, "1", "a"), ended("a", "0.8"))
+
+
+def test_orders_add_up() -> None:
+    (lot,) = hedges_of(told(*OPENED, prepared(StepKind.HEDGE, "0.4", "b")))
+    assert (lot.contracts, lot.pending, lot.most, lot.ratio) == (
+        Decimal("0.8"),
+        Decimal("0.4"),
+        Decimal("1.2"),
+        Decimal("0.02"),
+    )
+    (less,) = hedges_of(told(*OPENED, prepared(StepKind.UNWIND, "0.5", "c"), ended("c", "0.5")))
+    assert less.contracts == Decimal("0.3")
+    assert less.ratio == Decimal("0.02"), "its ratio is that of when it was opened"
+
+
+def test_what_came_to_nothing_is_nothing() -> None:
+    assert hedges_of(told(prepared(StepKind.HEDGE, "1", "a"), ended("a", "0"))) == ()
+    gone = (prepared(StepKind.UNWIND, "0.8", "c"), ("c", Clipped(Decimal("0.8"), Decimal("0.8"), "")))
+    assert hedges_of(told(*OPENED, *gone, ended("c", "0.8"))) == ()
+    assert hedges_of(told(prepared(StepKind.UNWIND, "0.8", "c"), ended("c", "0.8"))) == ()
+    assert hedges_of(told(changed("0"))) == ()
+
+
+def test_what_others_closed_is_remembered_for_an_hour() -> None:
+    lots = hedges_of(told(*OPENED, changed("0")))
+    (lot,) = lots
+    assert (lot.contracts, lot.lost_at) == (0, AT + timedelta(seconds=2))
+    assert in_force(lots, AT + timedelta(minutes=59)) == lots
+    assert in_force(lots, AT + timedelta(minutes=61)) == ()
+    (orphan,) = hedges_of(told(*OPENED, changed("0.8", lost=False)))
+    assert orphan.lost_at is None
+
+
+def test_the_newest_gives_way_first() -> None:
+    (old,) = hedges_of(told(*OPENED))
+    new = replace(old, episode="shock.2", opened_at=AT + timedelta(hours=1), contracts=Decimal("0.5"))
+    short = held(Side.SHORT, "0.6")
+    assert [(one.episode, one.after) for one in shrunk((old, new), snapshot((short,), 1_000))] == [
+        ("shock.2", 0),
+        ("shock.1", Decimal("0.6")),
+    ]
+    assert shrunk((old, new), snapshot((held(Side.SHORT, "1.4"),), 1_000)) == []
+    assert shrunk((replace(old, pending=Decimal(1)), new), snapshot((), 1_000)) == []
+
+
+def test_before_it_opens_the_place_must_be_free() -> None:
+    asked = step(StepKind.HEDGE, "1", "a")
+    assert gate.taken(asked, ()) == ""
+    mine = replace(asked, hedge=HedgeLink(PARENT, Decimal(40), Decimal("0.8"), 0.1))
+    short = held(Side.SHORT, "0.8")
+    assert gate.taken(mine, (short,)) == ""
+    assert "holds 0.8 contracts now" in gate.taken(asked, (short,))
+    assert "holds 0 contracts now" in gate.taken(mine, ())
+    long = held(Side.LONG, "1")
+    assert "long position of somebody else" in gate.taken(asked, (long,))
+    assert gate.taken(asked, (replace(long, position_index=1),)) == ""

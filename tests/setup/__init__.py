@@ -1,0 +1,1 @@
+"""Tests of what `reef init` writes."""
