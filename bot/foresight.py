@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from bot.decision import DecisionInput, decide
 from bot.model import Figure, Mark, Plan, Position, Snapshot, Unknown
+from bot.risk.coins import STEADY
 from bot.rules import Rule, RuleSet, RulesMemory
 
+ZERO = Decimal(0)
 _ELSEWHERE = Unknown("the venue has not been asked about other prices")
 
 
@@ -36,8 +38,11 @@ def moved(snapshot: Snapshot, prices: Mapping[str, float]) -> Snapshot:
     if not prices:
         return snapshot
     marks = {symbol: _at(mark, prices.get(symbol)) for symbol, mark in snapshot.marks.items()}
-    gain = sum((_gain(one, snapshot, prices) for one in snapshot.positions), Decimal(0))
+    worth = _worths(snapshot, prices)
     balance = snapshot.balance
+    gain = sum((_gain(one, snapshot, prices) for one in snapshot.positions if not one.inverse), ZERO)
+    gain += sum((_known(usd) for usd in worth.values()), ZERO)
+    gain -= sum((_known(usd) for usd in balance.worth.values()), ZERO)
     return replace(
         snapshot,
         positions=tuple(_moved(one, snapshot, prices) for one in snapshot.positions),
@@ -46,9 +51,32 @@ def moved(snapshot: Snapshot, prices: Mapping[str, float]) -> Snapshot:
             equity=_plus(balance.equity, gain),
             margin_balance=_plus(balance.margin_balance, gain),
             maintenance_margin=_ELSEWHERE,
+            worth=worth,
         ),
         marks=marks,
     )
+
+
+def _worths(snapshot: Snapshot, prices: Mapping[str, float]) -> dict[str, Figure]:
+    """Return what the wallet's coins would be worth: inverse positions settle in them what they gain."""
+    moves: dict[str, Decimal] = {}
+    for symbol, price in prices.items():
+        market, mark = snapshot.markets.get(symbol), snapshot.marks.get(symbol)
+        if market is not None and mark is not None and isinstance(mark.mark, Decimal) and mark.mark > 0:
+            moves[market.base] = Decimal(repr(price)) / mark.mark
+    worth: dict[str, Figure] = {
+        coin: usd * moves.get(coin, 1) if isinstance(usd, Decimal) and coin not in STEADY else usd
+        for coin, usd in snapshot.balance.worth.items()
+    }
+    for one in snapshot.positions:
+        if one.inverse and one.symbol in snapshot.markets:
+            coin = snapshot.markets[one.symbol].settle
+            worth[coin] = _plus(worth.get(coin, ZERO), _gain(one, snapshot, prices))
+    return worth
+
+
+def _known(figure: Figure) -> Decimal:
+    return figure if isinstance(figure, Decimal) else ZERO
 
 
 def _at(mark: Mark, price: float | None) -> Mark:
@@ -88,8 +116,8 @@ def _gain(position: Position, snapshot: Snapshot, prices: Mapping[str, float]) -
     now = position.mark_price if mark is None or isinstance(mark.mark, Unknown) else mark.mark
     price = prices.get(position.symbol)
     if price is None or isinstance(now, Unknown):
-        return Decimal(0)
-    return position.side.sign * position.size * (Decimal(repr(price)) - now)
+        return ZERO
+    return position.side.sign * position.coins(now) * (Decimal(repr(price)) - now)
 
 
 def _plus(figure: Figure, gain: Decimal) -> Figure:

@@ -17,6 +17,7 @@ from bot.model import (
     OrderReport,
     OrderSide,
     OrderStatus,
+    Position,
     PositionMode,
     Side,
     Snapshot,
@@ -70,7 +71,7 @@ async def _withdrawn(gateway: Patient, request: TriggerRequest, where: str) -> C
 
 async def trial(gateway: Patient, snapshot: Snapshot, symbol: str, now: datetime) -> TriggerRequest | Unknown:
     """Make up the order: the smallest there is, reduce-only, far on the losing side of mark."""
-    position = max(snapshot.positions, key=lambda one: one.size, default=None)
+    position = max(snapshot.positions, key=_worth, default=None)
     symbol = position.symbol if position else symbol
     market = await gateway.market(symbol)
     price = await _price(gateway, snapshot, symbol)
@@ -91,6 +92,11 @@ async def trial(gateway: Patient, snapshot: Snapshot, symbol: str, now: datetime
     )
 
 
+def _worth(position: Position) -> Decimal:
+    worth = position.size
+    return worth if worth.is_finite() else Decimal(0)
+
+
 async def _price(gateway: Patient, snapshot: Snapshot, symbol: str) -> Decimal | Unknown:
     mark = snapshot.marks.get(symbol)
     if mark is not None and isinstance(mark.mark, Decimal):
@@ -105,5 +111,5 @@ def _rounded(price: Decimal, step: Decimal, *, falling: bool) -> Decimal:
 
 def _least(market: Market, price: Decimal) -> Decimal:
     """Return the fewest contracts that the market takes at a price."""
-    wanted = max(market.amount_min, market.notional_min / (price * market.contract_size))
+    wanted = max(market.amount_min, market.notional_min / market.notional(Decimal(1), price))
     return (wanted / market.amount_step).to_integral_value(ROUND_CEILING) * market.amount_step

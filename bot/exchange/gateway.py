@@ -171,9 +171,9 @@ class CcxtGateway:
         return holdings, terms
 
     def _also(self) -> frozenset[str]:
-        """Return the venue's symbols of what is shown although nothing names it."""
+        """Return the venue's symbols of what is shown although nothing names it: linear contracts alone."""
         markets = (self._catalog.market(symbol) for symbol in self._wanted)
-        return frozenset(market.venue_symbol for market in markets if market is not None)
+        return frozenset(one.venue_symbol for one in markets if one is not None and one.linear)
 
     async def _current_terms(self) -> Terms:
         """Read margin mode and fees where it is due; those that are known serve on while they cannot be read.

@@ -79,7 +79,8 @@ class AccountStreams:
         """Compare with what a poll showed, and follow the markets that are held now."""
         now = self._clock.now()
         self._feed.offset = timedelta(seconds=snapshot.clock_offset_seconds)
-        held = {position.symbol for position in snapshot.positions} & snapshot.markets.keys()
+        # prices of the inverse category have a stream of their own, which is not followed: polls tell them
+        held = {one.symbol for one in snapshot.positions if not one.inverse} & snapshot.markets.keys()
         names = {symbol: snapshot.markets[symbol].venue_symbol for symbol in sorted(held)}
         self._tickers.follow(names.values(), now)
         self._tickers.polled(_marks(snapshot, names), now)

@@ -133,5 +133,6 @@ def _seen(step: Step, snapshot: Snapshot) -> PositionSeen | None:
         contract_size=position.contract_size,
         entry_price=position.entry_price,
         mark_price=position.mark_price,
+        inverse=position.inverse,
         read_at=snapshot.times.positions,
     )

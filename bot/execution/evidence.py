@@ -97,7 +97,7 @@ def money(intent: Intent, filled: Decimal, price: Decimal | None, fee: Decimal) 
     """USD traded, and USD lost by it: realised against entry, or against mark where that is more, and the
     fee.
 
-    For linear contracts. What opens realises nothing: its cost is the plan's own. A conversion trades no
+    What opens realises nothing: its cost is the plan's own. A conversion trades no
     position, and has only a cost. Gains and rebates count as 0: a budget for losses is not refilled by luck.
     Where the venue names no price, the plan's own figures stand in.
     """
@@ -111,13 +111,13 @@ def money(intent: Intent, filled: Decimal, price: Decimal | None, fee: Decimal) 
         share = filled / request.contracts
         step = intent.prepared.step
         return Decimal(str(step.notional)) * share, max(Decimal(str(step.cost)), Decimal(0)) * share + paid
-    coins = filled * before.contract_size
-    falls = [
-        (reference - price) * request.position_side.sign * coins
-        for reference in (before.entry_price, before.mark_price)
-        if isinstance(reference, Decimal)
-    ]
-    return coins * price, max([*falls, Decimal(0)]) + paid
+    size, sign = filled * before.contract_size, request.position_side.sign
+    references = [one for one in (before.entry_price, before.mark_price) if isinstance(one, Decimal)]
+    if before.inverse:  # contracts of a USD: 1 / reference coins came for each, 1 / price went
+        falls = [(1 - price / reference) * sign * size for reference in references]
+        return size, max([*falls, Decimal(0)]) + paid
+    falls = [(reference - price) * sign * size for reference in references]
+    return size * price, max([*falls, Decimal(0)]) + paid
 
 
 def expired_for(intent: Intent, at: datetime, terms: ExecutionTerms) -> timedelta:

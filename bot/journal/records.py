@@ -143,6 +143,7 @@ class PositionSeen(Struct, frozen=True):
     mark_price: Figure
     read_at: datetime
     """The venue's time."""
+    inverse: bool = False
 
 
 class Prepared(Struct, frozen=True):

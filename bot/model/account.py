@@ -7,7 +7,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from bot.model.markets import Mark, Market, SpotMarket, Tier
+from bot.model.markets import Mark, Market, SpotMarket, Tier, coins_of
 from bot.model.unknown import Figure
 
 
@@ -51,6 +51,7 @@ class Position(Struct, frozen=True):
     side: Side
     contracts: Decimal
     contract_size: Decimal
+    """Coins in one contract; USD in one of an inverse contract."""
     entry_price: Figure
     mark_price: Figure
     margin_mode: MarginMode
@@ -58,7 +59,8 @@ class Position(Struct, frozen=True):
     position_index: int
     """The venue's leg number: 0 one-way, 1 long leg, 2 short leg."""
     isolated_margin: Figure | None
-    """Wallet balance set apart for an isolated position, without unrealised PnL; None in cross margin."""
+    """Wallet balance set apart for an isolated position, without unrealised PnL; None in cross margin. Money
+    is in USD, of an inverse position too: the venue's coins at mark price."""
     unrealised_pnl: Figure
     maintenance_margin: Figure
     """The venue's own figure."""
@@ -67,6 +69,8 @@ class Position(Struct, frozen=True):
     stop_price: Figure | None
     """Trigger of the stop attached to the position, None where there is none."""
     updated_at: datetime
+    inverse: bool = False
+    """Whether it is sized in USD and settled in the coin."""
 
     @property
     def key(self) -> str:
@@ -75,8 +79,18 @@ class Position(Struct, frozen=True):
 
     @property
     def size(self) -> Decimal:
-        """Size in coins."""
-        return self.contracts * self.contract_size
+        """Size in coins, of an inverse position at mark price; NaN where that is no price."""
+        if not self.inverse:
+            return self.contracts * self.contract_size
+        return self.coins(self.mark_price) if isinstance(self.mark_price, Decimal) else Decimal("NaN")
+
+    def coins(self, price: Decimal) -> Decimal:
+        """Size in coins at a price; NaN where it is none and the size depends on it."""
+        return coins_of(self.contracts, self.contract_size, price, inverse=self.inverse)
+
+    def notional(self, contracts: Decimal, price: Decimal) -> Decimal:
+        """What contracts of it are worth in USD at a price."""
+        return contracts * self.contract_size * (1 if self.inverse else price)
 
 
 def position_key(symbol: str, side: Side) -> str:

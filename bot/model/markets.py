@@ -9,7 +9,7 @@ from bot.model.unknown import Figure
 
 
 class Tier(Struct, frozen=True):
-    """One bracket of a venue's risk limits; notionals in the settle currency."""
+    """One bracket of a venue's risk limits; notionals in the settle currency, which may be a coin."""
 
     floor: Decimal
     cap: Decimal | None
@@ -29,7 +29,7 @@ class Market(Struct, frozen=True):
     settle: str
     linear: bool
     contract_size: Decimal
-    """Coins in one contract."""
+    """Coins in one contract; USD in one of an inverse contract."""
     amount_step: Decimal
     amount_min: Decimal
     amount_max: Decimal | None
@@ -41,6 +41,21 @@ class Market(Struct, frozen=True):
     taker_fee: Decimal
     maker_fee: Decimal
     active: bool
+
+    def coins(self, contracts: Decimal, price: Decimal) -> Decimal:
+        """How many coins contracts are at a price."""
+        return coins_of(contracts, self.contract_size, price, inverse=not self.linear)
+
+    def notional(self, contracts: Decimal, price: Decimal) -> Decimal:
+        """What contracts are worth in the quote currency at a price."""
+        return contracts * self.contract_size * (price if self.linear else 1)
+
+
+def coins_of(contracts: Decimal, contract_size: Decimal, price: Decimal, *, inverse: bool) -> Decimal:
+    """Turn contracts into coins; NaN where an inverse contract's price is none."""
+    if not inverse:
+        return contracts * contract_size
+    return contracts * contract_size / price if price.is_finite() and price > 0 else Decimal("NaN")
 
 
 class SpotMarket(Struct, frozen=True):

@@ -89,8 +89,8 @@ def _open_leg(position: Position, market: Market | None, holding: Holding | None
 
 def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
     """Cost of one USD of notional filled at the quote's worst price, taker fee included."""
-    share = priced.worst / priced.mark
-    slip = (1 - share) * leg.position.side.sign
+    share = priced.mark / priced.worst if leg.position.inverse else priced.worst / priced.mark
+    slip = (share - 1 if leg.position.inverse else 1 - share) * leg.position.side.sign
     return max(0.0, float(slip + market.taker_fee * share))
 
 
@@ -167,5 +167,5 @@ def take(
     leg.taken += more
     if leg.holding is not None:
         leg.left = leg.holding.notional * float(1 - leg.taken / size)
-    leg.cost += cost * float(more * leg.position.contract_size * priced.quote.mark)
+    leg.cost += cost * float(leg.position.notional(more, priced.quote.mark))
     return more

@@ -58,7 +58,7 @@ class Capped(Struct, frozen=True):
 
 def notional_of(draft: Draft, contracts: Decimal) -> Decimal:
     """USD that a number of contracts takes off the market, at mark."""
-    return contracts * draft.position.contract_size * draft.quote.mark
+    return draft.position.notional(contracts, draft.quote.mark)
 
 
 def loss_per_contract(draft: Draft) -> Decimal | Unknown:
@@ -66,8 +66,11 @@ def loss_per_contract(draft: Draft) -> Decimal | Unknown:
     entry = draft.position.entry_price
     if isinstance(entry, Unknown):
         return entry
-    worst = draft.quote.worst
-    loss = (entry - worst) * draft.position.side.sign + worst * draft.market.taker_fee
+    worst, fee, sign = draft.quote.worst, draft.market.taker_fee, draft.position.side.sign
+    if draft.position.inverse:
+        coins = (1 / worst - 1 / entry) * sign + fee / worst
+        return max(coins * draft.quote.mark, Decimal(0)) * draft.position.contract_size
+    loss = (entry - worst) * sign + worst * fee
     return max(loss, Decimal(0)) * draft.position.contract_size
 
 

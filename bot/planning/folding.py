@@ -39,5 +39,5 @@ def _worth(face: Face, leg: Leg) -> float:
     notional = leg.holding.notional
     total = face.weights.get(leg.key, 0.0) * notional
     if leg.key in face.factors:
-        total += maintenance(leg, notional * face.factors[leg.key])
+        total += maintenance(leg, notional, face.factors[leg.key])
     return total

@@ -51,8 +51,9 @@ class Seat(Struct, frozen=True):
 
 
 def net_exposure(request: PlanRequest) -> float:
-    """Return the account's exposure to the reference market in USD, its hedges included."""
-    return sum(one.sign * one.beta * one.notional for one in request.portfolio.holdings)
+    """Return the account's exposure to the reference market in USD, its hedges and coins included."""
+    held = sum(one.sign * one.beta * one.notional for one in request.portfolio.holdings)
+    return held + sum(coin.beta * coin.worth for coin in request.portfolio.coins)
 
 
 def parents(request: PlanRequest) -> Iterator[tuple[Position, Holding]]:
@@ -76,6 +77,8 @@ def seat_of(
     """Say where a parent would be hedged, and that nobody else's position is there."""
     if parent.position_index not in (0, 1, 2):
         return NoHedge("unknown_mode", f"the position mode of {parent.symbol} is not known")
+    if parent.inverse:
+        return NoHedge("inverse_contract", f"{parent.key} is inverse: such positions are trimmed, not hedged")
     one_way = parent.position_index == 0
     symbol = terms.symbol or (_reference(request) if one_way else parent.symbol)
     if not symbol:
@@ -83,6 +86,9 @@ def seat_of(
     if one_way and symbol == parent.symbol:
         reason = f"in one-way mode a hedge of {symbol} with itself is a trim: permit trim, or name another"
         return NoHedge("hedge_is_trim", reason)
+    listed = request.snapshot.markets.get(symbol)
+    if listed is not None and not listed.linear:
+        return NoHedge("inverse_contract", f"{symbol} is inverse: hedges are opened in linear contracts only")
     side = Side.SHORT if parent.side is Side.LONG else Side.LONG
     held = _held(demand, parent, symbol, side, request)
     if isinstance(held, NoHedge):

@@ -76,12 +76,8 @@ def _for_face(face: Face, book: Book, key: str, cost: float) -> float | CannotHe
     factor = face.factors.get(key)
     lines = [(gain, gap)]
     if factor is not None:
-        value = leg.left * factor
-        rest = gap - maintenance(leg, value)
-        lines = [
-            (gain - bracket.rate * factor, rest + bracket.rate * value - bracket.deduction)
-            for bracket in leg.holding.brackets
-        ]
+        rest = gap - maintenance(leg, leg.left, factor)
+        lines = [(gain - rate, rest + margin) for rate, margin in leg.holding.asked(leg.left, factor)]
     most = 0.0
     for slope, part in lines:
         if part <= tolerance:

@@ -14,6 +14,11 @@ One inequality covers every subset and order of stops, and every correlation. A 
 its loss to the stop, then slippage and fee while it closes, with its maintenance margin not yet freed. One
 that has not come to its stop has lost less: margin falls faster than maintenance margin as price moves
 against a position, so the stop is its worst point. One that closed needs no maintenance margin any more.
+
+A coin of the wallet moves with the price of its base. Beside a position on its own side it is as low as that
+position's stop, and stands still like it. Beside a position against it, which it hedges, either that position
+is at its stop and the coin has gained, or the coin has lost and the position has gained: the worse of the two
+counts. A coin by itself falls with the scale, like a position whose stop is measured from mark.
 """
 
 from collections.abc import Sequence
@@ -21,7 +26,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bot.planning.roots import falling_root
-from bot.risk.portfolio import Bracket, Holding
+from bot.risk.portfolio import Bracket, Coin, Holding
 
 _SMALLEST_VOLATILITY = 0.5
 """No position's share of the common distance is less than this, however small its beta."""
@@ -49,6 +54,12 @@ class Anchored(Struct, frozen=True):
         return self.anchor * (1.0 - self.holding.sign * far)
 
 
+def drifts(coins: Sequence[Coin], members: Sequence[Anchored]) -> bool:
+    """Whether some coin is measured from mark, as no position on its side gives it a stop to stand by."""
+    kept = {(one.holding.base, one.holding.sign > 0) for one in members}
+    return any((coin.base, coin.margin > 0.0) not in kept for coin in coins)
+
+
 class Line(Struct, frozen=True):
     """One position as the scale sees it: its value at the stop is linear in k."""
 
@@ -61,16 +72,70 @@ class Line(Struct, frozen=True):
     """USD at mark price."""
     fee: float
     brackets: tuple[Bracket, ...]
+    traded: float | None = None
+    """USD that are traded at the stop, where that is not the value there: an inverse position's contracts."""
+
+    def result(self, value: float) -> float:
+        """Profit since mark, less maintenance margin, where it is worth so much."""
+        return self.sign * (value - self.marked) - _needed(self.brackets, value)
+
+    def at_stop(self, k: float, allowance: float) -> float:
+        """The same at the stop, less what closing it there costs; nothing without an allowance."""
+        value = self.value + self.slope * k
+        result = self.result(value)
+        if allowance > 0.0:
+            result -= (value if self.traded is None else self.traded) * (allowance + self.fee)
+        return result
+
+
+class Purse:
+    """A coin of the wallet beside the positions of its base."""
+
+    def __init__(self, coin: Coin, lines: Sequence[tuple[Anchored, Line]]) -> None:
+        self._margin = coin.margin
+        self._side = 1 if coin.margin > 0.0 else -1
+        self._volatility = max(abs(coin.beta) + coin.residual, _SMALLEST_VOLATILITY)
+        self._with = [line for one, line in lines if one.holding.sign == self._side]
+        self._against = [line for one, line in lines if one.holding.sign != self._side]
+
+    @property
+    def volatility(self) -> float:
+        """How far it falls, beside the positions' stops."""
+        return self._volatility
+
+    def result(self, k: float, allowance: float) -> float:
+        """What it adds to the room at scale k, in USD."""
+        if self._with:
+            nearest: float = min(self._at(line, k) for line in self._with)
+            return nearest - abs(self._margin) * allowance
+        if not self._against:
+            return self._margin * max(-self._side * k * self._volatility, -1.0)
+        fallen = -self._side * max(k, 0.0) * self._volatility
+        lost = self._margin * max(fallen, -1.0)
+        for line in self._against:
+            lost += line.result(line.marked * max(1.0 + fallen, 0.0)) - line.at_stop(k, allowance)
+        return min([lost, *(self._at(line, k) for line in self._against)])
+
+    def _at(self, line: Line, k: float) -> float:
+        """Profit of the coin where a position of its base is at its stop."""
+        return self._margin * ((line.value + line.slope * k) / line.marked - 1.0)
 
 
 class Curve:
     """The margin of a block above its maintenance margin, as a function of the scale k."""
 
-    def __init__(self, block: Sequence[Anchored], margin: float) -> None:
-        """Take a block and its margin balance in USD, less what the venue asks beside the brackets."""
+    def __init__(self, block: Sequence[Anchored], margin: float, coins: Sequence[Coin] = ()) -> None:
+        """Take a block and its margin balance in USD, less what the venue asks beside the brackets.
+
+        `coins` are those that are part of the margin.
+        """
         self._margin = margin
-        self._lines = [_line(anchored) for anchored in block]
-        widest = max(anchored.volatility for anchored in block)
+        pairs = [(anchored, _line(anchored)) for anchored in block]
+        self._lines = [line for _, line in pairs]
+        self._purses = [
+            Purse(coin, [pair for pair in pairs if pair[0].holding.base == coin.base]) for coin in coins
+        ]
+        widest = max(*(one.volatility for one in block), *(one.volatility for one in self._purses), 0.0)
         self._low, self._high = -0.99 / widest, 0.99 / widest
 
     def room_at(self, k: float, allowance: float) -> float:
@@ -80,16 +145,9 @@ class Curve:
         """
         room = self._margin
         for line in self._lines:
-            value = line.value + line.slope * k
-            room += line.sign * (value - line.marked)
-            if allowance > 0.0:
-                room -= value * (allowance + line.fee)
-            needed = 0.0
-            for part in line.brackets:
-                asked = part.rate * value - part.deduction
-                if asked > needed:
-                    needed = asked
-            room -= needed
+            room += line.at_stop(k, allowance)
+        for purse in self._purses:
+            room += purse.result(k, allowance)
         return room
 
     def largest_scale(self, allowance: float) -> float:
@@ -119,4 +177,14 @@ def _line(anchored: Anchored) -> Line:
         marked=holding.size * holding.price,
         fee=anchored.fee,
         brackets=holding.brackets,
+        traded=holding.notional if holding.inverse else None,
     )
+
+
+def _needed(brackets: Sequence[Bracket], value: float) -> float:
+    needed = 0.0
+    for part in brackets:
+        asked = part.rate * value - part.deduction
+        if asked > needed:
+            needed = asked
+    return needed

@@ -132,7 +132,7 @@ def _leverage_of(legs: Sequence[Position], wanted: Decimal) -> Decimal | _No | N
 def _value(position: Position, *, entry: bool) -> Decimal:
     """USD at entry or at mark; 0 where that is no price."""
     price = position.entry_price if entry else position.mark_price
-    return position.size * price if isinstance(price, Decimal) else Decimal(0)
+    return position.notional(position.contracts, price) if isinstance(price, Decimal) else Decimal(0)
 
 
 def _more_margin(
@@ -143,10 +143,10 @@ def _more_margin(
         return Unknown("an entry price is not known")
     value = sum((max(_value(one, entry=True), _value(one, entry=False)) for one in legs), Decimal(0))
     market = request.snapshot.markets.get(legs[0].symbol)
-    size = market.contract_size if market is not None else legs[0].contract_size
     for order in request.snapshot.orders:
         if order.symbol == legs[0].symbol and not order.reduce_only and order.price is not None:
-            value += order.remaining * size * order.price
+            worth = legs[0] if market is None else market
+            value += worth.notional(order.remaining, order.price)
     return float(value * (1 / wanted - 1 / was))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bot.model import Number, Scenario, Unknown
-from bot.planning.recomputation import Entry, State, margin_for
+from bot.planning.recomputation import Entry, Purse, State, margin_for
 from bot.planning.request import Watch
 from bot.planning.roots import falling_root
 from bot.risk.context import MetricContext
@@ -34,11 +34,12 @@ def _leverage(watch: Watch, state: State, context: MetricContext) -> Number:
 
 
 def _net_leverage(watch: Watch, state: State, context: MetricContext) -> Number:
-    return _ratio(abs(sum(entry.sign * entry.beta * entry.value for entry in state.entries)), state.equity)
+    net = sum(entry.sign * entry.beta * entry.value for entry in state.entries)
+    return _ratio(abs(net + sum(coin.beta * coin.worth for coin in state.coins)), state.equity)
 
 
 def _needed(entries: tuple[Entry, ...]) -> float:
-    return sum(margin_for(entry, entry.value) for entry in entries)
+    return sum(margin_for(entry, 1.0) for entry in entries)
 
 
 def _margin_ratio(watch: Watch, state: State, context: MetricContext) -> Number:
@@ -48,7 +49,7 @@ def _margin_ratio(watch: Watch, state: State, context: MetricContext) -> Number:
     if isinstance(worst, Unknown):
         return worst
     for entry in state.isolated:
-        own = _ratio(margin_for(entry, entry.value), entry.equity or 0.0)
+        own = _ratio(margin_for(entry, 1.0), entry.equity or 0.0)
         assert not isinstance(own, Unknown)
         worst = max(worst, own)
     return worst
@@ -82,51 +83,58 @@ def _room_of(legs: tuple[Entry, ...], state: State) -> Number:
 
 def _edges(legs: tuple[Entry, ...], *, upward: bool) -> list[float]:
     """Prices, as shares of mark and in the order they are met, at which some leg enters another slice."""
-    found = {floor / leg.value for leg in legs for floor, _, _ in leg.slices}
+    found = {_edge(leg, floor) for leg in legs for floor, _, _ in leg.slices if floor > 0.0}
     bound = 1.0 + SHORT_BOUND if upward else 0.0
     ahead = [edge for edge in found if (1.0 < edge < bound if upward else bound < edge < 1.0)]
     return [*sorted(ahead, reverse=not upward), bound]
 
 
-def _rate_between(leg: Entry, low: float, high: float) -> float:
-    """Maintenance rate of the slice that holds the values between two shares of mark."""
-    middle = leg.value * (low + high) / 2
-    rate = 0.0
-    for floor, _, slice_rate in leg.slices:
-        if floor <= middle:
-            rate = slice_rate
-    return rate
+def _edge(leg: Entry, floor: float) -> float:
+    return leg.value / (floor * leg.price) if leg.inverse else floor / leg.value
 
 
-def walk_to_liquidation(sign: int, legs: tuple[Entry, ...], room: float) -> float:
+def walk_to_liquidation(sign: int, legs: tuple[Entry, ...], room: float, coins: float = 0.0) -> float:
     """Walk the price from slice to slice until the room is used up; the distance as a fraction of mark.
 
     `sign` +1 walks down, -1 up; not beyond LONG_BOUND or SHORT_BOUND. At most 0 where no room is left.
+    `coins` is the margin that moves with the price.
     """
     if room <= 0.0:
         return room / legs[0].value
     upward = sign < 0
     share = 1.0
     for edge in _edges(legs, upward=upward):
-        step = abs(edge - share)
-        low, high = min(share, edge), max(share, edge)
-        used = sum(sign * leg.value * (leg.sign - _rate_between(leg, low, high)) for leg in legs)
-        if used * step >= room:
-            return abs(1.0 - share) + room / used
-        room -= used * step
-        share = edge
+        move = edge - share
+        left = room + coins * move
+        for leg in legs:
+            left += leg.sign * leg.value * move - (margin_for(leg, edge) - margin_for(leg, share))
+        if left <= 0.0:
+            return abs(1.0 - share) + abs(move) * room / (room - left)
+        room, share = left, edge
     return abs(1.0 - share)
+
+
+def _falls_along(other: Entry, entry: Entry) -> bool:
+    """Whether another position of its base counts: its symbol's other leg does, and what is on its side."""
+    return other.symbol == entry.symbol or other.sign == entry.sign
 
 
 def _distance(watch: Watch, state: State, context: MetricContext) -> Number:
     entry = _own(watch, state)
     if isinstance(entry, Unknown):
         return entry
-    legs = (
-        tuple(leg for leg in state.cross if leg.symbol == entry.symbol) if entry.equity is None else (entry,)
-    )
+    legs: tuple[Entry, ...] = (entry,)
+    if entry.equity is None:
+        legs += tuple(
+            one
+            for one in state.cross
+            if one.key != entry.key and one.base == entry.base and _falls_along(one, entry)
+        )
     room = _room_of(legs, state)
-    return room if isinstance(room, Unknown) else walk_to_liquidation(entry.sign, legs, room - entry.early)
+    if isinstance(room, Unknown):
+        return room
+    coins = sum(coin.margin for coin in state.coins if coin.base == entry.base and entry.equity is None)
+    return walk_to_liquidation(entry.sign, legs, room - entry.early, coins)
 
 
 def _in_units(table: str) -> Callable[[Watch, State, MetricContext], Number]:
@@ -140,25 +148,30 @@ def _in_units(table: str) -> Callable[[Watch, State, MetricContext], Number]:
     return measured
 
 
-def _rates(entries: tuple[Entry, ...], direction: float) -> list[float]:
-    """Adverse move of every position for one unit of the market's move, the floor at price 0 left out.
+def _rates(entries: tuple[Entry, ...], coins: tuple[Purse, ...], direction: float) -> list[float]:
+    """Adverse move of every position, then coin, for one unit of the market's move; the floor at 0 left out.
 
-    The legs of a symbol share the residual of their net side.
+    All that is held of a base shares the residual of its net side.
     """
     nets: dict[str, float] = {}
     for entry in entries:
-        nets[entry.symbol] = nets.get(entry.symbol, 0.0) + entry.sign * entry.value
+        nets[entry.base] = nets.get(entry.base, 0.0) + entry.sign * entry.value
+    for coin in coins:
+        nets[coin.base] = nets.get(coin.base, 0.0) + coin.worth
     rates: list[float] = []
-    for entry in entries:
-        net = nets[entry.symbol]
+    movers: list[Entry | Purse] = [*entries, *coins]
+    for one in movers:
+        net = nets[one.base]
         side = 1 if net > 0 else -1 if net < 0 else 0
-        rates.append(entry.beta * direction - side * entry.residual)
+        rates.append(one.beta * direction - side * one.residual)
     return rates
 
 
-def _first_root(entries: tuple[Entry, ...], room: float, direction: float) -> float:
+def _first_root(entries: tuple[Entry, ...], coins: tuple[Purse, ...], room: float, direction: float) -> float:
     """Smallest move in one direction that uses the room up: false position between kinks at price 0."""
-    pairs = list(zip(entries, _rates(entries, direction), strict=True))
+    rates = _rates(entries, coins, direction)
+    pairs = list(zip(entries, rates, strict=False))
+    purses = list(zip(coins, rates[len(entries) :], strict=True))
 
     def room_after(move: float) -> float:
         left = room
@@ -166,10 +179,12 @@ def _first_root(entries: tuple[Entry, ...], room: float, direction: float) -> fl
             change = rate * move
             if change < -1.0:
                 change = -1.0
-            left += entry.sign * entry.value * change - margin_for(entry, entry.value * (1.0 + change))
+            left += entry.sign * entry.value * change - margin_for(entry, 1.0 + change)
+        for coin, rate in purses:
+            left += coin.margin * max(rate * move, -1.0)
         return left
 
-    kinks = sorted({-1.0 / rate for _, rate in pairs if rate < -1.0} | {0.0, JOINT_BOUND})
+    kinks = sorted({-1.0 / rate for rate in rates if rate < -1.0} | {0.0, JOINT_BOUND})
     low, at_low = 0.0, 1.0
     for high in kinks:
         at_high = room_after(high)
@@ -180,14 +195,14 @@ def _first_root(entries: tuple[Entry, ...], room: float, direction: float) -> fl
 
 
 def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Number:
-    blocks: list[tuple[tuple[Entry, ...], float]] = []
+    blocks: list[tuple[tuple[Entry, ...], tuple[Purse, ...], float]] = []
     if state.cross:
         if isinstance(state.balance, Unknown):
             return state.balance
-        blocks.append((state.cross, state.balance - state.surcharge))
-    blocks.extend(((entry,), entry.equity or 0.0) for entry in state.isolated)
+        blocks.append((state.cross, state.coins, state.balance - state.surcharge))
+    blocks.extend(((entry,), (), entry.equity or 0.0) for entry in state.isolated)
     return min(
-        (_first_root(entries, room, direction) for entries, room in blocks for direction in (-1.0, 1.0)),
+        (_first_root(*block, direction) for block in blocks for direction in (-1.0, 1.0)),
         default=JOINT_BOUND,
     )
 
@@ -196,9 +211,11 @@ def _loss(state: State, scenario: Scenario) -> float:
     """Loss in USD at shocked prices; an isolated position loses at most its own margin."""
     market = scenario.shocks.get(state.reference, 0.0)
     size = abs(market)
-    rates = _rates(state.entries, 1.0 if market > 0 else -1.0)
+    rates = _rates(state.entries, state.coins, 1.0 if market > 0 else -1.0)
     loss = 0.0
-    for entry, rate in zip(state.entries, rates, strict=True):
+    for coin, rate in zip(state.coins, rates[len(state.entries) :], strict=True):
+        loss -= coin.worth * max(scenario.shocks.get(coin.base, rate * size), -1.0)
+    for entry, rate in zip(state.entries, rates, strict=False):
         change = max(scenario.shocks.get(entry.base, rate * size), -1.0)
         own = -entry.sign * entry.value * change
         loss += own if entry.equity is None else min(own, max(entry.equity, 0.0))

@@ -56,10 +56,10 @@ from bot.model import (
 )
 from bot.planning.hedge_stops import own_stops_of, release_of
 from bot.planning.identity import client_order_id
-from bot.planning.levels import Anchored, Curve
+from bot.planning.levels import Anchored, Curve, drifts
 from bot.planning.pricing import NoQuote, fresh_mark, round_price
 from bot.risk.floor import MOST_OF_ROOM, RESERVE_SHARE
-from bot.risk.portfolio import Holding, Portfolio
+from bot.risk.portfolio import Coin, Holding, Portfolio
 
 RULE = "protection"
 """What steps and refusals of protective stops are filed under."""
@@ -80,11 +80,13 @@ class Place(Struct, frozen=True):
 
 
 class Block(Struct, frozen=True):
-    """Positions whose stops share a scale, with their margin in USD above what is not their own to lose."""
+    """Positions whose stops share a scale, with their margin in USD above what is not their own to lose, and
+    the coins that are part of it."""
 
     members: list[Anchored]
     margin: float
     held: bool
+    coins: tuple[Coin, ...] = ()
 
 
 class _Desk(Struct, frozen=True):
@@ -211,7 +213,8 @@ def _places(desk: _Desk, refusals: list[Refusal]) -> list[Place]:
         reason = f"the margin balance is unknown: {margin.reason}"
         refusals.extend(_refusal(holding.key, "unprotected", reason) for holding in cross)
     elif cross and not isinstance(margin, Unknown):
-        blocks.append(_block(desk, cross, margin, held=desk.portfolio.margin_floor is not None))
+        block = _block(desk, cross, margin, held=desk.portfolio.margin_floor is not None)
+        blocks.append(replace(block, coins=desk.portfolio.coins))
     blocks.extend(
         _block(desk, [holding], holding.isolated_equity, held=False)
         for holding in holdings
@@ -243,12 +246,12 @@ def _block_places(block: Block, terms: ProtectionTerms) -> list[Place]:
     for anchored in members:
         margin -= anchored.holding.maintenance_excess + anchored.holding.liquidation_excess
     while True:
-        k, thin = _scale(members, margin, terms)
+        k, thin = _scale(members, margin, terms, block.coins)
         turned = [_from_mark(anchored) if _must_turn(anchored, k) else anchored for anchored in members]
         if turned == members:
             break
         members = turned
-    moving = any(anchored.at_mark for anchored in members if anchored.fixed is None)
+    moving = any(one.at_mark for one in members if one.fixed is None) or drifts(block.coins, members)
     return [
         Place(
             anchored.holding,
@@ -261,9 +264,11 @@ def _block_places(block: Block, terms: ProtectionTerms) -> list[Place]:
     ]
 
 
-def _scale(members: Sequence[Anchored], margin: float, terms: ProtectionTerms) -> tuple[float, bool]:
+def _scale(
+    members: Sequence[Anchored], margin: float, terms: ProtectionTerms, coins: Sequence[Coin]
+) -> tuple[float, bool]:
     """Return k and whether the slippage allowance had to be cut."""
-    curve = Curve(members, margin)
+    curve = Curve(members, margin, coins)
     liquidation = curve.largest_scale(0.0)
     if liquidation <= 0.0:
         return liquidation, False

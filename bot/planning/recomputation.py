@@ -34,6 +34,16 @@ class Addition(Struct, frozen=True):
     expected: Decimal
 
 
+class Purse(Struct, frozen=True):
+    """A coin of the wallet, in USD: its part of equity and of margin, and how it moves."""
+
+    base: str
+    worth: float
+    margin: float
+    beta: float
+    residual: float
+
+
 class Entry(Struct, frozen=True):
     """One position in a state: value is at mark, equity only for isolated margin."""
 
@@ -46,13 +56,15 @@ class Entry(Struct, frozen=True):
     value: float
     equity: float | None
     slices: tuple[tuple[float, float, float], ...]
-    """Floor, cap and maintenance rate of each tier, the fee to close inside the rate."""
+    """Floor, cap and maintenance rate of each tier, the fee to close inside the rate; of an inverse position
+    floors and caps are coins."""
     surcharge: float
     """What the venue asks above the recomputed maintenance margin."""
     early: float
     """Margin by which the venue liquidates earlier than recomputed."""
     beta: float
     residual: float
+    inverse: bool = False
 
 
 class State(Struct, frozen=True):
@@ -70,6 +82,7 @@ class State(Struct, frozen=True):
     """What the plan has cost, in USD."""
     cross_cost: float
     """The part of it that the cross margin balance paid."""
+    coins: tuple[Purse, ...] = ()
 
     def entry(self, key: str | None) -> Entry | None:
         """Find a position by its key."""
@@ -102,14 +115,22 @@ def slices_of(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[tuple[float, float
     )
 
 
-def margin_for(entry: Entry, value: float) -> float:
-    """Maintenance margin of a position at a value, slice by slice, with the venue's surcharge."""
-    total = entry.surcharge
+def margin_for(entry: Entry, share: float) -> float:
+    """Maintenance margin of a position at a share of its mark price, slice by slice, with the surcharge.
+
+    The contracts of an inverse position are worth more coins the lower the price; at 0 all of them are in
+    the last slice.
+    """
+    if entry.inverse and share <= 0.0:
+        return entry.surcharge + entry.slices[-1][2] * entry.value
+    unit = entry.price * share if entry.inverse else 1.0
+    value = entry.value / unit if entry.inverse else entry.value * share
+    total = 0.0
     for floor, cap, rate in entry.slices:
         if value <= floor:
             break
         total += rate * ((value if value < cap else cap) - floor)
-    return total
+    return entry.surcharge + total * unit
 
 
 def _entry(position: Position, holding: Holding, request: PlanRequest) -> Entry | Unknown:
@@ -124,14 +145,20 @@ def _entry(position: Position, holding: Holding, request: PlanRequest) -> Entry 
         base=market.base,
         sign=1 if position.side is Side.LONG else -1,
         price=holding.price,
-        value=float(position.contracts * position.contract_size) * holding.price,
+        value=_value(position, holding.price),
         equity=holding.isolated_equity,
         slices=slices_of(tiers, fee),
         surcharge=holding.maintenance_excess,
         early=holding.liquidation_excess,
         beta=holding.beta,
         residual=holding.residual,
+        inverse=position.inverse,
     )
+
+
+def _value(position: Position, price: float) -> float:
+    contracts = float(position.contracts * position.contract_size)
+    return contracts if position.inverse else contracts * price
 
 
 def state_before(request: PlanRequest) -> State | Unknown:
@@ -160,6 +187,9 @@ def state_before(request: PlanRequest) -> State | Unknown:
         before=equity,
         cost=0.0,
         cross_cost=0.0,
+        coins=tuple(
+            Purse(one.base, one.worth, one.margin, one.beta, one.residual) for one in portfolio.coins
+        ),
     )
 
 
@@ -167,6 +197,9 @@ def cost_of(position: Position, price: float, contracts: Decimal, fill: Decimal,
     """USD lost against mark when contracts are filled at `fill`, taker fee included; never a gain."""
     coins = float(contracts * position.contract_size)
     sign = 1 if position.side is Side.LONG else -1
+    if position.inverse:  # contracts of a USD, paid for in coins that are worth the mark
+        back = price / float(fill)
+        return max(0.0, sign * (back - 1.0) * coins + float(fee) * back * coins)
     return max(0.0, sign * (price - float(fill)) * coins + float(fee * fill) * coins)
 
 

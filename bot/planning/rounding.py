@@ -20,7 +20,7 @@ def smallest(market: Market, price: Decimal, terms: OrderTerms) -> Decimal:
     """Return the smallest order in contracts, from the market's minimum amount and minimum value."""
     least = max(market.amount_min, market.amount_step)
     if market.notional_min > 0 and not terms.exempt_from_notional_min:
-        least = max(least, market.notional_min / (price * market.contract_size))
+        least = max(least, market.notional_min / market.notional(Decimal(1), price))
     return round_up(least, market.amount_step)
 
 

@@ -7,7 +7,7 @@ merely inside its limit, or be no worse than before. A conversion has a cost and
 the limits of survival are asked.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from msgspec import Struct
@@ -98,6 +98,10 @@ def _held(request: PlanRequest, before: State | Unknown, *, busy: bool) -> _No |
         return _No("unknown_outcome", f"earlier requests have not ended: {told}")
     if isinstance(before, Unknown):
         return _No("check_failed", f"the account cannot be recomputed: {before.reason}")
+    inverse = sorted(one.key for one in request.snapshot.positions if one.inverse)
+    if inverse:
+        reason = f"coins stand behind {', '.join(inverse)}: nothing is moved while inverse positions are open"
+        return _No("inverse_contract", reason)
     return None
 
 
@@ -121,6 +125,7 @@ class _Desk:
         self._terms = terms
         self._meter = Meter(request)
         self._cost = 0.0
+        self._sold: dict[str, float] = {}
         self.refusals: list[Refusal] = []
 
     # Conversions
@@ -161,11 +166,13 @@ class _Desk:
             return _No("too_small", f"{amount.normalize():f} {coin} are less than the smallest order")
         usd = float(sold * one)
         cost = usd * (float(slip) + SPOT_FEE)
-        fault = self._cap_loss(cost) or self._worse(0.0, self._cost + cost, SURVIVAL)
+        sold_coins = {**self._sold, coin: usd}
+        fault = self._cap_loss(cost) or self._worse(0.0, self._cost + cost, SURVIVAL, sold_coins)
         if fault is not None:
             return fault
         if not self._allowance.cancel():
             return _No("cap_actions", "conversions may use half of an hour's actions, and it is used up")
+        self._sold = sold_coins
         asked = ConvertRequest("", symbol, coin, self._terms.stable, sold, price, one)
         words = f"{sold.normalize():f} {coin}, worth {usd:.2f} USD, into {self._terms.stable}"
         return Secured(self._demand, StepKind.CONVERT, usd, cost, asked, words)
@@ -267,9 +274,16 @@ class _Desk:
                 high = middle
         return low
 
-    def _worse(self, leaving: float, cost: float, asked: Set[str] = RECOMPUTED) -> _No | None:
-        """Say which limit would not bear money that leaves, after conversions have cost `cost`."""
-        after = without(charged(self._before, cost, cost), leaving)
+    def _worse(
+        self,
+        leaving: float,
+        cost: float,
+        asked: Set[str] = RECOMPUTED,
+        sold: Mapping[str, float] | None = None,
+    ) -> _No | None:
+        """Say which limit would not bear money that leaves, after conversions of `sold` have cost `cost`."""
+        paid = charged(self._before, cost, cost)
+        after = without(converted(paid, self._sold if sold is None else sold), leaving)
         for watch in self._request.watches:
             if watch.metric not in asked:
                 continue
@@ -295,6 +309,22 @@ def without(state: State, leaving: float) -> State:
         equity=equity if isinstance(equity, Unknown) else equity - leaving,
         balance=balance if isinstance(balance, Unknown) else balance - leaving,
         before=before if isinstance(before, Unknown) else before - leaving,
+    )
+
+
+def converted(state: State, sold: Mapping[str, float]) -> State:
+    """The account after so many USD of coins have become dollars: they move no more, and count in full."""
+    freed, left = 0.0, []
+    for coin in state.coins:
+        share = min(sold.get(coin.base, 0.0) / coin.worth, 1.0) if coin.worth > 0.0 else 0.0
+        freed += share * (coin.worth - coin.margin)
+        if share < 1.0:
+            left.append(replace(coin, worth=coin.worth * (1.0 - share), margin=coin.margin * (1.0 - share)))
+    balance = state.balance
+    return replace(
+        state,
+        balance=balance if isinstance(balance, Unknown) else balance + freed,
+        coins=tuple(left),
     )
 
 

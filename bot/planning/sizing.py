@@ -20,12 +20,15 @@ for leverage, distances, margin ratio, stress loss and shares are these with the
 | stress loss X         | loss of one USD in the scenario  | -                | X E          | 1     |
 | cushion D             | the same, X = 1 - (1 - D) Peak/U | -                | X E          | 1     |
 
+Coins of the wallet are not for trimming: what they lose by a face's moves is part of its excess. Of an
+inverse position MM_i(f_i n_i) is max_k (r_k n_i - D_k f_i p), see `Holding.asked`.
+
 An isolated position has faces of its own, with its isolated equity e for M. In a scenario it loses at most
 what e was before the trim's cost, which is the safe side. Where the venue releases margin
 pro rata, e shrinks with the position (w_i falls by e/N): trimming then helps only through lower brackets.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 
 from msgspec import Struct
@@ -36,7 +39,7 @@ from bot.planning.book import Book
 from bot.planning.request import Watch
 from bot.risk.context import MetricContext
 from bot.risk.definitions import METRICS
-from bot.risk.portfolio import Holding
+from bot.risk.portfolio import Coin, Holding
 from bot.risk.shock import adverse_signs, scenario_moves
 
 
@@ -78,15 +81,22 @@ def _everyone(book: Book) -> frozenset[str]:
     return frozenset(leg.key for leg in book.legs)
 
 
-def _equity_face(book: Book, weights: dict[str, float], share: float, cost_weight: float) -> Faces:
+def _equity_face(
+    book: Book, weights: dict[str, float], share: float, cost_weight: float, excess: float = 0.0
+) -> Faces:
     equity = book.request.portfolio.equity
     if isinstance(equity, Unknown):
         return CannotHelp(f"equity is unknown: {equity.reason}", "unknown_figure")
-    return (Face(weights, {}, 0.0, share * equity, cost_weight, _everyone(book)),)
+    return (Face(weights, {}, excess, share * equity, cost_weight, _everyone(book)),)
 
 
-def _cross_face(book: Book, weights: dict[str, float], factors: dict[str, float], ratio: float) -> Faces:
-    """MM at shocked prices against `ratio` times what stays of the cross margin balance."""
+def _cross_face(
+    book: Book, weights: dict[str, float], factors: dict[str, float], ratio: float, lost: float = 0.0
+) -> Faces:
+    """MM at shocked prices against `ratio` times what stays of the cross margin balance.
+
+    `lost` is what coins lose of it there, in USD.
+    """
     portfolio = book.request.portfolio
     balance = portfolio.margin_balance
     if isinstance(balance, Unknown):
@@ -97,7 +107,7 @@ def _cross_face(book: Book, weights: dict[str, float], factors: dict[str, float]
         for holding in members
     }
     shocked = {holding.key: factors.get(holding.key, 1.0) for holding in members}
-    excess = portfolio.maintenance_excess
+    excess = portfolio.maintenance_excess + lost
     return (Face(filled, shocked, excess, ratio * balance, ratio, frozenset(filled)),)
 
 
@@ -128,7 +138,8 @@ def _net_leverage(watch: Watch, book: Book, context: MetricContext) -> Faces:
             for leg in book.legs
             if leg.holding is not None
         }
-        part = _equity_face(book, weights, watch.goal, watch.goal)
+        beside = direction * sum(coin.beta * coin.worth for coin in book.request.portfolio.coins)
+        part = _equity_face(book, weights, watch.goal, watch.goal, beside)
         if isinstance(part, CannotHelp):
             return part
         faces.extend(part)
@@ -195,10 +206,16 @@ def _distance_of(watch: Watch, book: Book, distance: float) -> Faces:
     factor = max(0.0, 1.0 - holding.sign * distance)
     if holding.isolated_equity is not None:
         return (_isolated_face(holding, distance, factor, 1.0, holding.liquidation_excess),)
-    legs = [leg for leg in _members(book, cross=True) if leg.symbol == holding.symbol]
+    legs = [
+        leg
+        for leg in _members(book, cross=True)
+        if leg.base == holding.base and (leg.symbol == holding.symbol or leg.sign == holding.sign)
+    ]
     weights = {leg.key: leg.sign * holding.sign * distance for leg in legs}
     weights[holding.key] += holding.liquidation_excess / holding.notional
-    return _cross_face(book, weights, {leg.key: factor for leg in legs}, 1.0)
+    coins = sum(coin.margin for coin in book.request.portfolio.coins if coin.base == holding.base)
+    lost = holding.sign * distance * coins
+    return _cross_face(book, weights, {leg.key: factor for leg in legs}, 1.0, lost)
 
 
 def _margin_ratio(watch: Watch, book: Book, context: MetricContext) -> Faces:
@@ -209,13 +226,14 @@ def _margin_ratio(watch: Watch, book: Book, context: MetricContext) -> Faces:
 
 def _joint_distance(watch: Watch, book: Book, context: MetricContext) -> Faces:
     faces: list[Face] = []
-    members = _members(book, cross=True)
+    members, coins = _members(book, cross=True), book.request.portfolio.coins
     for move in (-watch.goal, watch.goal):
         if members:
-            changes = _changes(members, move)
+            changes = _changes(members, move, coins)
             losses = {holding.key: -holding.sign * changes[holding.key] for holding in members}
-            factors = {key: 1.0 + change for key, change in changes.items()}
-            cross = _cross_face(book, losses, factors, 1.0)
+            factors = {holding.key: 1.0 + changes[holding.key] for holding in members}
+            lost = -sum(coin.margin * changes[coin.key] for coin in coins)
+            cross = _cross_face(book, losses, factors, 1.0, lost)
             if isinstance(cross, CannotHelp):
                 return cross
             faces.extend(cross)
@@ -225,12 +243,14 @@ def _joint_distance(watch: Watch, book: Book, context: MetricContext) -> Faces:
     return tuple(faces)
 
 
-def _changes(holdings: list[Holding], move: float) -> dict[str, float]:
-    signs = adverse_signs(holdings)
-    return {
-        holding.key: max(-1.0, holding.beta * move - signs[holding.symbol] * holding.residual * abs(move))
-        for holding in holdings
-    }
+def _changes(holdings: Sequence[Holding], move: float, coins: Sequence[Coin] = ()) -> dict[str, float]:
+    signs = adverse_signs(holdings, coins)
+    movers: list[Holding | Coin] = [*holdings, *coins]
+    return {one.key: _change(one, move, signs[one.base]) for one in movers}
+
+
+def _change(one: Holding | Coin, move: float, adverse: int) -> float:
+    return max(-1.0, one.beta * move - adverse * one.residual * abs(move))
 
 
 def _stress(watch: Watch, book: Book, share: float) -> Faces:
@@ -248,7 +268,8 @@ def _stress(watch: Watch, book: Book, share: float) -> Faces:
             if holding.isolated_equity is not None and holding.releases_margin:
                 loss = min(loss, max(holding.isolated_equity, 0.0) / holding.notional)
             weights[leg.key] = loss
-        part = _equity_face(book, weights, share, 1.0)
+        beside = -sum(coin.worth * moves[coin.key] for coin in portfolio.coins)
+        part = _equity_face(book, weights, share, 1.0, beside)
         if isinstance(part, CannotHelp):
             return part
         faces.extend(part)

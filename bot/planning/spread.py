@@ -37,13 +37,10 @@ class Candidate(Struct, frozen=True):
     """Cost of one USD that the amounts are sized with."""
 
 
-def maintenance(leg: Leg, notional: float) -> float:
-    """Maintenance margin of a leg at a notional: the highest of its brackets' lines."""
+def maintenance(leg: Leg, notional: float, factor: float) -> float:
+    """Maintenance margin of a leg at a notional, its price moved by a factor: the highest bracket's line."""
     assert leg.holding is not None
-    most = 0.0
-    for bracket in leg.holding.brackets:
-        most = max(most, bracket.rate * notional - bracket.deduction)
-    return most
+    return max((0.0, *(margin for _, margin in leg.holding.asked(notional, factor))))
 
 
 def _own(face: Face, leg: Leg) -> float:
@@ -55,7 +52,7 @@ def _own(face: Face, leg: Leg) -> float:
     left = leg.left
     total += face.weights.get(key, 0.0) * left
     if key in face.factors:
-        total += maintenance(leg, left * face.factors[key])
+        total += maintenance(leg, left, face.factors[key])
     return total
 
 
@@ -85,12 +82,8 @@ def lines(face: Face, candidate: Candidate, gap: float) -> list[tuple[float, flo
     factor = face.factors.get(key)
     if factor is None or not leg.holding.brackets:
         return [(slope, gap)]
-    value = leg.left * factor
-    rest = gap - maintenance(leg, value)
-    return [
-        (slope + bracket.rate * factor, rest + bracket.rate * value - bracket.deduction)
-        for bracket in leg.holding.brackets
-    ]
+    rest = gap - maintenance(leg, leg.left, factor)
+    return [(slope + rate, rest + margin) for rate, margin in leg.holding.asked(leg.left, factor)]
 
 
 def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:

@@ -14,9 +14,18 @@ from bot.model import (
     Unknown,
 )
 from bot.risk.betas import fallback_beta
+from bot.risk.coins import coins_of
 from bot.risk.figures import number_of, price_of
 from bot.risk.floor import margin_floor
-from bot.risk.margin import DISTANCE_BOUND, Margins, brackets_of, liquidation_price, maintenance_of, room_at
+from bot.risk.margin import (
+    DISTANCE_BOUND,
+    Margins,
+    brackets_of,
+    inverse_brackets,
+    liquidation_price,
+    maintenance_of,
+    room_at,
+)
 from bot.risk.portfolio import Holding, Portfolio
 from bot.risk.terms import VenueTerms
 
@@ -31,9 +40,9 @@ def build_portfolio(snapshot: Snapshot, stats: MarketStats, terms: VenueTerms, i
 
     `impact` is the price impact assumed for a trade, as a fraction of what is traded. `stats.betas` is read
     by unified symbol; a symbol without one has `fallback_beta`. A position whose mark, tiers, market or
-    margin is not known, or whose contract is inverse, is a gap with its reason and appears in `missing`;
-    nothing about it is taken to be 0. The margin balance is that of the cross block: without isolated
-    margin. With a gap it is unknown, and `margin_floor` says what may still be counted on for stops.
+    margin is not known, or an inverse one in isolated margin, is a gap with its reason and appears in
+    `missing`; nothing about it is taken to be 0. The margin balance is that of the cross block: without
+    isolated margin. With a gap it is unknown, and `margin_floor` says what may still be counted on for stops.
     """
     return _Assembly(snapshot, stats, terms, impact).portfolio()
 
@@ -68,6 +77,8 @@ class _Assembly:
             elif built is not None:
                 holdings.append(built)
         gaps = tuple(missing.values())
+        coins = coins_of(snapshot, self.stats)
+        known = () if isinstance(coins, Unknown) else coins
         margin_balance = self.margin_balance(holdings, gaps)
         excess = 0.0 if gaps else self.maintenance_excess(holdings)
         return Portfolio(
@@ -76,7 +87,7 @@ class _Assembly:
             holdings=with_liquidations(
                 {position.key: position for position in snapshot.positions},
                 holdings,
-                Margins(holdings, margin_balance, excess),
+                Margins(holdings, margin_balance, excess, known),
             ),
             equity=number_of(snapshot.balance.equity, f"the equity of {snapshot.account}"),
             margin_balance=margin_balance,
@@ -87,20 +98,24 @@ class _Assembly:
             reference_price=self.reference_price(),
             available=number_of(snapshot.balance.available, f"the free margin of {snapshot.account}"),
             margin_floor=margin_floor(snapshot, holdings, missing, self.terms) if gaps else None,
+            coins=known,
+            unpriced=coins.reason if isinstance(coins, Unknown) else "",
         )
 
     def holding(self, position: Position) -> Holding | Unknown | None:
         """Build one holding without its liquidation price; None for a position of no size."""
-        key, size = position.key, position.size
-        if not size.is_finite() or size < 0:
-            return Unknown(f"the size of {key} came as {size}")
-        if size == 0:
+        key, contracts = position.key, position.contracts * position.contract_size
+        if not contracts.is_finite() or contracts < 0:
+            return Unknown(f"the size of {key} came as {contracts}")
+        if contracts == 0:
             return None
         market = self.snapshot.markets.get(position.symbol)
         if market is None:
             return Unknown(f"the market of {key} is not known")
-        if not market.linear:
-            return Unknown(f"{key}: inverse contracts are not supported yet")
+        if market.linear is position.inverse:
+            return Unknown(f"{key}: position and market disagree whether the contract is inverse")
+        if position.inverse and position.margin_mode is MarginMode.ISOLATED:
+            return Unknown(f"{key}: inverse contracts in isolated margin are not supported, use cross margin")
         tiers = self.snapshot.tiers.get(position.symbol)
         if not tiers:
             return Unknown(f"the maintenance margin tiers of {key} are not known")
@@ -121,8 +136,16 @@ class _Assembly:
         isolated: float | None,
     ) -> Holding | Unknown:
         """Build a holding from parts that are all known."""
-        terms, size, fee = self.terms, float(position.size), float(market.taker_fee)
-        brackets = brackets_of(tiers, fee if terms.close_fee_in_maintenance else 0.0)
+        terms, fee = self.terms, float(market.taker_fee)
+        close_fee = fee if terms.close_fee_in_maintenance else 0.0
+        if position.inverse:
+            notional = float(position.contracts * position.contract_size)
+            size = notional / price
+            brackets = inverse_brackets(tiers, close_fee, notional, size)
+        else:
+            size = float(position.size)
+            notional = size * price
+            brackets = brackets_of(tiers, close_fee)
         ours = maintenance_of(brackets, size * price)
         if not ours > 0.0:
             return Unknown(f"the tiers of {position.key} give a maintenance margin of {ours:g}")
@@ -135,7 +158,7 @@ class _Assembly:
             side=position.side,
             size=size,
             price=price,
-            notional=size * price,
+            notional=notional,
             isolated_equity=isolated,
             brackets=brackets,
             maintenance=ours + excess,
@@ -145,6 +168,7 @@ class _Assembly:
             residual=beta.residual,
             trade_cost=half_spread_of(self.snapshot.marks.get(position.symbol)) + fee + self.impact,
             releases_margin=terms.releases_isolated_margin,
+            inverse=position.inverse,
         )
 
     def margin_balance(self, holdings: list[Holding], gaps: tuple[str, ...]) -> Number:
@@ -193,12 +217,12 @@ def with_liquidations(
     result: list[Holding] = []
     for holding in holdings:
         legs, free = margins.legs(holding), margins.free(holding)
-        venue = venue_liquidation(positions[holding.key], holding.price, len(legs) > 1)
-        price, excess = venue, 0.0
+        venue = venue_liquidation(positions[holding.key], holding.price, margins.has_other_leg(holding))
+        price, excess, coins = venue, 0.0, margins.coins(holding)
         if not isinstance(free, Unknown):
-            price = liquidation_price(holding.sign, legs, free)
+            price = liquidation_price(holding.sign, legs, free, coins)
             if not isinstance(venue, Unknown) and (venue - price) * holding.sign > 0.0:
-                price, excess = venue, max(room_at(venue, legs, free)[0], 0.0)
+                price, excess = venue, max(room_at(venue, legs, free, coins)[0], 0.0)
         elif isinstance(venue, Unknown):
             price = free
         result.append(replace(holding, liquidation_price=price, liquidation_excess=excess))
@@ -208,7 +232,7 @@ def with_liquidations(
 def venue_liquidation(position: Position, price: float, shares_price: bool) -> Number:
     """Return the venue's liquidation price within the bounds that ours keeps.
 
-    `shares_price` says that the symbol's other leg is in cross margin too: the venue then gives both legs
+    `shares_price` says that another leg against it is in cross margin too: the venue then gives both legs
     the one price at which their net is liquidated, which is no figure of the leg that gains there.
     """
     what = f"the venue's liquidation price of {position.key}"

@@ -81,7 +81,7 @@ _DEFINITIONS = (
         "net_leverage",
         Sense.MAX,
         Unit.RATIO,
-        "Net exposure to the reference market over equity: |sum s beta N| / E.",
+        "Net exposure to the reference market over equity: |sum s beta N| / E; coins of the wallet are long.",
         _USUAL,
     ),
     _account(
@@ -98,8 +98,8 @@ _DEFINITIONS = (
         Sense.MIN,
         Unit.PERCENT,
         "The smallest move m of the reference market, up or down, at which M(m) <= MM(m) when every "
-        "position moves by beta m - s residual |m|. The smallest of the cross block and of each isolated "
-        "position; 100 % where no move up to 100 % liquidates anything.",
+        "position moves by beta m - s residual |m|, and the wallet's coins as long ones. The smallest of the "
+        "cross block and of each isolated position; 100 % where no move up to 100 % liquidates anything.",
         "M - MM is concave in m for perpetuals",
     ),
     _account(
@@ -163,9 +163,10 @@ _DEFINITIONS = (
         "liquidation_distance",
         Sense.MIN,
         Unit.PERCENT,
-        "Distance from mark to the liquidation price as a fraction of mark, only this symbol moving: "
-        "(M - MM) / (N (1 - s r)), r of the bracket at the liquidation price. The worse of the recomputed "
-        "and the venue's. Never above 100 % for a long and 1000 % for a short; 0 or less is liquidated.",
+        "Distance from mark to the liquidation price as a fraction of mark, only this symbol moving "
+        "(and coins and positions on its side of the same base): (M - MM) / (N (1 - s r)), r of the bracket "
+        "at the liquidation price. The worse of the recomputed and the venue's. Never above 100 % for a long "
+        "and 1000 % for a short; 0 or less is liquidated.",
         _MARGIN,
     ),
     _position(

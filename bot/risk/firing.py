@@ -1,8 +1,8 @@
 """Where a rule would fire: the nearest price, or move of the market, at which a metric passes its limit.
 
-A position metric is followed while that symbol alone moves; an account metric while every position moves by
-its beta to the reference, without residual. Nothing is traded or liquidated on the way, the unit value
-moves with equity, and statistics stay as they are.
+A position metric is followed while that symbol alone moves, and the wallet's coins of its base with it; an
+account metric while every position and coin moves by its beta to the reference, without residual. Nothing is
+traded or liquidated on the way, the unit value moves with equity, and statistics stay as they are.
 """
 
 from collections.abc import Callable
@@ -134,8 +134,9 @@ class _Search:
     def _moves(self, move: float) -> dict[str, float]:
         if self._holding is None:
             return market_moves(self._portfolio, move)
-        symbol = self._holding.symbol
-        return {holding.key: move for holding in self._portfolio.holdings if holding.symbol == symbol}
+        symbol, base = self._holding.symbol, self._holding.base
+        moves = {holding.key: move for holding in self._portfolio.holdings if holding.symbol == symbol}
+        return moves | {coin.key: move for coin in self._portfolio.coins if coin.base == base}
 
     def _value(self, move: float) -> Number:
         moved = revalued(self._portfolio, self._moves(move), self._liquidations)

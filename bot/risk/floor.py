@@ -83,9 +83,9 @@ def _reserve_of(snapshot: Snapshot, position: Position, kept: float) -> Number:
 
 def _notional_of(snapshot: Snapshot, position: Position, kept: float) -> Number:
     """Notional in USD by the best price there is, else from maintenance margin."""
-    size, market = position.size, snapshot.markets.get(position.symbol)
+    size = position.contracts * position.contract_size
     if size.is_finite() and size > 0:
-        if market is not None and not market.linear:
+        if position.inverse:
             return float(size)
         mark = snapshot.marks.get(position.symbol)
         for figure in (*(() if mark is None else (mark.mark,)), position.mark_price, position.entry_price):

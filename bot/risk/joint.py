@@ -6,7 +6,7 @@ from math import inf
 
 from bot.model import Number, Unknown
 from bot.risk.margin import bracket_at
-from bot.risk.portfolio import Bracket, Holding, Portfolio
+from bot.risk.portfolio import Bracket, Coin, Holding, Portfolio
 from bot.risk.shock import adverse_signs
 
 JOINT_BOUND = 1.0
@@ -20,15 +20,16 @@ def joint_distance(portfolio: Portfolio) -> Number:
     is the smallest of all blocks. A fraction in [0, JOINT_BOUND]; 0 is liquidated already. Unknown where a
     position is a gap, or the margin balance is unknown and positions depend on it.
     """
-    if portfolio.gaps:
-        return Unknown(portfolio.gaps[0])
+    hidden = portfolio.hidden
+    if hidden is not None:
+        return hidden
     cross = [holding for holding in portfolio.holdings if holding.isolated_equity is None]
     distance = JOINT_BOUND
     if cross:
         margin = portfolio.margin_balance
         if isinstance(margin, Unknown):
             return margin
-        distance = _block_distance(cross, margin - portfolio.maintenance_excess)
+        distance = _block_distance(cross, margin - portfolio.maintenance_excess, portfolio.coins)
     for holding in portfolio.holdings:
         if holding.isolated_equity is not None:
             distance = min(distance, _block_distance((holding,), holding.isolated_equity))
@@ -36,31 +37,43 @@ def joint_distance(portfolio: Portfolio) -> Number:
 
 
 class _Mover:
-    """One position in one direction: its move is `slope` u, but not below -1, which it meets at u = `end`."""
+    """One position, or coin, in one direction.
 
-    __slots__ = ("brackets", "end", "exposure", "notional", "slope")
+    Its move is `slope` u, but not below -1, which it meets at u = `end`.
+    """
 
-    def __init__(self, holding: Holding, slope: float) -> None:
-        self.exposure = holding.sign * holding.notional
-        self.notional = holding.notional
+    __slots__ = ("brackets", "end", "exposure", "slope", "value")
+
+    def __init__(self, exposure: float, value: float, brackets: tuple[Bracket, ...], slope: float) -> None:
+        self.exposure = exposure
+        self.value = value
         self.slope = slope
         self.end = -1.0 / slope if slope < 0.0 else inf
-        self.brackets: tuple[Bracket, ...] = holding.brackets
+        self.brackets = brackets
 
 
-def _block_distance(holdings: Sequence[Holding], margin: float) -> float:
-    signs = adverse_signs(holdings)
+NO_MARGIN = (Bracket(0.0, 0.0, 0.0),)
+"""A coin needs no maintenance margin."""
+
+
+def _block_distance(holdings: Sequence[Holding], margin: float, coins: Sequence[Coin] = ()) -> float:
+    signs = adverse_signs(holdings, coins)
     free = margin
     for holding in holdings:
         free -= holding.maintenance_excess
     distance = JOINT_BOUND
     for direction in (-1, 1):
         movers = [
-            _Mover(holding, holding.beta * direction - signs[holding.symbol] * holding.residual)
-            for holding in holdings
+            _Mover(one.sign * one.value, one.value, one.brackets, _slope(one, signs, direction))
+            for one in holdings
         ]
+        movers += [_Mover(one.margin, 0.0, NO_MARGIN, _slope(one, signs, direction)) for one in coins]
         distance = min(distance, _first_loss(movers, free))
     return distance
+
+
+def _slope(one: Holding | Coin, signs: dict[str, int], direction: int) -> float:
+    return one.beta * direction - signs[one.base] * one.residual
 
 
 def _first_loss(movers: Sequence[_Mover], free: float) -> float:
@@ -97,9 +110,9 @@ def _room(movers: Sequence[_Mover], free: float, u: float, start: float) -> tupl
     for mover in movers:
         stopped = mover.end <= start
         move = -1.0 if stopped else mover.slope * u
-        bracket = bracket_at(mover.brackets, mover.notional * (1.0 + move))
-        rate = mover.exposure - bracket.rate * mover.notional
-        room += rate * move - bracket.rate * mover.notional + bracket.deduction
+        bracket = bracket_at(mover.brackets, mover.value * (1.0 + move))
+        rate = mover.exposure - bracket.rate * mover.value
+        room += rate * move - bracket.rate * mover.value + bracket.deduction
         if not stopped:
             slope += rate * mover.slope
     return room, slope

@@ -1,19 +1,25 @@
-"""Maintenance margin and liquidation price of linear perpetuals.
+"""Maintenance margin and liquidation price of perpetuals.
 
 A position of q coins at mark p (s = +1 long, -1 short) is liquidated at the price x where the margin balance
-no longer exceeds maintenance margin, only its own symbol moving:
+no longer exceeds maintenance margin, only its own symbol moving, and what moves with it:
 
     M + s q (x - p) <= MM_others + max_k (r_k q x - D_k)
 
 Inside one bracket that is x = p - s (M - MM) / (q (1 - s r)), with r of the bracket *at the liquidation
 price*; over brackets it is the largest such root for a long and the smallest for a short.
+
+Positions on its side in other symbols of its base move along: two contracts of bitcoin fall together. One
+against it there is not counted as help. The wallet's coins of its base move along: they add their margin to
+the slope, as a long position that needs no maintenance margin. An inverse position of c USD moves like c / p
+coins, and needs max_k (r_k c - D_k x), D_k in coins. For a long from p0 with B coins behind it:
+x = c (1 + r) / (B + c / p0).
 """
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from bot.model import Number, Tier, Unknown
-from bot.risk.portfolio import Bracket, Holding
+from bot.risk.portfolio import Bracket, Coin, Holding
 
 DISTANCE_BOUND = 10.0
 """A short's liquidation price is sought up to this many times mark above mark, and never given further."""
@@ -26,9 +32,25 @@ def brackets_of(tiers: tuple[Tier, ...], close_fee: float) -> tuple[Bracket, ...
     `close_fee` is the taker fee as a fraction where the venue counts it in maintenance margin, else 0. Tiers
     may come in any order; one that is nowhere the largest is left out, so the result is an upper envelope.
     """
+    return _envelope((float(one.maintenance_rate) + close_fee, float(one.deduction)) for one in tiers)
+
+
+def inverse_brackets(
+    tiers: tuple[Tier, ...], close_fee: float, contracts: float, size: float
+) -> tuple[Bracket, ...]:
+    """Turn tiers in coins into brackets of an inverse position: `contracts` USD that move like `size` coins.
+
+    At value v the price is v / size, and each tier asks rate * contracts - deduction * price.
+    """
+    return _envelope(
+        (-float(one.deduction) / size, -(float(one.maintenance_rate) + close_fee) * contracts)
+        for one in tiers
+    )
+
+
+def _envelope(given: Iterable[tuple[float, float]]) -> tuple[Bracket, ...]:
     lines: dict[float, float] = {}
-    for tier in tiers:
-        rate, deduction = float(tier.maintenance_rate) + close_fee, float(tier.deduction)
+    for rate, deduction in given:
         lines[rate] = min(deduction, lines.get(rate, deduction))
     envelope: list[Bracket] = []
     for rate, deduction in sorted(lines.items()):
@@ -61,26 +83,33 @@ def maintenance_of(brackets: Sequence[Bracket], notional: float) -> float:
     return bracket.rate * notional - bracket.deduction
 
 
-def room_at(price: float, legs: Sequence[Holding], free: float) -> tuple[float, float]:
+def room_at(price: float, legs: Sequence[Holding], free: float, coins: float = 0.0) -> tuple[float, float]:
     """Return M - MM at `price` and its slope in USD a price unit.
 
-    `free` is the margin balance at today's mark less all maintenance margin but the legs' own recomputed one.
+    `price` is the first leg's; the others' keep their proportion to it. `free` is the margin balance at
+    today's mark less all maintenance margin but the legs' own recomputed one, `coins` what of it are coins of
+    the same base.
     """
     room, slope = free, 0.0
+    mark = legs[0].price
+    if coins:
+        room, slope = free + coins * (price / mark - 1.0), coins / mark
     for leg in legs:
         size, sign = leg.size, leg.sign
+        if leg.price != mark:
+            size *= leg.price / mark
         bracket = bracket_at(leg.brackets, size * price)
-        room += sign * size * (price - leg.price) - (bracket.rate * size * price - bracket.deduction)
+        room += sign * size * (price - mark) - (bracket.rate * size * price - bracket.deduction)
         slope += size * (sign - bracket.rate)
     return room, slope
 
 
-def liquidation_price(sign: int, legs: Sequence[Holding], free: float) -> float:
-    """Return the price at which falling (`sign` +1) or rising (-1) liquidates `legs` of one symbol.
+def liquidation_price(sign: int, legs: Sequence[Holding], free: float, coins: float = 0.0) -> float:
+    """Return the price at which falling (`sign` +1) or rising (-1) liquidates `legs`.
 
-    `legs` is the position itself, or both legs of a symbol that share cross margin: they have one price. The
-    result is 0 where no fall liquidates and `1 + DISTANCE_BOUND` times mark where no rise up to it does. It
-    is at or past mark where the legs are liquidated already.
+    `legs` is the position itself, then what shares its cross margin and moves with it. The result is 0 where
+    no fall liquidates and `1 + DISTANCE_BOUND` times mark where no rise up to it does. It is at or past mark
+    where the legs are liquidated already.
 
     M - MM is concave and piecewise linear in price, so Newton's method from the far end rises to the root
     without passing it and ends on the very bracket that holds there: the closed form above, found bracket
@@ -88,7 +117,7 @@ def liquidation_price(sign: int, legs: Sequence[Holding], free: float) -> float:
     """
     mark = legs[0].price
     price = 0.0 if sign > 0 else (1.0 + DISTANCE_BOUND) * mark
-    room, slope = room_at(price, legs, free)
+    room, slope = room_at(price, legs, free, coins)
     if room > 0.0:
         return price
     while slope * sign > 0.0:
@@ -96,7 +125,7 @@ def liquidation_price(sign: int, legs: Sequence[Holding], free: float) -> float:
         if (nearer - price) * sign <= 1e-14 * mark:
             return price
         price = nearer
-        room, slope = room_at(price, legs, free)
+        room, slope = room_at(price, legs, free, coins)
     return mark
 
 
@@ -109,22 +138,45 @@ def cross_maintenance(holdings: Iterable[Holding], excess: float) -> float:
     return total
 
 
+def _joins(holding: Holding, other: Holding) -> bool:
+    return other.symbol == holding.symbol or other.sign == holding.sign
+
+
 class Margins:
     """The margin that stands behind each of a portfolio's positions."""
 
-    def __init__(self, holdings: Iterable[Holding], margin_balance: Number, excess: float) -> None:
-        """Take the holdings, the cross margin balance and the account's own maintenance excess in USD."""
-        self._legs: dict[str, list[Holding]] = {}
+    def __init__(
+        self, holdings: Iterable[Holding], margin_balance: Number, excess: float, coins: Iterable[Coin] = ()
+    ) -> None:
+        """Take the holdings, the cross margin balance, the account's own maintenance excess in USD, and what
+        coins are among the margin.
+        """
+        self._coins = {coin.base: coin.margin for coin in coins}
+        self._bases: dict[str, list[Holding]] = {}
         self._margin_balance = margin_balance
         self._maintenance = excess
         for holding in holdings:
             if holding.isolated_equity is None:
-                self._legs.setdefault(holding.symbol, []).append(holding)
+                self._bases.setdefault(holding.base, []).append(holding)
                 self._maintenance += holding.maintenance
 
     def legs(self, holding: Holding) -> Sequence[Holding]:
-        """Return the positions that are liquidated together when this one's symbol moves."""
-        return (holding,) if holding.isolated_equity is not None else self._legs[holding.symbol]
+        """Return what moves with the position, itself first: both legs of its symbol, and others of its base
+        on its side.
+        """
+        if holding.isolated_equity is not None:
+            return (holding,)
+        found = [one for one in self._bases[holding.base] if one.key == holding.key or _joins(holding, one)]
+        return sorted(found, key=lambda one: one.key != holding.key)
+
+    def has_other_leg(self, holding: Holding) -> bool:
+        """Whether something of its base is held against it, in cross margin like itself."""
+        others = () if holding.isolated_equity is not None else self._bases[holding.base]
+        return any(one.sign != holding.sign for one in others)
+
+    def coins(self, holding: Holding) -> float:
+        """Return the USD of cross margin that are coins of the position's own base."""
+        return self._coins.get(holding.base, 0.0) if holding.isolated_equity is None else 0.0
 
     def free(self, holding: Holding) -> Number:
         """Return margin less all maintenance margin but what the legs' brackets ask, in USD.
@@ -136,7 +188,7 @@ class Margins:
         if isinstance(self._margin_balance, Unknown):
             return self._margin_balance
         free = self._margin_balance - self._maintenance - holding.liquidation_excess
-        for leg in self._legs[holding.symbol]:
+        for leg in self.legs(holding):
             free += leg.maintenance - leg.maintenance_excess
         return free
 
@@ -145,4 +197,4 @@ class Margins:
         free = self.free(holding)
         if isinstance(free, Unknown):
             return free
-        return liquidation_price(holding.sign, self.legs(holding), free)
+        return liquidation_price(holding.sign, self.legs(holding), free, self.coins(holding))

@@ -92,11 +92,14 @@ def _leverage(portfolio: Portfolio, _: MetricContext) -> Number:
 
 
 def _net_leverage(portfolio: Portfolio, _: MetricContext) -> Number:
-    if portfolio.gaps:
-        return _gap(portfolio)
+    hidden = portfolio.hidden
+    if hidden is not None:
+        return hidden
     net = 0.0
     for holding in portfolio.holdings:
-        net += holding.sign * holding.beta * holding.notional
+        net += holding.sign * holding.beta * holding.value
+    for coin in portfolio.coins:
+        net += coin.beta * coin.worth
     return _share(abs(net), portfolio.equity)
 
 

@@ -9,7 +9,10 @@ from bot.model import Number, Side, Unknown, position_key
 
 
 class Bracket(Struct, frozen=True):
-    """MM(v) = max over brackets of rate * v - deduction; the fee to close is inside `rate`.
+    """MM(v) = max over brackets of rate * v - deduction; the fee to close is inside.
+
+    v is `Holding.value`, as price moves it. Of an inverse position the rates are 0 or below: what it needs is
+    set by its contracts, and each tier's deduction, in coins, is worth more as price rises.
 
     The brackets of a holding ascend in rate and form an upper envelope: as v grows, each is the largest
     once and never again (`bot.risk.margin.brackets_of` makes them so).
@@ -20,6 +23,23 @@ class Bracket(Struct, frozen=True):
     deduction: float
 
 
+class Coin(Struct, frozen=True):
+    """A coin of the wallet that moves with the market. Money in USD, below 0 for debt."""
+
+    base: str
+    worth: float
+    """Its part of equity, unrealised profit that is settled in it included."""
+    margin: float
+    """Its part of the margin balance: worth less the venue's haircut."""
+    beta: float
+    residual: float
+
+    @property
+    def key(self) -> str:
+        """Name of its price among moves."""
+        return self.base + "#coin"
+
+
 class Holding(Struct, frozen=True):
     """One position with everything known that its mathematics needs. Money in USD."""
 
@@ -27,11 +47,11 @@ class Holding(Struct, frozen=True):
     base: str
     side: Side
     size: float
-    """Coins, positive (q)."""
+    """Coins, positive (q): of an inverse position those that it moves like from the snapshot's mark on."""
     price: float
     """Mark price (p)."""
     notional: float
-    """q p (N)."""
+    """What is at stake, in USD (N): q p, and the contracts of an inverse position whatever the price."""
     isolated_equity: float | None
     """Isolated wallet plus own unrealised PnL; None in cross margin."""
     brackets: tuple[Bracket, ...]
@@ -53,6 +73,26 @@ class Holding(Struct, frozen=True):
     """Whether an isolated partial close frees margin pro rata."""
     liquidation_excess: float = 0.0
     """USD of margin by which the venue liquidates earlier than the recomputed price, never below 0."""
+    inverse: bool = False
+
+    @property
+    def value(self) -> float:
+        """USD that it gains or loses with a move of 100 %: q p; of an inverse one N until its price moves."""
+        return self.size * self.price if self.inverse else self.notional
+
+    def asked(self, notional: float, factor: float) -> list[tuple[float, float]]:
+        """Return each bracket's line at a notional of less contracts, with price `factor` times as high.
+
+        Slope in USD a USD of notional, and the maintenance margin that the line gives there.
+        """
+        if not self.inverse:
+            value = notional * factor
+            return [(one.rate * factor, one.rate * value - one.deduction) for one in self.brackets]
+        lines: list[tuple[float, float]] = []
+        for one in self.brackets:
+            slope = -one.deduction / self.notional
+            lines.append((slope, slope * notional + one.rate * self.value * factor))
+        return lines
 
     @property
     def key(self) -> str:
@@ -90,6 +130,17 @@ class Portfolio(Struct, frozen=True, dict=True):
     """With gaps: what of the margin balance may at least be counted on, in USD (`bot.risk.floor`)."""
     available: Number = Unknown("the free margin was not read")
     """Free margin in USD, as the venue states it."""
+    coins: tuple[Coin, ...] = ()
+    """Coins of the wallet that move with the market."""
+    unpriced: str = ""
+    """Why the worth of a coin is not known; '' where none is."""
+
+    @property
+    def hidden(self) -> Unknown | None:
+        """Why a move of the market cannot be followed through the whole account; None where it can."""
+        if self.gaps:
+            return Unknown(self.gaps[0])
+        return Unknown(self.unpriced) if self.unpriced else None
 
     def holding(self, key: str) -> Holding | None:
         """Find a holding by position key."""

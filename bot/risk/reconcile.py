@@ -29,7 +29,9 @@ def comparisons(snapshot: Snapshot, portfolio: Portfolio) -> tuple[Difference, .
     prices that are further than the bound of ours (11 times mark) are compared as if they stood on it.
     Raises MisuseError for a venue without terms.
     """
-    margins = Margins(portfolio.holdings, portfolio.margin_balance, portfolio.maintenance_excess)
+    margins = Margins(
+        portfolio.holdings, portfolio.margin_balance, portfolio.maintenance_excess, portfolio.coins
+    )
     found: list[Difference] = []
     for position in snapshot.positions:
         holding = portfolio.holding(position.key)
@@ -41,7 +43,7 @@ def comparisons(snapshot: Snapshot, portfolio: Portfolio) -> tuple[Difference, .
         venue = number_of(position.maintenance_margin, f"the maintenance margin of {position.key}")
         ours = holding.maintenance - holding.maintenance_excess
         found.append(_compare(target, "maintenance_margin", ours, venue, holding.notional))
-        shared = len(margins.legs(holding)) > 1
+        shared = margins.has_other_leg(holding)
         theirs = venue_liquidation(position, holding.price, shared)
         plain = replace(holding, liquidation_excess=0.0) if holding.liquidation_excess else holding
         price = margins.liquidation_price(plain)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bot.model import Number, Scenario, Unknown
 from bot.risk.margin import Margins, maintenance_of
-from bot.risk.portfolio import Holding, Portfolio
+from bot.risk.portfolio import Coin, Holding, Portfolio
 
 
 def shocked(portfolio: Portfolio, moves: Mapping[str, float]) -> Portfolio:
@@ -31,7 +31,8 @@ def revalued(
     """Return `shocked`, with liquidation prices recomputed only for the position keys in `liquidations`.
 
     None is all. The liquidation prices of other holdings are left as they were and must not be read. Free
-    margin moves by the profit of cross positions alone.
+    margin moves by the profit of cross positions and of coins that are margin. A coin of the wallet moves by
+    its own key, else by its base.
     """
     holdings: list[Holding] = []
     profit = cross_profit = 0.0
@@ -44,9 +45,17 @@ def revalued(
         if holding.isolated_equity is None:
             cross_profit += gain
         holdings.append(_moved(holding, move, gain) if move else holding)
+    coins: list[Coin] = []
+    for coin in portfolio.coins:
+        move = moves.get(coin.key)
+        if move is None:
+            move = moves.get(coin.base, 0.0)
+        profit += coin.worth * max(move, -1.0)
+        cross_profit += coin.margin * max(move, -1.0)
+        coins.append(_moved_coin(coin, move) if move else coin)
     margin_balance = _plus(portfolio.margin_balance, cross_profit)
     if liquidations is None or liquidations:
-        margins = Margins(holdings, margin_balance, portfolio.maintenance_excess)
+        margins = Margins(holdings, margin_balance, portfolio.maintenance_excess, coins)
         holdings = [
             replace(holding, liquidation_price=margins.liquidation_price(holding))
             if liquidations is None or holding.key in liquidations
@@ -65,6 +74,8 @@ def revalued(
         reference=portfolio.reference,
         gaps=portfolio.gaps,
         missing=portfolio.missing,
+        coins=tuple(coins),
+        unpriced=portfolio.unpriced,
         reference_price=None
         if reference is None
         else reference * (1.0 + max(moves.get(portfolio.reference, 0.0), -1.0)),
@@ -73,65 +84,75 @@ def revalued(
 
 def gain_of(holding: Holding, move: float) -> float:
     """Return the profit in USD of a position when its price moves by the fraction `move`."""
-    gain = holding.sign * holding.notional * max(move, -1.0)
+    gain = holding.sign * holding.value * max(move, -1.0)
     if holding.isolated_equity is None:
         return gain
     return max(gain, -max(holding.isolated_equity, 0.0))
 
 
-def adverse_signs(holdings: Iterable[Holding]) -> dict[str, int]:
-    """Return for each symbol the sign of its net size: the side that a residual move hurts.
+def adverse_signs(holdings: Iterable[Holding], coins: Iterable[Coin] = ()) -> dict[str, int]:
+    """Return for each base the sign of what is held of it: the side that a residual move hurts.
 
-    The legs of a symbol in hedge mode share one price, so they share one residual; it is 0 where they cancel.
+    Legs of a symbol, several contracts of a base and its coins share one price, so they share one residual;
+    it is 0 where they cancel.
     """
     nets: dict[str, float] = {}
     for holding in holdings:
-        nets[holding.symbol] = nets.get(holding.symbol, 0.0) + holding.sign * holding.size
-    return {symbol: (net > 0.0) - (net < 0.0) for symbol, net in nets.items()}
+        nets[holding.base] = nets.get(holding.base, 0.0) + holding.sign * holding.value
+    for coin in coins:
+        nets[coin.base] = nets.get(coin.base, 0.0) + coin.worth
+    return {base: (net > 0.0) - (net < 0.0) for base, net in nets.items()}
 
 
 def market_moves(portfolio: Portfolio, m: float, adverse: bool = False) -> dict[str, float]:
-    """Return the move of every position, by key, and of the reference when the reference moves by `m`.
+    """Return the move of every position, coin and the reference, by key, when the reference moves by `m`.
 
-    Each moves by beta m; with `adverse` by beta m - s residual |m|, s the side of the symbol's net position.
+    Each moves by beta m; with `adverse` by beta m - s residual |m|, s the side of what is held of its base.
     """
     moves = {portfolio.reference: m}
-    signs = adverse_signs(portfolio.holdings) if adverse else {}
-    for holding in portfolio.holdings:
-        residual = signs.get(holding.symbol, 0) * holding.residual * abs(m)
-        moves[holding.key] = max(holding.beta * m - residual, -1.0)
+    signs = adverse_signs(portfolio.holdings, portfolio.coins) if adverse else {}
+    for one in _movable(portfolio):
+        residual = signs.get(one.base, 0) * one.residual * abs(m)
+        moves[one.key] = max(one.beta * m - residual, -1.0)
     return moves
 
 
+def _movable(portfolio: Portfolio) -> list[Holding | Coin]:
+    return [*portfolio.holdings, *portfolio.coins]
+
+
 def scenario_moves(portfolio: Portfolio, scenario: Scenario) -> dict[str, float]:
-    """Return the move of every position, by key, in a scenario.
+    """Return the move of every position and coin, by key, in a scenario.
 
     A base that the scenario names moves exactly as named. Another moves by beta m - s residual |m| where the
     scenario names the reference market (m its move), else not at all.
     """
     m = scenario.shocks.get(portfolio.reference, 0.0)
-    signs = adverse_signs(portfolio.holdings)
+    signs = adverse_signs(portfolio.holdings, portfolio.coins)
     moves = {portfolio.reference: m}
-    for holding in portfolio.holdings:
-        moves[holding.key] = _scenario_move(holding, scenario, m, signs[holding.symbol])
+    for one in _movable(portfolio):
+        moves[one.key] = _scenario_move(one, scenario, m, signs[one.base])
     return moves
 
 
 def scenario_loss(portfolio: Portfolio, scenario: Scenario) -> Number:
     """Return the loss of equity in USD in a scenario, negative for a gain; unknown where there is a gap."""
-    if portfolio.gaps:
-        return Unknown(portfolio.gaps[0])
+    hidden = portfolio.hidden
+    if hidden is not None:
+        return hidden
     m = scenario.shocks.get(portfolio.reference, 0.0)
-    signs = adverse_signs(portfolio.holdings)
+    signs = adverse_signs(portfolio.holdings, portfolio.coins)
     loss = 0.0
     for holding in portfolio.holdings:
-        loss -= gain_of(holding, _scenario_move(holding, scenario, m, signs[holding.symbol]))
+        loss -= gain_of(holding, _scenario_move(holding, scenario, m, signs[holding.base]))
+    for coin in portfolio.coins:
+        loss -= coin.worth * _scenario_move(coin, scenario, m, signs[coin.base])
     return loss
 
 
-def _scenario_move(holding: Holding, scenario: Scenario, m: float, adverse: int) -> float:
-    named = scenario.shocks.get(holding.base)
-    move = holding.beta * m - adverse * holding.residual * abs(m) if named is None else named
+def _scenario_move(one: Holding | Coin, scenario: Scenario, m: float, adverse: int) -> float:
+    named = scenario.shocks.get(one.base)
+    move = one.beta * m - adverse * one.residual * abs(m) if named is None else named
     return max(move, -1.0)
 
 
@@ -141,12 +162,17 @@ def _plus(number: Number, amount: float) -> Number:
 
 def _moved(holding: Holding, move: float, gain: float) -> Holding:
     price = holding.price * (1.0 + max(move, -1.0))
-    notional = holding.size * price
+    value = holding.size * price
     isolated = holding.isolated_equity
     return replace(
         holding,
         price=price,
-        notional=notional,
+        notional=holding.notional if holding.inverse else value,
         isolated_equity=None if isolated is None else isolated + gain,
-        maintenance=maintenance_of(holding.brackets, notional) + holding.maintenance_excess,
+        maintenance=maintenance_of(holding.brackets, value) + holding.maintenance_excess,
     )
+
+
+def _moved_coin(coin: Coin, move: float) -> Coin:
+    factor = 1.0 + max(move, -1.0)
+    return replace(coin, worth=coin.worth * factor, margin=coin.margin * factor)

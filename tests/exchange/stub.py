@@ -52,6 +52,8 @@ class StubVenue:
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.answers: dict[str, Answerer] = {}
+        self.inverse: dict[str, Reply] = {}
+        """Answers for the inverse category, by path; what has none is an empty list."""
         self.set("/v5/market/time", envelope({"timeSecond": str(NOW_MS // 1000)}))
         self.set("/v5/market/instruments-info", listed(instrument("BTC"), instrument("ETH")))
         self.answers["/v5/market/risk-limit"] = lambda sent: listed(*risk_limits(sent.query["symbol"]))
@@ -76,8 +78,22 @@ class StubVenue:
         self.answers["/v5/position/list"] = answer
 
     def paths(self, path: str) -> list[Sent]:
-        """Requests that came to `path`."""
-        return [sent for sent in self.sent if sent.path == path]
+        """Requests that came to `path`, but for those of the inverse category."""
+        return [one for one in self.sent if one.path == path and one.query.get("category") != "inverse"]
+
+    def inverse_paths(self, path: str) -> list[Sent]:
+        """Requests of the inverse category that came to `path`."""
+        return [one for one in self.sent if one.path == path and one.query.get("category") == "inverse"]
+
+    def reply_to(self, sent: Sent) -> Reply:
+        """Answer a request."""
+        if sent.query.get("category") == "inverse":
+            return self.inverse.get(sent.path, self.nothing())
+        return self.answers[sent.path](sent) if sent.path in self.answers else self.nothing()
+
+    def nothing(self) -> Reply:
+        """An empty list."""
+        return listed()
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | bytes | None = None
@@ -93,7 +109,7 @@ class StubVenue:
         )
         self.sent.append(sent)
         await asyncio.sleep(0)
-        reply = self.answers[sent.path](sent) if sent.path in self.answers else listed()
+        reply = self.reply_to(sent)
         if isinstance(reply, Exception):
             raise reply
         status, text = reply
@@ -184,7 +200,7 @@ def wallet(coins: list[dict[str, object]] | None = None, **changes: object) -> d
         "totalEquity": "20000.5",
         "totalMarginBalance": "19999.5",
         "totalMaintenanceMargin": "500.25",
-        "totalInitialMargin": "2000",
+        "totalInitialMargin": "0",
         "totalWalletBalance": "19500",
         "totalAvailableBalance": "17999.5",
         "totalPerpUPL": "0",

@@ -73,7 +73,7 @@ async def against(broken: str, handler: Handler) -> AsyncIterator[CcxtGateway]:
         if request.path == broken:
             return await handler(request)
         sent = Sent(request.method, request.path, dict(request.query), {}, None)
-        reply = venue.answers[sent.path](sent) if sent.path in venue.answers else listed()
+        reply = venue.reply_to(sent)
         assert not isinstance(reply, Exception)
         return web.Response(status=reply[0], text=reply[1], content_type="application/json")
 

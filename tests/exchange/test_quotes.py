@@ -115,7 +115,7 @@ async def test_while_polls_are_held_back_nothing_is_asked(venue: StubVenue) -> N
 
 async def test_market_readings_leave_the_reserve_to_orders(venue: StubVenue) -> None:
     clock = VirtualClock(NOW)
-    budget = Budget(Allowance(rate=0.05, burst=9.0, reserve=4.0), clock)
+    budget = Budget(Allowance(rate=0.05, burst=10.0, reserve=4.0), clock)
     guarded = gateway(venue, clock, budget=budget)
     venue.set(BOOK, envelope(book([], [])))
     for _ in range(2):
@@ -124,7 +124,7 @@ async def test_market_readings_leave_the_reserve_to_orders(venue: StubVenue) -> 
     with pytest.raises(GatewayError) as caught:
         await guarded.ticker(ETH)
     assert caught.value.verdict is Verdict.THROTTLED
-    assert len(venue.sent) == 5
+    assert len(venue.sent) == 6
     await guarded.close()
 
 

@@ -230,7 +230,7 @@ async def test_positions_of_one_symbol_are_read_again(venue: StubVenue, guarded:
 @pytest.mark.parametrize(
     "row",
     [
-        instrument("BTC", contractType="InversePerpetual"),
+        instrument("BTC", contractType="Option"),
         instrument("BTC", priceFilter=None),
         instrument("BTC", priceFilter={"tickSize": "0"}),
         instrument("BTC", lotSizeFilter={"qtyStep": "x"}),

@@ -112,7 +112,7 @@ async def test_nothing_is_sent_for_a_leg_that_is_not_known(venue: StubVenue, gua
     [
         listed(instrument("BTC", priceFilter=None), instrument("ETH")),
         listed(instrument("BTC", lotSizeFilter={"qtyStep": "0"}), instrument("ETH")),
-        listed(instrument("BTC", contractType="InversePerpetual"), instrument("ETH")),
+        listed(instrument("BTC", contractType="Option"), instrument("ETH")),
         listed(instrument("BTC", baseCoin=""), instrument("ETH")),
         listed(instrument("ETH")),
     ],

@@ -250,11 +250,14 @@ async def test_another_settle_coin_in_use_is_read_too(venue: StubVenue, guarded:
     assert snapshot.times.positions == from_milliseconds(NOW_MS - 9)
 
 
-async def test_margin_in_a_coin_of_inverse_contracts_is_an_error(
+async def test_margin_in_a_coin_without_a_position_is_an_error(
     venue: StubVenue, guarded: CcxtGateway
 ) -> None:
     venue.set(WALLET, listed(wallet(coins=[{"coin": "BTC", "totalPositionMM": "0.1"}])))
-    with pytest.raises(GatewayError, match="BTC: inverse contracts"):
+    with pytest.raises(GatewayError, match="the list of positions is empty"):
+        await guarded.snapshot()
+    venue.holds(position())
+    with pytest.raises(GatewayError, match="positions settled in BTC but the list of them is empty"):
         await guarded.snapshot()
 
 

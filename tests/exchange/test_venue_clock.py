@@ -27,6 +27,9 @@ class MovingVenue(StubVenue):
             self.answers[path] = lambda _: listed(at=self.stamp())
         self.answers[WALLET] = lambda _: listed(wallet(), at=self.stamp() - self.old_ms)
 
+    def nothing(self) -> Reply:
+        return listed(at=self.stamp())
+
     def stamp(self) -> int:
         return NOW_MS + round((self.clock.now() - NOW).total_seconds() * 1000) + self.ahead_ms
 

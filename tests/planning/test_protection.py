@@ -67,7 +67,7 @@ def worst_room(
             fee = float(asked.snapshot.markets[entry.symbol].taker_fee)
             left -= size * level * (TERMS.slippage + fee)
         else:
-            left -= margin_for(entry, size * level)
+            left -= margin_for(entry, level / entry.price)
     return left
 
 

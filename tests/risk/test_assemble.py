@@ -166,7 +166,12 @@ GAPS = {
         "mark price", position(price=Decimal("NaN")), {"marks": {symbol_of("BTC"): mark("BTC", NOTHING)}}
     ),
     "market": Gap("the market", more={"markets": {}}),
-    "inverse": Gap("inverse contracts", more={"markets": {symbol_of("BTC"): market(linear=False)}}),
+    "kind": Gap("disagree whether", more={"markets": {symbol_of("BTC"): market(linear=False)}}),
+    "isolated inverse": Gap(
+        "inverse contracts in isolated margin",
+        replace(position(mode=ISOLATED, isolated=Decimal(5)), inverse=True),
+        {"markets": {symbol_of("BTC"): market(linear=False)}},
+    ),
     "tiers": Gap("tiers", more={"tiers": {}}),
     "no tiers": Gap("tiers", more={"tiers": {symbol_of("BTC"): ()}}),
     "empty tiers": Gap(

@@ -16,7 +16,6 @@ from tests.risk.build import (
     balance,
     known,
     mark,
-    market,
     position,
     snapshot,
     stats,
@@ -60,8 +59,7 @@ def test_the_mark_of_the_marks_part_goes_first_and_inverse_contracts_are_in_usd(
     marks = {ETH: mark("ETH", Decimal(200))}
     lost = position("ETH", contracts="2")
     assert known(build(lost, parts={"marks": marks}).margin_floor) == pytest.approx(990 - 80)
-    markets = {BTC: market(), ETH: market("ETH", linear=False)}
-    assert known(build(lost, parts={"markets": markets}).margin_floor) == pytest.approx(990 - 0.4)
+    assert known(build(replace(lost, inverse=True)).margin_floor) == pytest.approx(990 - 0.4)
 
 
 def test_maintenance_margin_is_the_worse_of_account_and_position() -> None:

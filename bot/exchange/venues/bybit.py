@@ -1,10 +1,11 @@
-"""Bybit v5, unified account, linear perpetuals: the profile.
+"""Bybit v5, unified account, linear and inverse perpetuals: the profile.
 
 Where the truth stands: equity in totalEquity, margin balance in totalMarginBalance and maintenance
 margin in totalMaintenanceMargin of the wallet (their quotient is the venue's accountMMRate, 1 is
 liquidation); margin mode in the account's info, since positions of a unified account always say
 cross; an isolated position's own wallet in positionBalance, which does not hold unrealised PnL; the
-leg in positionIdx. One contract is one coin, unless its row states another size.
+leg in positionIdx. One contract is one coin (of the inverse category one USD), unless its row states another
+size.
 """
 
 from collections.abc import Mapping
@@ -25,8 +26,15 @@ from bot.exchange.venues import bybit_moves as moves
 from bot.exchange.venues import bybit_orders as orders
 from bot.exchange.venues import bybit_quotes as quotes
 from bot.exchange.venues.bybit_holdings import BybitHoldings, read_holdings
+from bot.exchange.venues.bybit_inverse import if_offered
 from bot.exchange.venues.bybit_keys import parse_key_rights
-from bot.exchange.venues.bybit_markets import OneContract, parse_fees, parse_markets, parse_tiers
+from bot.exchange.venues.bybit_markets import (
+    OneContract,
+    looks_inverse,
+    parse_fees,
+    parse_markets,
+    parse_tiers,
+)
 from bot.exchange.venues.bybit_parse import parse_margin_mode
 from bot.exchange.venues.bybit_positions import parse_positions
 from bot.model import (
@@ -61,7 +69,7 @@ class Bybit:
         "clockPath": codes.CLOCK_PATH,
         "limitResetHeader": codes.LIMIT_RESET_HEADER,
         "timeDifference": 0,
-        "fetchMarkets": {"types": ["linear"]},
+        "fetchMarkets": {"types": ["linear", "inverse"]},
         "enableUnifiedMargin": False,
         "enableUnifiedAccount": True,
     }
@@ -130,13 +138,20 @@ class Bybit:
 
     async def markets(self, reads: Reads, currency_of: CurrencyOf, venue_symbol: str = "") -> Listing:
         """Read all contracts that trade, or one in whatever state it is. Raises GatewayError."""
-        answer = await reads.rows(calls.markets(venue_symbol))
+        if venue_symbol:
+            category = calls.INVERSE if looks_inverse(venue_symbol) else calls.LINEAR
+            rows = (await reads.rows(calls.markets(venue_symbol, category))).rows
+        else:
+            linear, inverse = await together(
+                reads.rows(calls.markets()), if_offered(reads, calls.markets(category=calls.INVERSE))
+            )
+            rows = linear.rows + inverse.rows
         with reads.told("markets"):
-            return parse_markets(answer.rows, currency_of, whole_list=not venue_symbol)
+            return parse_markets(rows, currency_of, whole_list=not venue_symbol)
 
     async def tiers(self, reads: Reads, market: Market) -> tuple[Tier, ...]:
         """Read the risk limits of one contract. Raises GatewayError."""
-        answer = await reads.rows(calls.tiers(market.venue_symbol))
+        answer = await reads.rows(calls.tiers(market.venue_symbol, calls.category_of(market)))
         with reads.told("risk limits"):
             return parse_tiers(row for row in answer.rows if row.get("symbol") == market.venue_symbol)
 
@@ -146,10 +161,11 @@ class Bybit:
 
     async def positions(self, reads: Reads, market: Market, margin_mode: MarginMode) -> tuple[Position, ...]:
         """Read the open positions of one contract. Raises GatewayError."""
-        answer = await reads.rows(calls.positions_of(market.venue_symbol))
+        answer = await reads.rows(calls.positions_of(market.venue_symbol, calls.category_of(market)))
         with reads.told("positions"):
             rows = [row for row in answer.rows if row.get("symbol") == market.venue_symbol]
-            return parse_positions(rows, OneContract(market), margin_mode, answer.at)
+            inverse = not market.linear
+            return parse_positions(rows, OneContract(market), margin_mode, answer.at, inverse=inverse)
 
     async def find_order(
         self, reads: Reads, market: Market, client_order_id: str

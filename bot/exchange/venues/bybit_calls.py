@@ -1,17 +1,23 @@
 """Bybit v5: the reading calls, as ccxt's implicit methods.
 
-Each list call names category and settle coin: without a settle coin the venue refuses the list, and
-one coin is only a slice of the account.
+Each list call names category and settle coin: without a settle coin the venue refuses the linear list, and
+one coin is only a slice of the account. Of the inverse category it answers all coins at once.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from bot.exchange.reading import Call
 from bot.exchange.values import to_milliseconds
+from bot.model import Market
 
 LINEAR = {"category": "linear"}
+INVERSE = {"category": "inverse"}
 SPOT = {"category": "spot"}
+
+Category: TypeAlias = Mapping[str, str]
+"""The parameter by which a call names its category."""
 
 TIMEFRAMES = {
     "1m": "1",
@@ -29,6 +35,11 @@ TIMEFRAMES = {
 }
 MAX_CANDLES = 1000
 MAX_LEVELS = 500
+
+
+def category_of(market: Market) -> Category:
+    """Return the category that a contract belongs to."""
+    return LINEAR if market.linear else INVERSE
 
 
 def server_time() -> Call:
@@ -61,9 +72,14 @@ def positions(settle: str) -> Call:
     return _linear("privateGetV5PositionList", settleCoin=settle, limit=200)
 
 
-def positions_of(venue_symbol: str) -> Call:
+def inverse_positions() -> Call:
+    """Ask for all open positions of the inverse category."""
+    return Call("privateGetV5PositionList", {**INVERSE, "limit": 200}, paged=True)
+
+
+def positions_of(venue_symbol: str, category: Category = LINEAR) -> Call:
     """Ask for the legs of one symbol, flat ones included."""
-    return _linear("privateGetV5PositionList", symbol=venue_symbol, limit=200)
+    return Call("privateGetV5PositionList", {**category, "symbol": venue_symbol, "limit": 200}, paged=True)
 
 
 def orders(settle: str) -> Call:
@@ -76,31 +92,41 @@ def stops(settle: str) -> Call:
     return _linear("privateGetV5OrderRealtime", settleCoin=settle, orderFilter="StopOrder", limit=50)
 
 
-def tickers(venue_symbol: str = "") -> Call:
-    """Ask for prices of one symbol, or of all."""
+def inverse_orders() -> Call:
+    """Ask for the plain open orders of the inverse category."""
+    return Call("privateGetV5OrderRealtime", {**INVERSE, "orderFilter": "Order", "limit": 50}, paged=True)
+
+
+def inverse_stops() -> Call:
+    """Ask for the conditional orders of the inverse category, the positions' own stops included."""
+    return Call("privateGetV5OrderRealtime", {**INVERSE, "orderFilter": "StopOrder", "limit": 50}, paged=True)
+
+
+def tickers(venue_symbol: str = "", category: Category = LINEAR) -> Call:
+    """Ask for prices of one symbol, or of all of a category."""
     symbol = {"symbol": venue_symbol} if venue_symbol else {}
-    return Call("publicGetV5MarketTickers", {**LINEAR, **symbol})
+    return Call("publicGetV5MarketTickers", {**category, **symbol})
 
 
-def order_book(venue_symbol: str) -> Call:
+def order_book(venue_symbol: str, category: Category) -> Call:
     """Ask for the best levels of one book, as many as the venue tells."""
-    return Call("publicGetV5MarketOrderbook", {**LINEAR, "symbol": venue_symbol, "limit": MAX_LEVELS})
+    return Call("publicGetV5MarketOrderbook", {**category, "symbol": venue_symbol, "limit": MAX_LEVELS})
 
 
-def markets(venue_symbol: str = "") -> Call:
-    """Ask for the contracts that trade, or for one contract in whatever state it is."""
-    symbol = {"symbol": venue_symbol} if venue_symbol else {"limit": 1000}
-    return _linear("publicGetV5MarketInstrumentsInfo", **symbol)
+def markets(venue_symbol: str = "", category: Category = LINEAR) -> Call:
+    """Ask for the contracts of a category that trade, or for one contract in whatever state it is."""
+    symbol: Mapping[str, object] = {"symbol": venue_symbol} if venue_symbol else {"limit": 1000}
+    return Call("publicGetV5MarketInstrumentsInfo", {**category, **symbol}, paged=True)
 
 
-def tiers(venue_symbol: str) -> Call:
+def tiers(venue_symbol: str, category: Category) -> Call:
     """Ask for the risk limits of one symbol."""
-    return _linear("publicGetV5MarketRiskLimit", symbol=venue_symbol)
+    return Call("publicGetV5MarketRiskLimit", {**category, "symbol": venue_symbol}, paged=True)
 
 
-def order_lists(venue_symbol: str, client_order_id: str) -> tuple[Call, ...]:
+def order_lists(venue_symbol: str, client_order_id: str, category: Category) -> tuple[Call, ...]:
     """Ask for one order where it may be: open, closed a moment ago, past."""
-    return _order_lists({**LINEAR, "symbol": venue_symbol, "orderLinkId": client_order_id})
+    return _order_lists({**category, "symbol": venue_symbol, "orderLinkId": client_order_id})
 
 
 def spot_order_lists(venue_symbol: str, client_order_id: str) -> tuple[Call, ...]:
@@ -132,14 +158,16 @@ def transfers(transfer_id: str) -> Call:
     return Call("privateGetV5AssetTransferQueryInterTransferList", {"transferId": transfer_id})
 
 
-def executions_of(venue_symbol: str, client_order_id: str) -> Call:
+def executions_of(venue_symbol: str, client_order_id: str, category: Category) -> Call:
     """Ask for the executions of one order."""
-    return _linear("privateGetV5ExecutionList", symbol=venue_symbol, orderLinkId=client_order_id, limit=100)
+    wanted = {**category, "symbol": venue_symbol, "orderLinkId": client_order_id, "limit": 100}
+    return Call("privateGetV5ExecutionList", wanted, paged=True)
 
 
-def executions(venue_symbol: str, start: datetime, end: datetime) -> Call:
+def executions(venue_symbol: str, start: datetime, end: datetime, category: Category) -> Call:
     """Ask for executions of one symbol; the venue answers at most seven days at once."""
-    return _linear("privateGetV5ExecutionList", symbol=venue_symbol, limit=100, **_window(start, end))
+    wanted = {**category, "symbol": venue_symbol, "limit": 100, **_window(start, end)}
+    return Call("privateGetV5ExecutionList", wanted, paged=True)
 
 
 def wallet_log(start: datetime, end: datetime) -> Call:
@@ -148,10 +176,10 @@ def wallet_log(start: datetime, end: datetime) -> Call:
     return Call("privateGetV5AccountTransactionLog", params, paged=True)
 
 
-def candles(venue_symbol: str, interval: str, limit: int, end: datetime | None = None) -> Call:
+def candles(venue_symbol: str, interval: str, limit: int, end: datetime | None, category: Category) -> Call:
     """Ask for the newest candles, or the newest that opened by `end`."""
     until = {} if end is None else {"end": to_milliseconds(end)}
-    params = {**LINEAR, "symbol": venue_symbol, "interval": interval, "limit": limit, **until}
+    params = {**category, "symbol": venue_symbol, "interval": interval, "limit": limit, **until}
     return Call("publicGetV5MarketKline", params)
 
 

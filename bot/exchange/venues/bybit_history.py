@@ -30,27 +30,29 @@ async def find_order(
 
     None only when every list answered and holds nothing. Raises GatewayError.
     """
-    for call in calls.order_lists(market.venue_symbol, client_order_id):
+    category = calls.category_of(market)
+    for call in calls.order_lists(market.venue_symbol, client_order_id, category):
         answer = await reads.rows(call)
         with reads.told(call.method):
             for row in answer.rows:
                 if row.get("orderLinkId") == client_order_id:
-                    return parse_report(row, market.symbol), answer.at
-    call = calls.executions_of(market.venue_symbol, client_order_id)
+                    return parse_report(row, market.symbol, inverse=not market.linear), answer.at
+    call = calls.executions_of(market.venue_symbol, client_order_id, category)
     answer = await reads.rows(call)
     with reads.told(call.method):
         rows = [row for row in answer.rows if row.get("orderLinkId") == client_order_id]
-        fills = parse_fills(rows, market.symbol)
-        return (report_from_fills(fills, rows) if fills else None), answer.at
+        fills = parse_fills(rows, market.symbol, inverse=not market.linear)
+        return (report_from_fills(fills, rows, inverse=not market.linear) if fills else None), answer.at
 
 
 async def read_fills(reads: Reads, market: Market, since: datetime, until: datetime) -> tuple[Fill, ...]:
     """Read executions of one contract, oldest first. Raises GatewayError."""
     rows: list[Row] = []
     for start, end in _windows(since, until):
-        rows += (await reads.rows(calls.executions(market.venue_symbol, start, end))).rows
+        call = calls.executions(market.venue_symbol, start, end, calls.category_of(market))
+        rows += (await reads.rows(call)).rows
     with reads.told("executions"):
-        return parse_fills(rows, market.symbol)
+        return parse_fills(rows, market.symbol, inverse=not market.linear)
 
 
 async def read_wallet_changes(reads: Reads, since: datetime, until: datetime) -> tuple[WalletChange, ...]:
@@ -96,7 +98,8 @@ async def read_candles(reads: Reads, market: Market, timeframe: str, limit: int)
             raise NotSentError(f"{limit} candles of {timeframe!r}: use one of {', '.join(calls.TIMEFRAMES)}")
     while len(found) < limit:
         wanted = min(limit - len(found), calls.MAX_CANDLES)
-        call = calls.candles(market.venue_symbol, calls.TIMEFRAMES[timeframe], wanted, end)
+        interval, category = calls.TIMEFRAMES[timeframe], calls.category_of(market)
+        call = calls.candles(market.venue_symbol, interval, wanted, end, category)
         result, _ = await reads.result(call)
         with reads.told(call.method):
             page = parse_candles(result.get("list"))

@@ -7,13 +7,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.exchange.errors import GatewayError
-from bot.exchange.failures import IncompleteViewError, MalformedDataError
+from bot.exchange.failures import IncompleteViewError
 from bot.exchange.parts import Contracts, Holdings, Parts, SymbolOf
 from bot.exchange.reading import Reads, Rows
 from bot.exchange.together import together
 from bot.exchange.values import Row, name
 from bot.exchange.venues import bybit_calls as calls
-from bot.exchange.venues.bybit_evidence import Leg, contradiction, in_doubt, older_row, open_legs
+from bot.exchange.venues.bybit_evidence import Leg, Legs, contradiction, in_doubt, older_row, open_legs
+from bot.exchange.venues.bybit_inverse import (
+    LOOK_EVERY,
+    InverseLists,
+    inverse_lists,
+    inverse_reads,
+    tells_of_more,
+)
 from bot.exchange.venues.bybit_orders import is_conditional, parse_order
 from bot.exchange.venues.bybit_parse import (
     coins_in_use,
@@ -32,7 +39,10 @@ MAX_SINGLE_TICKERS = 2
 
 
 class BybitHoldings(Struct, frozen=True):
-    """Wallet, positions, orders, conditional orders and prices as they came."""
+    """Wallet, positions, orders, conditional orders and prices as they came.
+
+    The lists are of the linear category, `inverse` holds those of the other where it was asked for.
+    """
 
     wallet: Row
     wallet_at: datetime
@@ -42,12 +52,25 @@ class BybitHoldings(Struct, frozen=True):
     tickers: Rows
     also: frozenset[str] = frozenset()
     """Symbols whose prices were asked for although nothing may name them."""
+    inverse: InverseLists | None = None
+    polls: int = 0
+    """Polls since the last look at the inverse category."""
+
+    @property
+    def linear_symbols(self) -> frozenset[str]:
+        """Every linear symbol that a position or order names, or that was asked for."""
+        lists = (self.positions, self.orders, self.stops)
+        return self.also.union(name(row, "symbol") for part in lists for row in part.rows)
+
+    @property
+    def inverse_symbols(self) -> frozenset[str]:
+        """Every inverse symbol that a position or order names."""
+        return frozenset() if self.inverse is None else self.inverse.venue_symbols
 
     @property
     def venue_symbols(self) -> frozenset[str]:
         """Every symbol that a position or order names, or that was asked for."""
-        lists = (self.positions, self.orders, self.stops)
-        return self.also.union(name(row, "symbol") for part in lists for row in part.rows)
+        return self.linear_symbols | self.inverse_symbols
 
     def parts(self, contracts: Contracts, margin_mode: MarginMode) -> Parts:
         """Read the rows. Raises MalformedDataError."""
@@ -55,14 +78,22 @@ class BybitHoldings(Struct, frozen=True):
         positions = parse_positions(
             self.positions.rows, contracts, margin_mode, self.positions.at, self.wallet
         )
-        orders = _parse_orders([*self.orders.rows, *self.stops.rows], symbol_of, self.orders.at)
+        listed, plain, waiting = self.positions, self.orders, self.stops
+        if self.inverse is not None:
+            more = self.inverse
+            positions += parse_positions(
+                more.positions.rows, contracts, margin_mode, more.positions.at, self.wallet, inverse=True
+            )
+            listed, plain = _joined(listed, more.positions), _joined(plain, more.orders)
+            waiting = _joined(waiting, more.stops)
+        orders = _parse_orders([*plain.rows, *waiting.rows], symbol_of, plain.at)
         shown = self.venue_symbols
         return Parts(
             times=PartTimes(
-                positions=self.positions.at,
+                positions=listed.at,
                 balance=self.wallet_at,
-                orders=self.orders.at,
-                stops=self.stops.at,
+                orders=plain.at,
+                stops=waiting.at,
                 marks=self.tickers.at,
             ),
             positions=positions,
@@ -92,17 +123,21 @@ async def read_holdings(
     """Read all parts at once; `before` is what the snapshot before was made of, and prices of the symbols
     `also` are read in any case.
 
-    The wallet names the coins in which margin is held, so that another settle coin's positions are
-    never missed. Where wallet and positions contradict each other both are read once more. Raises
-    GatewayError, with the code `incomplete` where they still do.
+    The wallet names the coins in which margin is held, so that another settle coin's positions, and those of
+    the inverse category, are never missed. Where wallet and positions contradict each other both are read
+    once more. Raises GatewayError, with the code `incomplete` where they still do.
     """
-    watched = (before.venue_symbols if before is not None else frozenset()) | also
-    wallet, positions, orders, stops, tickers = await together(
+    known = before if isinstance(before, BybitHoldings) else None
+    watched = (frozenset() if known is None else known.linear_symbols) | also
+    told = known is not None and bool(known.inverse_symbols)
+    looks = told or known is None or known.polls + 1 >= LOOK_EVERY
+    wallet, positions, orders, stops, tickers, *beside = await together(
         reads.rows(calls.balance()),
         reads.rows(calls.positions(FIRST_SETTLE)),
         reads.rows(calls.orders(FIRST_SETTLE)),
         reads.rows(calls.stops(FIRST_SETTLE)),
         _tickers(reads, watched),
+        *(inverse_reads(reads, told=told) if looks else ()),
     )
     account = _account(reads, wallet)
     for coin in _other_settles(reads, account):
@@ -112,12 +147,30 @@ async def read_holdings(
         positions, orders, stops = (
             _joined(part, extra) for part, extra in zip((positions, orders, stops), more, strict=True)
         )
-    view = await _believed(reads, View(account, wallet.at, positions), before)
-    holdings = BybitHoldings(view.wallet, view.wallet_at, view.positions, orders, stops, tickers, also)
+    if not beside and tells_of_more(account, READ_SETTLES):
+        beside = await together(*inverse_reads(reads, told=True))
+    inverse = inverse_lists(reads, beside)
+    view = await _believed(reads, View(account, wallet.at, positions, inverse), before)
+    polls = 0 if known is None else known.polls
+    holdings = BybitHoldings(
+        view.wallet,
+        view.wallet_at,
+        view.positions,
+        orders,
+        stops,
+        tickers,
+        also,
+        view.inverse,
+        polls + 1 if view.inverse is None else 0,
+    )
     with reads.told("positions"):
-        missing = holdings.venue_symbols - {row.get("symbol") for row in tickers.rows}
+        missing = holdings.linear_symbols - {row.get("symbol") for row in tickers.rows}
+        others = holdings.inverse_symbols
     if missing and 0 < len(watched) <= MAX_SINGLE_TICKERS:
         holdings = replace(holdings, tickers=await reads.rows(calls.tickers()))
+    if others:
+        prices = await _tickers(reads, others, calls.INVERSE)
+        holdings = replace(holdings, tickers=_joined(holdings.tickers, prices))
     return holdings
 
 
@@ -127,17 +180,25 @@ class View(Struct, frozen=True):
     wallet: Row
     wallet_at: datetime
     positions: Rows
+    inverse: InverseLists | None
 
 
 async def _believed(reads: Reads, view: View, before: Holdings | None) -> View:
     """Return the view, or one that was read anew, once a second source agrees. Raises GatewayError."""
     if not await _doubt(reads, view, before):
         return view
-    wallet, positions = await together(reads.rows(calls.balance()), reads.rows(calls.positions(FIRST_SETTLE)))
+    told = tells_of_more(view.wallet, READ_SETTLES)
+    wallet, positions, *beside = await together(
+        reads.rows(calls.balance()),
+        reads.rows(calls.positions(FIRST_SETTLE)),
+        *(() if view.inverse is None else inverse_reads(reads, told=told)),
+    )
     account = _account(reads, wallet)
     for coin in _other_settles(reads, account):
         positions = _joined(positions, await reads.rows(calls.positions(coin)))
-    view = View(account, wallet.at, positions)
+    if not beside and tells_of_more(account, READ_SETTLES):
+        beside = await together(*inverse_reads(reads, told=True))
+    view = View(account, wallet.at, positions, inverse_lists(reads, beside))
     doubt = await _doubt(reads, view, before)
     with reads.told("positions"):
         if doubt:
@@ -148,24 +209,37 @@ async def _believed(reads: Reads, view: View, before: Holdings | None) -> View:
 async def _doubt(reads: Reads, view: View, before: Holdings | None) -> str:
     """Say what speaks against a view, '' where nothing does."""
     with reads.told("positions"):
-        legs = open_legs(view.positions.rows)
-        earlier = open_legs(before.positions.rows) if isinstance(before, BybitHoldings) else {}
-        wrong = contradiction(view.wallet, legs, READ_SETTLES) or older_row(legs, earlier)
-        doubted = () if wrong else in_doubt(view.wallet, legs, earlier, READ_SETTLES)
+        legs, inverse = open_legs(view.positions.rows), _inverse_legs(view.inverse)
+        known = before if isinstance(before, BybitHoldings) else None
+        earlier = {} if known is None else open_legs(known.positions.rows)
+        inverse_before = _inverse_legs(None if known is None else known.inverse)
+        wrong = (
+            contradiction(view.wallet, legs, READ_SETTLES, inverse)
+            or older_row(legs, earlier)
+            or older_row(inverse, inverse_before)
+        )
+        doubted: tuple[Leg, ...] = ()
+        if not wrong:
+            doubted = in_doubt(view.wallet, legs, earlier, READ_SETTLES, inverse, inverse_before)
     if doubted:
-        told = await together(*(_not_gone(reads, leg) for leg in doubted))
+        told = await together(*(_not_gone(reads, leg, leg in inverse_before) for leg in doubted))
         wrong = next((one for one in told if one), "")
     return wrong
 
 
-async def _not_gone(reads: Reads, leg: Leg) -> str:
+def _inverse_legs(lists: InverseLists | None) -> Legs:
+    return {} if lists is None else open_legs(lists.positions.rows)
+
+
+async def _not_gone(reads: Reads, leg: Leg, inverse: bool) -> str:
     """Ask by name for a position that the list lacks: the venue then shows flat ones as well.
 
     A contract that it lists no more has been settled: there the wallet's word is enough.
     """
     symbol = leg[0]
     try:
-        answer = await reads.rows(calls.positions_of(symbol))
+        category = calls.INVERSE if inverse else calls.LINEAR
+        answer = await reads.rows(calls.positions_of(symbol, category))
     except GatewayError as error:
         if error.verdict is not Verdict.REJECTED:
             raise
@@ -185,19 +259,14 @@ def _account(reads: Reads, wallet: Rows) -> Row:
 def _other_settles(reads: Reads, account: Row) -> list[str]:
     with reads.told("wallet balance"):
         used = coins_in_use(account)
-    with reads.told("positions"):
-        if strange := used - READ_SETTLES:
-            raise MalformedDataError(
-                f"margin is held in {', '.join(sorted(strange))}: inverse contracts are not read, so the"
-                " account would be seen only in part; hold them in another sub-account"
-            )
     return sorted(used & OTHER_SETTLES)
 
 
-async def _tickers(reads: Reads, watched: frozenset[str]) -> Rows:
+async def _tickers(reads: Reads, watched: frozenset[str], category: calls.Category = calls.LINEAR) -> Rows:
     if 0 < len(watched) <= MAX_SINGLE_TICKERS:
+        wanted = [calls.tickers(symbol, category) for symbol in sorted(watched)]
         try:
-            first, *more = await together(*(reads.rows(calls.tickers(symbol)) for symbol in sorted(watched)))
+            first, *more = await together(*(reads.rows(call) for call in wanted))
         except GatewayError as error:
             if error.verdict is not Verdict.REJECTED:
                 raise
@@ -205,7 +274,7 @@ async def _tickers(reads: Reads, watched: frozenset[str]) -> Rows:
             for extra in more:
                 first = _joined(first, extra)
             return first
-    return await reads.rows(calls.tickers())
+    return await reads.rows(calls.tickers(category=category))
 
 
 def _joined(first: Rows, second: Rows) -> Rows:

@@ -3,6 +3,7 @@
 Field meanings: docs/v5/market/instrument, docs/v5/market/risk-limit, docs/v5/account/fee-rate.
 """
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -14,12 +15,18 @@ from bot.exchange.values import Row, figure, moment, name, optional, positive, r
 from bot.model import Market, Tier, Unknown
 
 ZERO = Decimal(0)
+_INVERSE = re.compile(r"USD([FGHJKMNQUVXZ]\d\d)?$")
 _COINS = ("baseCoin", "quoteCoin", "settleCoin")
 _SIZE_KEYS = ("contractSize", "contractMultiplier", "multiplier")
 
 TAKER_FEE = Decimal("0.00055")
 MAKER_FEE = Decimal("0.0002")
 """The venue's fees without any discount, for contracts that its list of fees does not name."""
+
+
+def looks_inverse(venue_symbol: str) -> bool:
+    """Whether a symbol is named like an inverse contract: BTCUSD, or BTCUSDH27 where it expires."""
+    return _INVERSE.search(venue_symbol) is not None
 
 
 class OneContract(Struct, frozen=True):
@@ -55,7 +62,10 @@ def parse_markets(rows: Iterable[Row], currency_of: CurrencyOf, *, whole_list: b
 
 
 def parse_market(row: Row, currency_of: CurrencyOf) -> Market:
-    """Read one linear contract, named as ccxt names it. Raises MalformedDataError."""
+    """Read one contract, named as ccxt names it. Raises MalformedDataError.
+
+    A contract is one coin, an inverse one is one USD, unless the row states another size.
+    """
     lots, prices = _section(row, "lotSizeFilter"), _section(row, "priceFilter")
     base, quote, settle = (currency_of(name(row, key)) for key in _COINS)
     return Market(
@@ -64,7 +74,7 @@ def parse_market(row: Row, currency_of: CurrencyOf) -> Market:
         base=base,
         quote=quote,
         settle=settle,
-        linear=True,
+        linear=name(row, "contractType").startswith("Linear"),
         contract_size=_contract_size(row),
         amount_step=_step(lots, "qtyStep"),
         amount_min=required(lots, "minOrderQty"),
@@ -80,10 +90,10 @@ def parse_market(row: Row, currency_of: CurrencyOf) -> Market:
 
 def _symbol(row: Row, currency_of: CurrencyOf) -> str:
     kind = name(row, "contractType")
-    if not kind.startswith("Linear"):
-        raise MalformedDataError(f"{row.get('symbol')!r} is no linear contract: {kind}")
+    if not kind.startswith(("Linear", "Inverse")):
+        raise MalformedDataError(f"{row.get('symbol')!r} is no linear or inverse contract: {kind}")
     base, quote, settle = (currency_of(name(row, key)) for key in _COINS)
-    expiry = "" if kind == "LinearPerpetual" else f"-{moment(row, 'deliveryTime'):%y%m%d}"
+    expiry = "" if kind.endswith("Perpetual") else f"-{moment(row, 'deliveryTime'):%y%m%d}"
     return f"{base}/{quote}:{settle}{expiry}"
 
 
@@ -95,7 +105,7 @@ def _symbol_or(fallback: str, row: Row, currency_of: CurrencyOf) -> str:
 
 
 def _contract_size(row: Row) -> Decimal:
-    """Read coins in one contract: one, unless the row states another size."""
+    """Read coins (of an inverse one USD) in one contract: one, unless the row states another size."""
     stated = [key for key in _SIZE_KEYS if key in row]
     if not stated:
         return Decimal(1)

@@ -65,7 +65,7 @@ def transfer_id(client_order_id: str) -> str:
 
 def position_wire(request: PositionMove, market: Market) -> Wire:
     """Write a request about a position's margin or leverage. Raises NotSentError."""
-    common: dict[str, object] = {"category": "linear", "symbol": market.venue_symbol}
+    common: dict[str, object] = {**calls.category_of(market), "symbol": market.venue_symbol}
     if isinstance(request, LeverageRequest):
         if request.leverage < 1:
             raise NotSentError(f"a leverage of {request.leverage} is below 1")
@@ -75,6 +75,8 @@ def position_wire(request: PositionMove, market: Market) -> Wire:
         )
     if request.position_index not in LEGS:
         raise NotSentError(f"the leg of the position in {request.symbol} is not known")
+    if not market.linear:
+        raise NotSentError(f"{request.symbol} holds its margin in coins: none can be added in USD")
     _whole_cents("margin", request.amount)
     body = {"margin": plain(request.amount), "positionIdx": request.position_index}
     return Wire("privatePostV5PositionAddMargin", {**common, **body})

@@ -12,6 +12,7 @@ from decimal import Decimal
 from bot.exchange.failures import MalformedDataError, NotSentError
 from bot.exchange.parts import Wire
 from bot.exchange.values import Row, figure, moment, name, optional, plain, required, text, whole
+from bot.exchange.venues.bybit_calls import category_of
 from bot.model import (
     CancelRequest,
     Fill,
@@ -76,7 +77,7 @@ _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
 def wire_of(request: OnMarket, market: Market) -> Wire:
     """Write a request as the venue reads it. Raises NotSentError where it does not fit the market."""
-    common: dict[str, object] = {"category": "linear", "symbol": market.venue_symbol}
+    common: dict[str, object] = {**category_of(market), "symbol": market.venue_symbol}
     if not isinstance(request, CancelRequest) and request.position_index not in LEGS:
         raise NotSentError(f"the leg of the position in {request.symbol} is not known")
     if isinstance(request, OrderRequest):
@@ -204,13 +205,17 @@ def parse_order(row: Row, symbol: str, at: datetime | None = None) -> Order:
     )
 
 
-def parse_report(row: Row, symbol: str) -> OrderReport:
-    """Read what became of one order. Raises MalformedDataError."""
+def parse_report(row: Row, symbol: str, *, inverse: bool = False) -> OrderReport:
+    """Read what became of one order; the fee of an inverse contract is in coins at the venue, in USD here.
+
+    Raises MalformedDataError.
+    """
     status = STATUSES.get(text(row, "orderStatus"))
     if status is None:
         raise MalformedDataError(f"an order of {symbol} with status {row.get('orderStatus')!r}")
     filled = required(row, "cumExecQty")
     reasons = (text(row, "rejectReason"), text(row, "cancelType"))
+    average, fee = optional(row, "avgPrice"), _order_fee(row, filled)
     return OrderReport(
         order_id=name(row, "orderId"),
         client_order_id=text(row, "orderLinkId"),
@@ -218,8 +223,8 @@ def parse_report(row: Row, symbol: str) -> OrderReport:
         status=status,
         contracts=required(row, "qty"),
         filled=filled,
-        average_price=optional(row, "avgPrice"),
-        fee=_order_fee(row, filled),
+        average_price=average,
+        fee=fee * (average or ZERO) if inverse else fee,
         reason=next((reason for reason in reasons if reason not in NO_REASON), ""),
         at=moment(row, "updatedTime"),
     )
@@ -234,12 +239,13 @@ def _order_fee(row: Row, filled: Decimal) -> Decimal:
     return required(row, "cumExecFee")
 
 
-def report_from_fills(fills: tuple[Fill, ...], rows: Iterable[Row]) -> OrderReport:
+def report_from_fills(fills: tuple[Fill, ...], rows: Iterable[Row], *, inverse: bool = False) -> OrderReport:
     """Build evidence from executions alone, where no list of orders shows the order.
 
     What is left over may still rest unseen: the order counts as open until it is all executed.
     """
     filled = sum((fill.contracts for fill in fills), ZERO)
+    coins = sum((fill.contracts / fill.price for fill in fills), ZERO)
     value = sum((fill.contracts * fill.price for fill in fills), ZERO)
     wanted = max(required(row, "orderQty") for row in rows)
     last = fills[-1]
@@ -250,15 +256,18 @@ def report_from_fills(fills: tuple[Fill, ...], rows: Iterable[Row]) -> OrderRepo
         status=OrderStatus.FILLED if filled >= wanted else OrderStatus.OPEN,
         contracts=wanted,
         filled=filled,
-        average_price=value / filled,
+        average_price=filled / coins if inverse else value / filled,
         fee=sum((fill.fee for fill in fills), ZERO),
         reason="",
         at=last.at,
     )
 
 
-def parse_fills(rows: Iterable[Row], symbol: str) -> tuple[Fill, ...]:
-    """Read executions that changed a position, each once, oldest first. Raises MalformedDataError."""
+def parse_fills(rows: Iterable[Row], symbol: str, *, inverse: bool = False) -> tuple[Fill, ...]:
+    """Read executions that changed a position, each once, oldest first. Raises MalformedDataError.
+
+    The fee of an inverse contract is in coins at the venue, in USD here.
+    """
     fills = {
         name(row, "execId"): Fill(
             fill_id=name(row, "execId"),
@@ -268,7 +277,7 @@ def parse_fills(rows: Iterable[Row], symbol: str) -> tuple[Fill, ...]:
             side=_side(row),
             contracts=required(row, "execQty"),
             price=required(row, "execPrice"),
-            fee=required(row, "execFee"),
+            fee=required(row, "execFee") * (required(row, "execPrice") if inverse else 1),
             liquidation=text(row, "execType") == "BustTrade",
             at=moment(row, "execTime"),
             kind=_fill_kind(row),

@@ -29,10 +29,13 @@ def parse_positions(
     margin_mode: MarginMode,
     at: datetime,
     account: Mapping[str, Any] | None = None,
+    *,
+    inverse: bool = False,
 ) -> tuple[Position, ...]:
     """Read open positions; flat rows are left out. A leg that came on two pages counts once.
 
-    `account` is the wallet that was read with them: it tells whether liquidation can be near.
+    `account` is the wallet that was read with them: it tells whether liquidation can be near. Money of
+    `inverse` positions is in coins at the venue, and in USD at mark price here.
     Raises MalformedDataError where symbol, side or size of a row cannot be read.
     """
     found: dict[tuple[str, int], Position] = {}
@@ -42,7 +45,7 @@ def parse_positions(
         if size == 0:
             found.pop(key, None)
         else:
-            found[key] = _position(row, size, contracts, margin_mode, at, account)
+            found[key] = _position(row, size, contracts, margin_mode, at, account, inverse=inverse)
     return tuple(found.values())
 
 
@@ -53,6 +56,8 @@ def _position(
     account_mode: MarginMode,
     at: datetime,
     account: Mapping[str, Any] | None,
+    *,
+    inverse: bool,
 ) -> Position:
     venue_symbol = name(row, "symbol")
     symbol, side = contracts.symbol_of(venue_symbol), SIDES.get(text(row, "side"))
@@ -60,6 +65,10 @@ def _position(
         raise MalformedDataError(f"a position of {symbol} with side {row.get('side')!r} and size {size}")
     isolated = account_mode is MarginMode.ISOLATED or _says_isolated(row)
     mark = positive(row, "markPrice")
+
+    def money(figure: Figure) -> Figure:
+        return _in_usd(figure, mark) if inverse else figure
+
     return Position(
         symbol=symbol,
         side=side,
@@ -70,13 +79,20 @@ def _position(
         margin_mode=MarginMode.ISOLATED if isolated else MarginMode.CROSS,
         leverage=positive(row, "leverage"),
         position_index=leg_of(row),
-        isolated_margin=figure(row, "positionBalance") if isolated else None,
-        unrealised_pnl=figure(row, "unrealisedPnl"),
-        maintenance_margin=positive(row, "positionMM"),
+        isolated_margin=money(figure(row, "positionBalance")) if isolated else None,
+        unrealised_pnl=money(figure(row, "unrealisedPnl")),
+        maintenance_margin=money(positive(row, "positionMM")),
         liquidation_price=_liquidation_price(row, side, mark, strained(row, account, isolated=isolated)),
         stop_price=_stop_price(row),
         updated_at=moment(row, "updatedTime", at),
+        inverse=inverse,
     )
+
+
+def _in_usd(coins: Figure, mark: Figure) -> Figure:
+    if isinstance(coins, Unknown):
+        return coins
+    return mark if isinstance(mark, Unknown) else coins * mark
 
 
 def leg_of(row: Row) -> int:

@@ -13,7 +13,7 @@ from bot.model import BookLevel, Mark, Market, OrderBook
 
 async def read_ticker(reads: Reads, market: Market) -> Mark:
     """Read the prices of one contract. Raises GatewayError."""
-    call = calls.tickers(market.venue_symbol)
+    call = calls.tickers(market.venue_symbol, calls.category_of(market))
     answer = await reads.rows(call)
     with reads.told(call.method):
         for row in answer.rows:
@@ -24,7 +24,7 @@ async def read_ticker(reads: Reads, market: Market) -> Mark:
 
 async def read_order_book(reads: Reads, market: Market) -> OrderBook:
     """Read the best levels of one contract's book. Raises GatewayError."""
-    call = calls.order_book(market.venue_symbol)
+    call = calls.order_book(market.venue_symbol, calls.category_of(market))
     result, at = await reads.result(call)
     with reads.told(call.method):
         if result.get("s") != market.venue_symbol:
@@ -47,4 +47,4 @@ def _level(row: object, market: Market) -> BookLevel:
     price, contracts = required(fields, "price"), required(fields, "size")
     if price <= 0 or contracts <= 0:
         raise MalformedDataError(f"no level of a book: {repr(row)[:60]}")
-    return BookLevel(price, contracts * market.contract_size)
+    return BookLevel(price, market.coins(contracts, price))

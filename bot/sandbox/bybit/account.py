@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.sandbox.bybit import words
 from bot.sandbox.bybit.codes import translate
-from bot.sandbox.bybit.contracts import in_contracts
+from bot.sandbox.bybit.contracts import CATEGORIES, category_of, in_contracts, of_category
 from bot.sandbox.bybit.envelope import BybitError
 from bot.sandbox.bybit.formats import number
 from bot.sandbox.bybit.pages import page
@@ -47,11 +47,11 @@ def fee_rate(engine: Engine, account: AccountInfo, params: Params) -> dict[str, 
     category = params.category()
     symbol, base = params.text("symbol"), params.text("baseCoin")
     chosen: list[Instrument] = []
-    if category == "linear":
+    if category in CATEGORIES:
         chosen = (
             [engine.instrument(symbol)]
             if symbol
-            else [one for one in engine.instruments.values() if base in ("", one.base)]
+            else [one for one in of_category(engine.instruments, category) if base in ("", one.base)]
         )
     rows = [
         {
@@ -161,11 +161,17 @@ def _log_key(entry: LogEntry) -> str:
     return f"{entry.time_ms:013d},{entry.entry_id:>16}"
 
 
+def _category(engine: Engine, entry: LogEntry) -> str:
+    if entry.kind is LogKind.SPOT:
+        return "spot"
+    return category_of(engine, entry.symbol) if entry.symbol else ""
+
+
 def _log_row(engine: Engine, entry: LogEntry) -> dict[str, Any]:
     return {
         "id": entry.entry_id,
         "symbol": entry.symbol,
-        "category": "spot" if entry.kind is LogKind.SPOT else "linear" if entry.symbol else "",
+        "category": _category(engine, entry),
         "side": words.SIDE_WORDS[entry.side] if entry.side is not None else "None",
         "transactionTime": str(entry.time_ms),
         "type": words.LOG_WORDS[entry.kind],

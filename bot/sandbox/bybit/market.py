@@ -1,9 +1,10 @@
 """Public market data: /v5/market/*."""
 
+from decimal import Decimal
 from typing import Any
 
 from bot.sandbox.bybit import spot, words
-from bot.sandbox.bybit.contracts import in_contracts
+from bot.sandbox.bybit.contracts import CATEGORIES, category_of, in_contracts, of_category
 from bot.sandbox.bybit.envelope import BybitError, bad_params
 from bot.sandbox.bybit.formats import number, places, ratio
 from bot.sandbox.bybit.pages import page
@@ -31,11 +32,11 @@ def instruments_info(engine: Engine, params: Params) -> dict[str, Any]:
     category = params.category()
     limit = params.limit(500, 1000)
     if category == "spot":
-        rows = [spot.market_row(one) for one in _chosen(engine, params)]
+        rows = [spot.market_row(one) for one in _chosen(engine, params, "linear")]
         return {"category": category, "list": rows, "nextPageCursor": ""}
     chosen: list[Instrument] = []
-    if category == "linear" and params.text("status", "Trading") == "Trading":
-        chosen = _chosen(engine, params)
+    if params.text("status", "Trading") == "Trading":
+        chosen = _chosen(engine, params, category)
     shown, cursor = page(chosen, _symbol_of, params.text("cursor"), limit)
     return {
         "category": category,
@@ -47,13 +48,13 @@ def instruments_info(engine: Engine, params: Params) -> dict[str, Any]:
 def tickers(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/tickers."""
     category = params.category()
-    chosen = _chosen(engine, params) if category == "linear" else []
+    chosen = _chosen(engine, params, category)
     return {"category": category, "list": [ticker_row(engine, engine.ticker(one.symbol)) for one in chosen]}
 
 
 def orderbook(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/orderbook."""
-    symbol = _linear_symbol(engine, params)
+    symbol = _contract_symbol(engine, params)
     depth = engine.depth(symbol, params.limit(25, 500))
     return {**book_data(engine, depth), "ts": engine.venue_ms(), "cts": engine.venue_ms()}
 
@@ -62,7 +63,7 @@ def kline(engine: Engine, params: Params, kind: CandleKind) -> dict[str, Any]:
     """/v5/market/kline, mark-price-kline and index-price-kline; newest first."""
     if not params.has("category"):
         params = Params({**params.values, "category": "linear"})
-    symbol = _linear_symbol(engine, params)
+    symbol = _contract_symbol(engine, params)
     interval_ms = interval(params.required("interval"))
     limit = params.limit(200, 1000)
     start, end = params.integer("start"), params.integer("end")
@@ -72,8 +73,9 @@ def kline(engine: Engine, params: Params, kind: CandleKind) -> dict[str, Any]:
     rows = [_candle_row(candle) for candle in reversed(candles)]
     if kind is CandleKind.LAST:
         for row, candle in zip(rows, reversed(candles), strict=True):
-            row += [in_contracts(engine, symbol, candle.volume), number(candle.turnover)]
-    return {"symbol": symbol, "category": "linear", "list": rows}
+            turnover = _turnover(engine, symbol, candle.turnover, candle.close)
+            row += [in_contracts(engine, symbol, candle.volume), number(turnover)]
+    return {"symbol": symbol, "category": category_of(engine, symbol), "list": rows}
 
 
 def last_kline(engine: Engine, params: Params) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def index_kline(engine: Engine, params: Params) -> dict[str, Any]:
 
 def funding_history(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/funding/history; newest first."""
-    symbol = _linear_symbol(engine, params)
+    symbol = _contract_symbol(engine, params)
     start, end = params.integer("startTime"), params.integer("endTime")
     if start is not None and end is None:
         raise bad_params("Request parameter error: endTime is required with startTime.")
@@ -102,13 +104,13 @@ def funding_history(engine: Engine, params: Params) -> dict[str, Any]:
         {"symbol": symbol, "fundingRate": number(rate.rate), "fundingRateTimestamp": str(rate.time_ms)}
         for rate in reversed(rates)
     ]
-    return {"category": "linear", "list": rows}
+    return {"category": category_of(engine, symbol), "list": rows}
 
 
 def risk_limit(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/risk-limit: the margin tiers, some symbols a page."""
     category = params.category()
-    chosen = _chosen(engine, params) if category == "linear" else []
+    chosen = _chosen(engine, params, category)
     shown, cursor = page(chosen, _symbol_of, params.text("cursor"), SYMBOLS_A_PAGE_OF_TIERS)
     rows = [row for instrument in shown for row in _tier_rows(instrument)]
     return {"category": category, "list": rows, "nextPageCursor": cursor}
@@ -124,8 +126,10 @@ def interval(text: str) -> int:
 def ticker_row(engine: Engine, ticker: Ticker) -> dict[str, Any]:
     """A row of /v5/market/tickers, and the data of the ticker stream."""
     symbol = ticker.symbol
+    instrument = engine.instrument(symbol)
+    open_value = instrument.value(ticker.open_interest, ticker.mark_price)
     change = ratio(ticker.last_price - ticker.previous_price_24h, ticker.previous_price_24h)
-    hours = engine.instrument(symbol).funding_interval_min // 60
+    hours = instrument.funding_interval_min // 60
     return {
         "symbol": symbol,
         "lastPrice": number(ticker.last_price),
@@ -137,8 +141,8 @@ def ticker_row(engine: Engine, ticker: Ticker) -> dict[str, Any]:
         "lowPrice24h": number(ticker.low_24h),
         "prevPrice1h": number(ticker.previous_price_1h),
         "openInterest": in_contracts(engine, symbol, ticker.open_interest),
-        "openInterestValue": number(ticker.open_interest * ticker.mark_price),
-        "turnover24h": number(ticker.turnover_24h),
+        "openInterestValue": number(open_value),
+        "turnover24h": number(_turnover(engine, symbol, ticker.turnover_24h, ticker.last_price)),
         "volume24h": in_contracts(engine, symbol, ticker.volume_24h),
         "fundingRate": number(ticker.funding_rate),
         "nextFundingTime": str(ticker.next_funding_ms),
@@ -177,28 +181,30 @@ def _symbol_of(instrument: Instrument) -> str:
     return instrument.symbol
 
 
-def _chosen(engine: Engine, params: Params) -> list[Instrument]:
-    """The instruments that `symbol` or `baseCoin` ask for (all without either)."""
+def _turnover(engine: Engine, symbol: str, priced: Decimal, price: Decimal) -> Decimal:
+    """Turnover in the settle coin; the engine's is quantity times price, of inverse contracts too."""
+    return priced / price / price if engine.instrument(symbol).inverse else priced
+
+
+def _chosen(engine: Engine, params: Params, category: str) -> list[Instrument]:
+    """The instruments of a category that `symbol` or `baseCoin` ask for (all without either)."""
     symbol, base = params.text("symbol"), params.text("baseCoin")
     if symbol:
-        return [_listed(engine, symbol)]
-    return [one for one in engine.listed.values() if base in ("", one.base)]
+        return [_listed(engine, symbol, category)] if category in CATEGORIES else []
+    return [one for one in of_category(engine.listed, category) if base in ("", one.base)]
 
 
-def _listed(engine: Engine, symbol: str) -> Instrument:
+def _listed(engine: Engine, symbol: str, category: str) -> Instrument:
     """An instrument that can be traded; a delisted one is as unknown as one that never was."""
     found = engine.listed.get(symbol)
-    if found is None:
+    if found is None or found not in of_category({symbol: found}, category):
         raise BybitError(10001, f"params error: symbol invalid {symbol}")
     return found
 
 
-def _linear_symbol(engine: Engine, params: Params) -> str:
+def _contract_symbol(engine: Engine, params: Params) -> str:
     category = params.category()
-    symbol = params.required("symbol")
-    if category != "linear":
-        raise BybitError(10001, f"params error: symbol invalid {symbol}")
-    return _listed(engine, symbol).symbol
+    return _listed(engine, params.required("symbol"), category).symbol
 
 
 def _candle_row(candle: Candle) -> list[str]:
@@ -214,9 +220,9 @@ def _candle_row(candle: Candle) -> list[str]:
 def _instrument_row(instrument: Instrument) -> dict[str, Any]:
     """`contractSize` is there only where a contract is not one coin, as it always is at the venue."""
     contract = instrument.contract_size
-    row = {
+    row: dict[str, Any] = {
         "symbol": instrument.symbol,
-        "contractType": "LinearPerpetual",
+        "contractType": "InversePerpetual" if instrument.inverse else "LinearPerpetual",
         "status": "Trading",
         "baseCoin": instrument.base,
         "quoteCoin": instrument.quote,
@@ -253,6 +259,8 @@ def _instrument_row(instrument: Instrument) -> dict[str, Any]:
         "preListingInfo": None,
         "displayName": "",
     }
+    if instrument.inverse:
+        del row["lotSizeFilter"]["minNotionalValue"]
     return row if contract == 1 else {**row, "contractSize": number(contract)}
 
 

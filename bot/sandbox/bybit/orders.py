@@ -5,11 +5,18 @@ from decimal import Decimal
 from typing import Any
 
 from bot.sandbox.bybit import spot, words
-from bot.sandbox.bybit.contracts import in_coins
+from bot.sandbox.bybit.contracts import (
+    CATEGORIES,
+    INVERSE,
+    category_of,
+    contract_symbol,
+    in_coins,
+    of_category,
+)
 from bot.sandbox.bybit.envelope import BybitError, bad_params
 from bot.sandbox.bybit.pages import page
 from bot.sandbox.bybit.params import Params
-from bot.sandbox.bybit.positions import leg, linear_symbol
+from bot.sandbox.bybit.positions import leg
 from bot.sandbox.bybit.views import execution_row, order_row
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import (
@@ -47,7 +54,7 @@ def create(engine: Engine, account: AccountInfo, params: Params) -> dict[str, An
 
 def amend(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/amend: quantity, price and trigger price."""
-    symbol = linear_symbol(engine, params)
+    symbol = contract_symbol(engine, params)
     order_id, client_id = _either_id(params)
     trigger_by = params.choice("triggerBy", words.TRIGGERS)
     present = engine.find_order(account.account_id, order_id=order_id, client_id=client_id)
@@ -70,7 +77,7 @@ def amend(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any
 
 def cancel(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/cancel."""
-    symbol = linear_symbol(engine, params)
+    symbol = contract_symbol(engine, params)
     order_id, client_id = _either_id(params)
     return _ids(engine.cancel(account.account_id, order_id=order_id, client_id=client_id, symbol=symbol))
 
@@ -78,11 +85,11 @@ def cancel(engine: Engine, account: AccountInfo, params: Params) -> dict[str, An
 def cancel_all(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/cancel-all: by symbol, base coin or settle coin; `orderFilter` narrows it."""
     category = params.category()
-    if category != "linear":
+    if category not in CATEGORIES:
         return {"list": [], "success": "1"}
     conditional = params.choice("orderFilter", {"Order": False, "StopOrder": True})
     cancelled: list[Order] = []
-    for symbol in _symbols(engine, params):
+    for symbol in _symbols(engine, params, category):
         cancelled += engine.cancel_all(account.account_id, symbol=symbol, conditional=conditional)
     return {"list": [_ids(order) for order in cancelled], "success": "1"}
 
@@ -95,12 +102,12 @@ def realtime(engine: Engine, account: AccountInfo, params: Params) -> dict[str, 
     limit = params.limit(20, 50)
     by_id = params.has("orderId") or params.has("orderLinkId")
     found: list[Order] = []
-    if category == "linear":
-        symbols = None if by_id and not params.has("symbol") else _symbols(engine, params)
+    if category in CATEGORIES:
+        symbols = None if by_id and not params.has("symbol") else _symbols(engine, params, category)
         found = engine.open_orders(account.account_id)
         if by_id or params.integer("openOnly", 0):
             found = found + engine.order_history(account.account_id)[-RECENTLY_CLOSED:]
-        found = _filtered(found, params, symbols)
+        found = [one for one in _filtered(found, params, symbols) if _is_of(engine, one, category)]
     shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
     rows = [order_row(engine, order) for order in shown]
     return {"category": category, "list": rows, "nextPageCursor": cursor}
@@ -113,12 +120,12 @@ def history(engine: Engine, account: AccountInfo, params: Params) -> dict[str, A
         return spot.orders(engine, account, params)
     limit = params.limit(20, 50)
     found: list[Order] = []
-    if category == "linear":
+    if category in CATEGORIES:
         narrow = params.has("symbol") or params.has("baseCoin") or params.has("settleCoin")
-        symbols = _symbols(engine, params) if narrow else None
+        symbols = _symbols(engine, params, category) if narrow else None
         found = _filtered(engine.order_history(account.account_id), params, symbols)
         start, end = params.window()
-        found = [order for order in found if start <= order.created_ms <= end]
+        found = [one for one in found if start <= one.created_ms <= end and _is_of(engine, one, category)]
     shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
     rows = [order_row(engine, order) for order in shown]
     return {"category": category, "list": rows, "nextPageCursor": cursor}
@@ -131,7 +138,7 @@ def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str
         return spot.executions(engine, account, params)
     limit = params.limit(50, 100)
     found: list[Execution] = []
-    if category == "linear":
+    if category in CATEGORIES:
         kind = params.choice("execType", words.EXECUTIONS)
         symbol, order_id = params.text("symbol") or None, params.text("orderId") or None
         client_id = params.text("orderLinkId")
@@ -140,6 +147,7 @@ def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str
             execution
             for execution in engine.executions(account.account_id, symbol, order_id)
             if kind in (None, execution.kind)
+            and category_of(engine, execution.symbol) == category
             and client_id in ("", execution.client_id)
             and start <= execution.time_ms <= end
         ]
@@ -150,7 +158,7 @@ def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str
 
 def read_order(engine: Engine, account: AccountInfo, params: Params) -> OrderRequest:
     """The order that the parameters of /v5/order/create describe. Raises BybitError."""
-    symbol = linear_symbol(engine, params)
+    symbol = contract_symbol(engine, params)
     kind = params.required_choice("orderType", words.ORDER_KINDS)
     price = params.decimal("price")
     if kind is OrderKind.LIMIT and price is None:
@@ -207,16 +215,23 @@ def _either_id(params: Params) -> tuple[str, str]:
     return order_id, "" if order_id else client_id
 
 
-def _symbols(engine: Engine, params: Params) -> list[str]:
-    """The symbols that `symbol`, `baseCoin` or `settleCoin` ask for; one of them is required."""
-    symbol, base, settle = params.text("symbol"), params.text("baseCoin"), params.text("settleCoin")
-    if symbol:
-        return [engine.instrument(symbol).symbol]
-    if not base and not settle:
+def _is_of(engine: Engine, order: Order, category: str) -> bool:
+    return category_of(engine, order.symbol) == category
+
+
+def _symbols(engine: Engine, params: Params, category: str) -> list[str]:
+    """The symbols that `symbol`, `baseCoin` or `settleCoin` ask for.
+
+    One of them is required, but for the inverse category.
+    """
+    base, settle = params.text("baseCoin"), params.text("settleCoin")
+    if params.has("symbol"):
+        return [contract_symbol(engine, params)]
+    if not base and not settle and category != INVERSE:
         raise bad_params("Missing some parameters that must be filled in, symbol or baseCoin or settleCoin")
     return [
         one.symbol
-        for one in engine.instruments.values()
+        for one in of_category(engine.instruments, category)
         if base in ("", one.base) and settle in ("", one.settle)
     ]
 

@@ -3,6 +3,14 @@
 from typing import Any
 
 from bot.sandbox.bybit import words
+from bot.sandbox.bybit.contracts import (
+    CATEGORIES,
+    LINEAR,
+    category_of,
+    contract_category,
+    contract_symbol,
+    of_category,
+)
 from bot.sandbox.bybit.envelope import bad_params
 from bot.sandbox.bybit.pages import page
 from bot.sandbox.bybit.params import Params
@@ -16,8 +24,8 @@ def positions(engine: Engine, account: AccountInfo, params: Params) -> dict[str,
     category = params.category()
     limit = params.limit(20, 200)
     found: list[Position] = []
-    if category == "linear":
-        found = _wanted(engine, account, params)
+    if category in CATEGORIES:
+        found = _wanted(engine, account, params, category)
     shown, cursor = page(found, _key, params.text("cursor"), limit)
     return {
         "category": category,
@@ -28,7 +36,7 @@ def positions(engine: Engine, account: AccountInfo, params: Params) -> dict[str,
 
 def set_leverage(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/position/set-leverage."""
-    symbol = linear_symbol(engine, params)
+    symbol = contract_symbol(engine, params)
     buy, sell = params.required_decimal("buyLeverage"), params.required_decimal("sellLeverage")
     engine.set_leverage(account.account_id, symbol, buy, sell)
     return {}
@@ -36,7 +44,8 @@ def set_leverage(engine: Engine, account: AccountInfo, params: Params) -> dict[s
 
 def switch_mode(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/position/switch-mode: of one symbol, or of all that settle in `coin`."""
-    _only_linear(params)
+    if contract_category(params) != LINEAR:
+        raise bad_params("params error: inverse contracts are in one-way mode, and stay in it.")
     mode = params.required_choice("mode", words.POSITION_MODES)
     if params.has("symbol"):
         symbol: str | None = engine.instrument(params.text("symbol")).symbol
@@ -50,7 +59,7 @@ def switch_mode(engine: Engine, account: AccountInfo, params: Params) -> dict[st
 
 def trading_stop(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/position/trading-stop: stop loss and take profit of the whole position (0 removes one)."""
-    symbol = linear_symbol(engine, params)
+    symbol = contract_symbol(engine, params)
     _refuse_unoffered_stops(params)
     stop_loss, take_profit = params.decimal("stopLoss"), params.decimal("takeProfit")
     if stop_loss is None and take_profit is None:
@@ -69,16 +78,10 @@ def trading_stop(engine: Engine, account: AccountInfo, params: Params) -> dict[s
 
 def add_margin(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/position/add-margin: a negative margin is taken out."""
-    symbol = linear_symbol(engine, params)
+    symbol = contract_symbol(engine, params)
     margin = params.required_decimal("margin")
     position = engine.add_isolated_margin(account.account_id, symbol, margin, leg(params))
-    return {"category": "linear", **position_row(engine, position)}
-
-
-def linear_symbol(engine: Engine, params: Params) -> str:
-    """The symbol of a private call. Raises BybitError where the category or the symbol is not listed."""
-    _only_linear(params)
-    return engine.instrument(params.required("symbol")).symbol
+    return {"category": category_of(engine, symbol), **position_row(engine, position)}
 
 
 def leg(params: Params) -> Leg:
@@ -87,23 +90,20 @@ def leg(params: Params) -> Leg:
     return Leg(chosen)
 
 
-def _only_linear(params: Params) -> None:
-    category = params.category()
-    if category != "linear":
-        raise bad_params(f"params error: category {category} has no symbols here; only linear has.")
-
-
-def _wanted(engine: Engine, account: AccountInfo, params: Params) -> list[Position]:
-    symbol, base, settle = params.text("symbol"), params.text("baseCoin"), params.text("settleCoin")
-    if symbol:
-        return engine.positions(account.account_id, engine.instrument(symbol).symbol, flat=True)
-    if not base and not settle:
+def _wanted(engine: Engine, account: AccountInfo, params: Params, category: str) -> list[Position]:
+    """Open positions by settle coin or base; of the inverse category both may be left out."""
+    base, settle = params.text("baseCoin"), params.text("settleCoin")
+    if params.has("symbol"):
+        return engine.positions(account.account_id, contract_symbol(engine, params), flat=True)
+    if not base and not settle and category == LINEAR:
         raise bad_params("Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
-    listed = engine.instruments
+    listed = {one.symbol: one for one in of_category(engine.instruments, category)}
     return [
         position
         for position in engine.positions(account.account_id)
-        if base in ("", listed[position.symbol].base) and settle in ("", listed[position.symbol].settle)
+        if position.symbol in listed
+        and base in ("", listed[position.symbol].base)
+        and settle in ("", listed[position.symbol].settle)
     ]
 
 

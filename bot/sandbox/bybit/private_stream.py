@@ -3,6 +3,7 @@
 from typing import Any
 
 from bot.sandbox.bybit.api import BybitApi
+from bot.sandbox.bybit.contracts import category_of
 from bot.sandbox.bybit.session import Session
 from bot.sandbox.bybit.views import execution_row, order_row, position_row, wallet_row
 from bot.sandbox.engine.events import Event, ExecutionEvent, OrderEvent, PositionEvent, WalletEvent
@@ -61,18 +62,21 @@ class PrivateSession(Session):
             return
         match event:
             case OrderEvent(order=order) if order.account_id == self.account_id:
-                self._publish("order", {"category": "linear", **order_row(self.engine, order)})
+                self._publish("order", order.symbol, order_row(self.engine, order))
             case ExecutionEvent(execution=execution) if execution.account_id == self.account_id:
-                self._publish("execution", {"category": "linear", **execution_row(self.engine, execution)})
+                self._publish("execution", execution.symbol, execution_row(self.engine, execution))
             case PositionEvent(position=position) if position.account_id == self.account_id:
-                self._publish("position", _position(self.engine, position))
+                self._publish("position", position.symbol, _position(self.engine, position))
             case WalletEvent(wallet=wallet) if wallet.account_id == self.account_id:
-                self._publish("wallet", _wallet(wallet))
+                self._publish("wallet", "", _wallet(wallet))
 
-    def _publish(self, kind: str, row: dict[str, Any]) -> None:
+    def _publish(self, kind: str, symbol: str, row: dict[str, Any]) -> None:
         now = self.engine.venue_ms()
+        category = category_of(self.engine, symbol) if symbol else ""
+        if symbol:
+            row = {"category": category, **row}
         for name in self._topics[kind]:
-            if name in (kind, f"{kind}.linear"):
+            if name in (kind, f"{kind}.{category}"):
                 self.publish(
                     {
                         "id": f"{self.account_id}_{name}_{now}",
@@ -85,7 +89,7 @@ class PrivateSession(Session):
 
 def _position(engine: Engine, position: Position) -> dict[str, Any]:
     row = position_row(engine, position)
-    return {"category": "linear", "entryPrice": row["avgPrice"], **row}
+    return {"entryPrice": row["avgPrice"], **row}
 
 
 def _wallet(wallet: Wallet) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""/v5/public/linear: tickers, books, candles and trades, as snapshots and deltas."""
+"""/v5/public/linear and inverse: tickers, books, candles and trades, as snapshots and deltas."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from bot.sandbox.bybit import words
 from bot.sandbox.bybit.api import BybitApi
-from bot.sandbox.bybit.contracts import in_contracts
+from bot.sandbox.bybit.contracts import category_of, in_contracts
 from bot.sandbox.bybit.formats import number
 from bot.sandbox.bybit.market import book_data, ticker_row
 from bot.sandbox.bybit.session import Session
@@ -126,11 +126,11 @@ class CandleTopic(Topic):
 
 
 class PublicSession(Session):
-    """A connection to the public stream of one category; only linear has symbols."""
+    """A connection to the public stream of one category; only linear and inverse have symbols."""
 
-    def __init__(self, api: BybitApi, send: Send, *, linear: bool) -> None:
+    def __init__(self, api: BybitApi, send: Send, category: str) -> None:
         super().__init__(api, send)
-        self._linear = linear
+        self._category = category
         self._topics: dict[str, Topic] = {}
         self._last_trade: dict[str, Decimal] = {}
         self._unsubscribe = api.engine.subscribe(self._on_event)
@@ -141,7 +141,7 @@ class PublicSession(Session):
         for name in topics:
             if name in self._topics:
                 return f"error:already subscribed,topic:{name}"
-            topic = self._topic(name) if self._linear else None
+            topic = self._topic(name)
             if topic is None:
                 return f"error:handler not found,topic:{name}"
             found[name] = topic
@@ -172,7 +172,7 @@ class PublicSession(Session):
     def _topic(self, name: str) -> Topic | None:
         *kind, symbol = name.split(".")
         engine = self.engine
-        if symbol not in engine.listed:
+        if symbol not in engine.listed or category_of(engine, symbol) != self._category:
             return None
         match kind:
             case ["tickers"]:

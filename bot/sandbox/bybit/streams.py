@@ -38,5 +38,5 @@ class BybitStreams:
             return TradeSession(self._api, send)
         category = path.removeprefix(PUBLIC_PREFIX)
         if path.startswith(PUBLIC_PREFIX) and category in CATEGORIES:
-            return PublicSession(self._api, send, linear=category == "linear")
+            return PublicSession(self._api, send, category)
         return None

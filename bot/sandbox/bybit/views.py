@@ -72,11 +72,13 @@ def _order_progress(engine: Engine, order: Order) -> dict[str, Any]:
         "rejectReason": words.REJECT_WORDS[order.cause],
         "avgPrice": number(order.average_price),
         "leavesQty": in_contracts(engine, order.symbol, leaves),
-        "leavesValue": number(leaves * (order.price or order.last_price_on_created)),
+        "leavesValue": number(
+            engine.instrument(order.symbol).value(leaves, order.price or order.last_price_on_created)
+        ),
         "cumExecQty": in_contracts(engine, order.symbol, order.filled_qty),
         "cumExecValue": number(order.filled_value),
         "cumExecFee": fee,
-        "cumFeeDetail": {"USDT": fee} if order.filled_qty else {},
+        "cumFeeDetail": {engine.instrument(order.symbol).settle: fee} if order.filled_qty else {},
     }
 
 
@@ -173,7 +175,7 @@ def execution_row(engine: Engine, execution: Execution) -> dict[str, Any]:
         "execFee": number(execution.fee),
         "execPnl": number(execution.realised_pnl),
         "execTime": str(execution.time_ms),
-        "feeCurrency": "USDT",
+        "feeCurrency": engine.instrument(symbol).settle,
         "feeRate": number(execution.fee_rate),
         "isMaker": execution.is_maker,
         "closedSize": in_contracts(engine, symbol, execution.closed_qty),

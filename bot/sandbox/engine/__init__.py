@@ -1,1 +1,1 @@
-"""A stand-alone exchange for linear perpetuals: pure, synchronous, deterministic."""
+"""A stand-alone exchange for perpetuals: pure, synchronous, deterministic."""

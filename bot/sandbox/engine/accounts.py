@@ -57,8 +57,8 @@ class PositionState:
         return Side.BUY if self.qty > 0 else Side.SELL
 
     def pnl(self, mark: Decimal) -> Decimal:
-        """Unrealised PnL at a mark."""
-        return self.qty * (mark - self.entry_price)
+        """Unrealised PnL at a mark, in the instrument's settle coin."""
+        return self.instrument.profit(self.qty, self.entry_price, mark)
 
 
 @dataclass(slots=True)
@@ -89,8 +89,10 @@ class Account:
     leverages: dict[tuple[str, Leg], Decimal] = field(default_factory=dict)
     margin_modes: dict[str, MarginMode] = field(default_factory=dict)
     position_modes: dict[str, PositionMode] = field(default_factory=dict)
-    order_margin: Decimal | None = ZERO
-    """Initial margin of resting orders; None where it must be computed again."""
+    order_margin: dict[str, Decimal] | None = None
+    """Initial margin of resting orders by settle coin; None where it must be computed again."""
+    one_way: frozenset[str] = frozenset()
+    """Symbols that know no hedge mode."""
     liquidated_ms: int | None = None
     counts_reduce_only: bool = False
     """Whether resting reduce-only orders count against the position that a further one may reduce."""
@@ -145,6 +147,8 @@ class Account:
 
     def position_mode(self, symbol: str) -> PositionMode:
         """The symbol's position mode, else the account's."""
+        if symbol in self.one_way:
+            return PositionMode.ONE_WAY
         return self.position_modes.get(symbol, self.position_default)
 
     def legs(self, symbol: str) -> tuple[Leg, ...]:

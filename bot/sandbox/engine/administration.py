@@ -49,6 +49,7 @@ def add_account(core: Core, spec: AccountSpec) -> AccountInfo:
         margin_default=spec.margin_mode,
         position_default=spec.position_mode,
         wallets={core.terms.settle_coin: ZERO},
+        one_way=frozenset(name for name, one in core.markets.items() if one.instrument.inverse),
     )
     core.accounts[account_id] = core.accounts_by_key[spec.api_key] = account
     for coin, amount in [(core.terms.settle_coin, spec.deposit), *spec.coins.items()]:
@@ -76,8 +77,7 @@ def transfer(core: Core, account_id: str, coin: str, amount: Decimal, *, referen
             Reason.INSUFFICIENT_BALANCE,
             f"cannot withdraw {-amount} {coin}: {max(ZERO, free):.8f} is available",
         )
-    if settles:
-        core.deposits += amount
+    core.pool(coin).deposits += amount
     kind = LogKind.TRANSFER_IN if amount > 0 else LogKind.TRANSFER_OUT
     return core.credit(account, kind, coin=coin, cash_flow=amount, reference=reference or core.new_id())
 
@@ -129,22 +129,26 @@ def open_position(
     return position_view(core, account, account.state(instrument, leg))
 
 
-def totals(core: Core) -> MoneyTotals:
-    """Where the settle coin is (see `Engine.totals`)."""
-    wallets = sum((account.balance for account in core.accounts.values()), ZERO)
-    pnl = sum((margin.figures(core, account).pnl for account in core.accounts.values()), ZERO)
-    held = sum((market.counterparty_qty * market.mark for market in core.markets.values()), ZERO)
-    counterparty = core.counterparty_cash + held
-    everything = wallets + pnl + core.fees + core.insurance_gain + core.funding_pool + counterparty
+def totals(core: Core, coin: str) -> MoneyTotals:
+    """Where a coin is (see `Engine.totals`)."""
+    pool, accounts = core.pool(coin), core.accounts.values()
+    wallets = sum((account.wallets.get(coin, ZERO) for account in accounts), ZERO)
+    pnl = sum((margin.coin_sums(core, account, coin).pnl for account in accounts), ZERO)
+    counterparty = pool.counterparty_cash
+    for market in core.markets.values():
+        if market.instrument.settle == coin:
+            worth = market.instrument.value(market.counterparty_qty, market.mark)
+            counterparty += -worth if market.instrument.inverse else worth
+    everything = wallets + pnl + pool.fees + pool.insurance_gain + pool.funding + counterparty
     return MoneyTotals(
-        deposits=core.deposits,
+        deposits=pool.deposits,
         wallets=wallets,
         unrealised_pnl=pnl,
-        fees=core.fees,
-        insurance_gain=core.insurance_gain,
-        funding=core.funding_pool,
+        fees=pool.fees,
+        insurance_gain=pool.insurance_gain,
+        funding=pool.funding,
         counterparty=counterparty,
-        difference=everything - core.deposits,
+        difference=everything - pool.deposits,
     )
 
 
@@ -155,11 +159,11 @@ def state(engine: "Queries", core: Core) -> EngineState:
         market_ms=core.market_ms,
         start_ms=core.start_ms,
         feed_end_ms=None if core.feed.end_ms is None else core.feed.end_ms + core.feed_shift_ms,
-        insurance_fund=core.terms.insurance_fund + core.insurance_gain,
+        insurance_fund=core.terms.insurance_fund + core.pool(core.terms.settle_coin).insurance_gain,
         tickers=tuple(engine.ticker(symbol) for symbol in core.markets),
         accounts=tuple(_account_state(engine, account) for account in core.accounts.values()),
         liquidations=tuple(core.liquidations),
-        totals=totals(core),
+        totals=totals(core, core.terms.settle_coin),
     )
 
 

@@ -67,7 +67,8 @@ class SyntheticBook:
         if not self.share:
             return
         eaten = self._eaten[taker]
-        size = max(self._step, self.depth_usd * self.share / LEVELS_PER_PERCENT / self.mid)
+        worth = self.depth_usd * self.share / LEVELS_PER_PERCENT
+        size = max(self._step, worth if self._instrument.inverse else worth / self.mid)
         skipped = int(eaten / size)
         left = size - (eaten - skipped * size)
         price, steps = self._level_price(taker, skipped), int(left / self._step + 1e-9)

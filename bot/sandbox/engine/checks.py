@@ -11,6 +11,7 @@ from bot.sandbox.engine.positions import closing_qty
 from bot.sandbox.engine.types import (
     EngineRefusal,
     Leg,
+    MarginMode,
     Order,
     OrderKind,
     OrderRequest,
@@ -71,7 +72,7 @@ def check_limit_price(core: Core, market: Market, side: Side, price: Decimal) ->
 
 def check_notional(market: Market, qty: Decimal, price: Decimal | None) -> None:
     """An order that may open is worth the minimum notional."""
-    value = qty * (market.mark if price is None else price)
+    value = market.instrument.notional(qty, market.mark if price is None else price)
     if value < market.instrument.min_notional:
         raise EngineRefusal(
             Reason.NOTIONAL_BELOW_MINIMUM,
@@ -200,6 +201,10 @@ def check_margin(
     `replaced` is the id of the order that this one takes the place of (when amending).
     """
     market = core.markets[order.symbol]
+    if market.instrument.inverse and account.margin_mode(order.symbol) is MarginMode.ISOLATED:
+        raise EngineRefusal(
+            Reason.INVALID_VALUE, "inverse contracts in isolated margin are not offered: use cross margin"
+        )
     if price is None:
         price = market.round_price(market.book.mid * (1 + order.side.sign * market.book.half_spread))
     candidate = margin.Candidate(order.symbol, order.leg, order.side, qty, price)
@@ -207,7 +212,8 @@ def check_margin(
     if opening <= 0:
         return
     added = margin.margin_with(core, account, candidate, replaced) - margin.order_margin(core, account)
-    fee = opening * price * account.fee_rate(market.instrument, maker=False)
+    worth = margin.rate(core, account, market.instrument)
+    fee = market.instrument.value(opening, price) * account.fee_rate(market.instrument, maker=False) * worth
     free = margin.figures(core, account).free
     if added > 0 and added + fee > free:
         raise EngineRefusal(
@@ -217,7 +223,7 @@ def check_margin(
         )
     held = account.state(market.instrument, order.leg)
     same_side = abs(held.qty) if order.side is held.side else Decimal(0)
-    value, cap = (same_side + opening) * market.mark, market.instrument.tiers[-1].cap
+    value, cap = market.instrument.value(same_side + opening, market.mark), market.instrument.tiers[-1].cap
     if value > cap:
         raise EngineRefusal(
             Reason.RISK_LIMIT_EXCEEDED, f"the {order.symbol} position would be worth {value:.2f}, above {cap}"

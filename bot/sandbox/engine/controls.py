@@ -76,7 +76,7 @@ def _margin_moves(
     for leg, leverage in wanted.items():
         state = account.held.get((instrument.symbol, leg))
         if state is not None and state.isolated:
-            value = abs(state.qty) * state.entry_price
+            value = instrument.value(abs(state.qty), state.entry_price)
             change = money(value / leverage - value / account.leverage(instrument, leg))
             left = margin.isolated_equity(core, account, state) + change
             if change < 0 and left <= margin.maintenance(core, account, state):

@@ -12,6 +12,7 @@ from bot.sandbox.engine.history import PriceHistory
 from bot.sandbox.engine.hooks import Hooks
 from bot.sandbox.engine.instruments import Instrument
 from bot.sandbox.engine.markets import Market
+from bot.sandbox.engine.pools import Pool
 from bot.sandbox.engine.terms import VenueTerms
 from bot.sandbox.engine.types import (
     ZERO,
@@ -30,7 +31,7 @@ MONEY_STEP = Decimal("0.00000001")
 
 
 def money(amount: Decimal) -> Decimal:
-    """A payment rounded to 1e-8 of the settle coin."""
+    """A payment rounded to 1e-8 of its coin."""
     return amount.quantize(MONEY_STEP)
 
 
@@ -58,21 +59,18 @@ class Core:
         self.accounts: dict[str, Account] = {}
         self.accounts_by_key: dict[str, Account] = {}
         self.liquidations: list[LiquidationRecord] = []
-        self.deposits = ZERO
-        self.fees = ZERO
-        self.funding_pool = ZERO
-        self.insurance_gain = ZERO
-        self.counterparty_cash = ZERO
+        self.pools: dict[str, Pool] = {}
         self.in_step = False
         self.clock_skew_ms = 0
         self._showing = False
         self.markets: dict[str, Market] = {}
         self._subscribers: list[Subscriber] = []
         self._touched: dict[str, None] = {}
+        self._sources: dict[str, str] = {}
         self._sequence = 0
         fed = set(feed.symbols)
         for instrument in instruments:
-            self._list(instrument, seed, fed=instrument.symbol in fed)
+            self._list(instrument, seed, fed)
         missing = sorted(fed - set(self.markets))
         if missing:
             raise ValueError(
@@ -81,23 +79,33 @@ class Core:
         self.next_funding_ms = min(market.next_funding_ms for market in self.markets.values())
         self.fed_markets = [market for market in self.markets.values() if market.fed]
 
-    def _list(self, instrument: Instrument, seed: int, *, fed: bool) -> None:
-        first = self.feed_tick(instrument.symbol, self.start_ms) if fed else None
+    def _list(self, instrument: Instrument, seed: int, fed: set[str]) -> None:
+        symbol = instrument.symbol
+        source = self._sources[symbol] = symbol if symbol in fed else instrument.follows or symbol
+        first = self.feed_tick(symbol, self.start_ms) if source in fed else None
         history = PriceHistory(
-            instrument.symbol,
+            source,
             self.start_ms,
             first.last if first else float(instrument.reference_price),
-            self.feed.bars(instrument.symbol) if fed else (),
+            self.feed.bars(source) if first else (),
             shift_ms=self.feed_shift_ms,
-            beta=self.feed.beta(instrument.symbol) if fed else None,
+            beta=self.feed.beta(source) if first else None,
             seed=seed,
         )
-        self.markets[instrument.symbol] = Market(instrument, self.terms, self.start_ms, first, history)
+        self.markets[symbol] = Market(instrument, self.terms, self.start_ms, first, history)
 
     def feed_tick(self, symbol: str, time_ms: int) -> Tick:
         """The feed's tick at a market time, after the fault seam."""
         feed_ms = max(self.feed.start_ms, time_ms - self.feed_shift_ms)
-        return self.hooks.tick(symbol, time_ms, self.feed.tick(symbol, feed_ms))
+        return self.hooks.tick(symbol, time_ms, self.feed.tick(self._sources[symbol], feed_ms))
+
+    def followers(self, symbol: str) -> list[Market]:
+        """The markets that take their prices from a symbol."""
+        return [one for one in self.markets.values() if self._sources[one.symbol] == symbol != one.symbol]
+
+    def pool(self, coin: str) -> Pool:
+        """Where the money of a coin is that no account holds."""
+        return self.pools.setdefault(coin, Pool())
 
     def now_ms(self) -> int:
         """Server time; in virtual time, the time of the step that is being done."""

@@ -56,4 +56,5 @@ def draft(
         sequence=core.next_sequence(),
         origin=origin,
         last_price_on_created=core.markets[request.symbol].last,
+        inverse=core.markets[request.symbol].instrument.inverse,
     )

@@ -37,14 +37,14 @@ from bot.sandbox.engine.types import (
 
 
 class Engine(Queries):
-    """A derivatives exchange for linear perpetuals: several accounts, one venue's terms.
+    """A derivatives exchange for linear and inverse perpetuals: several accounts, one venue's terms.
 
     `clock` gives server and market time; `feed` the prices; `instruments` what is listed (default: some 25
-    USDT perpetuals; those that the feed does not know keep their reference price until `set_price`). The
-    market moves in steps of `market_step_ms` on a fixed grid and stops at every breakpoint of the feed, so
-    that no low of a candle is skipped and two runs with the same feed agree. `rebase_feed` shifts the feed so
-    that it starts now (for a clock whose market time is the present). `seed` makes the history that is
-    invented for the time before the start.
+    USDT perpetuals and two inverse ones; those that the feed does not know keep their reference price until
+    `set_price`). The market moves in steps of `market_step_ms` on a fixed grid and stops at every breakpoint
+    of the feed, so that no low of a candle is skipped and two runs with the same feed agree. `rebase_feed`
+    shifts the feed so that it starts now (for a clock whose market time is the present). `seed` makes the
+    history that is invented for the time before the start.
     """
 
     def __init__(
@@ -234,6 +234,8 @@ class Engine(Queries):
     def set_price(self, symbol: str, price: Decimal, index: Decimal | None = None) -> None:
         """Set last, mark and index price now and hold them (over a running feed too) until `release_price`.
 
+        Symbols that follow this one, as inverse ones follow their coin's linear one, move along.
+
         Orders, stops and liquidations that follow from the new price happen inside the call.
         """
         timeline.set_price(self._core, self._desk, symbol, price, index)
@@ -262,6 +264,9 @@ class Engine(Queries):
         """Everything that an operator wants to see at once (secrets left out)."""
         return administration.state(self, self._core)
 
-    def totals(self) -> MoneyTotals:
-        """Where all money is; `MoneyTotals.difference` is 0 but for rounding of single payments."""
-        return administration.totals(self._core)
+    def totals(self, coin: str | None = None) -> MoneyTotals:
+        """Where all of a coin is (None: the settle coin).
+
+        `MoneyTotals.difference` is 0 but for rounding of single payments.
+        """
+        return administration.totals(self._core, coin or self._core.terms.settle_coin)

@@ -44,9 +44,9 @@ def _settle(core: Core, market: Market, due_ms: int) -> None:
 
 def _pay(core: Core, market: Market, account: Account, state: PositionState, rate: Decimal) -> None:
     size = abs(state.qty)
-    value = size * market.mark
-    payment = money(state.qty * market.mark * rate)
     side = Side.BUY if state.qty > 0 else Side.SELL
+    value = state.instrument.value(size, market.mark)
+    payment = money(side.sign * value * rate)
     execution = Execution(
         execution_id=core.new_id(),
         order_id=core.new_id(),
@@ -79,13 +79,14 @@ def _pay(core: Core, market: Market, account: Account, state: PositionState, rat
         LogKind.FUNDING,
         funding=-payment,
         fee_rate=rate,
+        coin=state.instrument.settle,
         symbol=market.symbol,
         side=side,
         qty=size,
         price=market.mark,
         reference=execution.execution_id,
     )
-    core.funding_pool += payment
+    core.pool(state.instrument.settle).funding += payment
     state.realised_pnl -= payment
     state.cumulative_pnl -= payment
     if state.isolated and payment > 0:

@@ -1,10 +1,11 @@
-"""Instruments: steps, limits, fees and risk tiers of linear perpetuals."""
+"""Instruments: steps, limits, fees and risk tiers of perpetuals, and what a quantity is worth."""
 
 from bisect import bisect_left
 from decimal import Decimal
 
 import msgspec
 
+from bot.sandbox.engine import inverse
 from bot.sandbox.engine.types import ZERO
 
 
@@ -25,10 +26,11 @@ class RiskTier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """A linear perpetual; margin and PnL are in `settle`.
+    """A perpetual; margin, fees, PnL and tiers are in `settle`.
 
-    Every quantity inside the engine is in coins of `base`, whatever the contract is; `contract_size` (coins a
-    contract) is for the protocol, which speaks in contracts.
+    Every quantity of a linear one is in coins of `base` inside the engine, whatever the contract is;
+    `contract_size` (coins a contract) is for the protocol, which speaks in contracts. A quantity of an
+    inverse one is in USD, which are its contracts, and it is settled in `base`.
     """
 
     symbol: str
@@ -54,6 +56,39 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """Notional on each side of the synthetic book within 1 % of the mid, unless the feed says otherwise."""
     launched_ms: int = 1_585_526_400_000
     contract_size: Decimal = Decimal(1)
+    inverse: bool = False
+    follows: str = ""
+    """The symbol whose prices it takes where the feed has none of its own."""
+
+    def value(self, qty: Decimal, price: Decimal) -> Decimal:
+        """What a quantity is worth at a price, in the settle coin."""
+        return inverse.value(qty, price) if self.inverse else qty * price
+
+    def quantity(self, value: Decimal, price: Decimal) -> Decimal:
+        """The quantity that is worth so much of the settle coin at a price."""
+        return value * price if self.inverse else value / price
+
+    def notional(self, qty: Decimal, price: Decimal) -> Decimal:
+        """What a quantity is worth in the quote currency."""
+        return qty if self.inverse else qty * price
+
+    def of_notional(self, notional: Decimal, price: Decimal) -> Decimal:
+        """The quantity that is worth so much of the quote currency."""
+        return notional if self.inverse else notional / price
+
+    def average(self, qty: Decimal, value: Decimal) -> Decimal:
+        """The price at which a quantity was worth so much of the settle coin."""
+        return qty / value if self.inverse else value / qty
+
+    def profit(self, qty: Decimal, entry: Decimal, price: Decimal) -> Decimal:
+        """What a signed quantity has gained since its entry, in the settle coin."""
+        return inverse.profit(qty, entry, price) if self.inverse else qty * (price - entry)
+
+    def blended(self, first: Decimal, at: Decimal, second: Decimal, price: Decimal) -> Decimal:
+        """The entry price of two quantities together."""
+        if self.inverse:
+            return inverse.blended(first, at, second, price)
+        return (first * at + second * price) / (first + second)
 
     def tier(self, value: Decimal) -> RiskTier:
         """The tier of a position value (the last one beyond every cap)."""
@@ -161,9 +196,39 @@ _LISTED = [
 ]
 
 
+# base, reference price, tick, bands of (cap in coins, initial rate, maintenance rate)
+_INVERSE = [
+    ("BTC", "100000", "0.1", [(150, "0.01", "0.005"), (300, "0.015", "0.01"), (1500, "0.05", "0.03")]),
+    ("ETH", "3500", "0.01", [(3000, "0.01", "0.005"), (6000, "0.02", "0.01"), (30000, "0.06", "0.04")]),
+]
+
+
 def default_instruments() -> list[Instrument]:
-    """Plausible USDT perpetuals: majors, large, medium and small ones, each with tiers of its class."""
-    return [_instrument(*row) for row in _LISTED]
+    """Plausible perpetuals: majors, large, medium and small ones in USDT, and inverse ones of the majors."""
+    return [*(_instrument(*row) for row in _LISTED), *(_inverse(*row) for row in _INVERSE)]
+
+
+def _inverse(base: str, price: str, tick: str, bands: list[tuple[int, str, str]]) -> Instrument:
+    tiers = marginal_tiers(bands)
+    return Instrument(
+        symbol=f"{base}USD",
+        base=base,
+        quote="USD",
+        settle=base,
+        tick=Decimal(tick),
+        qty_step=Decimal(1),
+        min_qty=Decimal(1),
+        max_qty=Decimal(25_000_000),
+        max_market_qty=Decimal(5_000_000),
+        min_notional=ZERO,
+        max_leverage=tiers[0].max_leverage,
+        tiers=tiers,
+        reference_price=Decimal(price),
+        half_spread=_CLASSES["major"][1],
+        depth_usd=_CLASSES["major"][2],
+        inverse=True,
+        follows=f"{base}USDT",
+    )
 
 
 def _instrument(base: str, size: str, price: str, tick: str, step: str, largest: str) -> Instrument:

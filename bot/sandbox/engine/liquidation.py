@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
-from bot.sandbox.engine import margin, matching
+from bot.sandbox.engine import collateral, margin, matching
 from bot.sandbox.engine.accounts import Account, PositionState
 from bot.sandbox.engine.core import Core, money
 from bot.sandbox.engine.drafts import draft
@@ -50,7 +50,7 @@ def check(core: Core) -> None:
     """Liquidate every unit that is not safe at the present marks."""
     for account in core.accounts.values():
         if not account.held:
-            if account.balance < 0:
+            if any(balance < 0 for balance in account.wallets.values()):
                 _settle_bankrupt(core, account)
             continue
         balance, upkeep = margin.cross_state(core, account)
@@ -73,18 +73,7 @@ def _settle_bankrupt(core: Core, account: Account) -> None:
         return
     before = _equity(core, account)
     account.liquidated_ms = account.liquidated_ms or core.now_ms()
-    core.credit(
-        account,
-        LogKind.INSURANCE,
-        cash_flow=owed,
-        symbol=last.symbol,
-        side=last.side,
-        qty=last.qty,
-        price=last.price,
-        order_id=last.order_id,
-        reference=last.execution_id,
-    )
-    core.insurance_gain -= owed
+    _pay_debts(core, account, last)
     record = LiquidationRecord(
         record_id=core.new_id(),
         account_id=account.account_id,
@@ -111,9 +100,39 @@ def _settle_bankrupt(core: Core, account: Account) -> None:
     tell_position(core, account, account.state(core.markets[last.symbol].instrument, last.leg))
 
 
+def _pay_debts(core: Core, account: Account, last: Execution) -> None:
+    """Let the fund pay what a flat account owes of each coin, for what it has of the settle coin."""
+
+    def pay(coin: str, amount: Decimal) -> None:
+        if not amount:
+            return
+        core.credit(
+            account,
+            LogKind.INSURANCE,
+            cash_flow=amount,
+            coin=coin,
+            symbol=last.symbol,
+            side=last.side,
+            qty=last.qty,
+            price=last.price,
+            order_id=last.order_id,
+            reference=last.execution_id,
+        )
+        core.pool(coin).insurance_gain -= amount
+
+    apart = sum((one.isolated_margin for one in account.held.values()), ZERO)
+    worth = ZERO
+    for coin, balance in list(account.wallets.items()):
+        if balance < 0 and coin != account.settle_coin:
+            worth += -balance * collateral.rate_of(core, account, coin)
+            pay(coin, -balance)
+    free = account.balance - apart
+    pay(account.settle_coin, money(-free if free < 0 else -min(free, worth)))
+
+
 def _equity(core: Core, account: Account) -> Decimal:
     sums = margin.figures(core, account)
-    return sums.balance + sums.pnl
+    return sums.balance + sums.pnl + sums.coins
 
 
 class _Unit:
@@ -133,8 +152,12 @@ class _Unit:
         while self._positions() and not self._is_safe():
             if self._account.liquidated_ms is None:
                 self._account.liquidated_ms = self._core.now_ms()
-            self._step(max(self._positions(), key=lambda s: margin.maintenance(self._core, self._account, s)))
+            self._step(max(self._positions(), key=self._upkeep))
         self._core.flush_market_events()
+
+    def _upkeep(self, state: PositionState) -> Decimal:
+        worth = margin.rate(self._core, self._account, state.instrument)
+        return margin.maintenance(self._core, self._account, state) * worth
 
     def _positions(self) -> list[PositionState]:
         if self._state is not None:
@@ -188,7 +211,7 @@ class _Unit:
             symbol=state.symbol,
             position_side=side,
             qty=qty,
-            price=value / qty,
+            price=state.instrument.average(qty, value),
             mark_price=market.mark,
             bankruptcy_price=bankrupt,
             taker_fee=sum((one.fee for one in fills), ZERO),
@@ -213,14 +236,15 @@ class _Unit:
         mark = self._core.mark(state)
         if self._sums()[0] <= 0:
             return size
-        tier = instrument.tier(size * mark)
+        tier = instrument.tier(instrument.value(size, mark))
         if tier.tier_id > instrument.tiers[0].tier_id:
             lower = instrument.tiers[tier.tier_id - 2]
-            wanted = size - lower.cap / mark
+            wanted = size - instrument.quantity(lower.cap, mark)
         else:
             share = self._shares.setdefault((state.symbol, state.leg), size)
             terms = self._core.terms
-            wanted = max(share * terms.liquidation_fraction, terms.liquidation_min_notional / mark)
+            least = instrument.of_notional(terms.liquidation_min_notional, mark)
+            wanted = max(share * terms.liquidation_fraction, least)
         steps = (wanted / instrument.qty_step).to_integral_value(ROUND_CEILING)
         qty = max(instrument.min_qty, min(size, steps * instrument.qty_step))
         return size if size - qty < instrument.min_qty else qty
@@ -276,10 +300,11 @@ class _Unit:
         # the fee takes at most what is there; it never makes a debt
         gone = self._state is not None and not self._state.qty
         there = step.own_margin + self._account.balance - step.balance if gone else self._sums()[0]
+        there /= margin.rate(self._core, self._account, state.instrument)
         fee = money(max(ZERO, min(fee, there)))
         if fee:
             self._pay(LogKind.LIQUIDATION_FEE, state, step, fee=fee)
-            self._core.insurance_gain += fee
+            self._core.pool(state.instrument.settle).insurance_gain += fee
             if self._state is not None and not gone:
                 self._state.isolated_margin -= fee
             state.realised_pnl -= fee
@@ -290,17 +315,17 @@ class _Unit:
         """Positive: what the fund paid; negative: what it took."""
         account = self._account
         if self._state is None:
-            free = account.balance - sum((one.isolated_margin for one in account.held.values()), ZERO)
-            owed = max(ZERO, -free) if not self._positions() else ZERO
-        else:
-            # an isolated position can lose its own margin and nothing else
-            released = step.own_margin - state.isolated_margin
-            owed = -(account.balance - step.balance + released)
-            owed = max(ZERO, owed) if state.qty else owed
-        owed = money(owed)
+            owed = ZERO if self._positions() else money(margin.debt(self._core, account))
+            if owed:
+                _pay_debts(self._core, account, step.fills[-1])
+            return owed
+        # an isolated position can lose its own margin and nothing else
+        released = step.own_margin - state.isolated_margin
+        owed = -(account.balance - step.balance + released)
+        owed = money(max(ZERO, owed) if state.qty else owed)
         if owed:
             self._pay(LogKind.INSURANCE, state, step, cash_flow=owed)
-            self._core.insurance_gain -= owed
+            self._core.pool(account.settle_coin).insurance_gain -= owed
         return owed
 
     def _pay(
@@ -317,6 +342,7 @@ class _Unit:
             kind,
             cash_flow=cash_flow,
             fee=fee,
+            coin=state.instrument.settle,
             symbol=state.symbol,
             side=last.side,
             qty=last.qty,

@@ -1,10 +1,14 @@
-"""Margin mathematics of linear perpetuals.
+"""Margin mathematics of perpetuals.
 
-For a position of signed size s q at mark p: value v = q p, maintenance margin MM(v) = max over tiers of (r_k
-v - D_k), where r_k holds the taker rate if the venue counts the fee to close. The account is liquidated when
-MM >= margin balance M. Moving one symbol's price to x changes M by (sum of s q)(x - p), so M(x) - MM(x) is
-the least of linear functions of x; for a single position its root is p - s (M - MM) / (q (1 - s r)) with r of
-the tier at that root.
+A position's own figures are in its settle coin: value v, maintenance margin MM(v) = max over tiers of (r_k v
+- D_k), where r_k holds the taker rate if the venue counts the fee to close. An account's are in its own
+settle coin, other coins at their index price. It is liquidated when MM >= margin balance M.
+
+Prices of one base currency move together, and so does the coin itself where it is collateral. With the price
+of a symbol at x, M(x) - MM(x) is the least of linear functions of x: a linear leg of signed size s q gives
+s q (x - p) - (r_k q x - D_k); an inverse one of s Q from entry e, in USD at x, gives s Q (x / e - 1) -
+(r_k Q - D_k x); B coins of the base give B x. For a single linear position the root is
+p - s (M - MM) / (q (1 - s r)) with r of the tier at that root.
 """
 
 from decimal import Decimal
@@ -19,7 +23,7 @@ from bot.sandbox.engine.types import ZERO, Leg, OrderStatus, Side
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """An account's sums in the settle coin (see `Wallet` for their meaning); `free` may be negative."""
+    """An account's sums in its settle coin (see `Wallet` for their meaning); `free` may be negative."""
 
     balance: Decimal
     pnl: Decimal
@@ -27,7 +31,6 @@ class Figures(msgspec.Struct, frozen=True):
     position_margin: Decimal
     order_margin: Decimal
     isolated_margin: Decimal
-    isolated_maintenance: Decimal
     maintenance: Decimal
     free: Decimal
     haircut: Decimal
@@ -42,6 +45,21 @@ class Figures(msgspec.Struct, frozen=True):
         return self.maintenance / self.margin_balance if self.margin_balance > 0 else None
 
 
+class CoinSums(msgspec.Struct, frozen=True):
+    """What positions and orders that settle in one coin come to, in that coin."""
+
+    pnl: Decimal
+    position_margin: Decimal
+    order_margin: Decimal
+    maintenance: Decimal
+    cumulative_pnl: Decimal
+
+
+def rate(core: Core, account: Account, instrument: Instrument) -> Decimal:
+    """What one of an instrument's settle coin is worth in the account's."""
+    return collateral.rate_of(core, account, instrument.settle)
+
+
 def close_rate(core: Core, account: Account, instrument: Instrument) -> Decimal:
     """The rate of the fee to close that margin includes (0 where the venue's terms leave it out)."""
     return account.fee_rate(instrument, maker=False) if core.terms.close_fee_in_margin else ZERO
@@ -49,19 +67,20 @@ def close_rate(core: Core, account: Account, instrument: Instrument) -> Decimal:
 
 def maintenance(core: Core, account: Account, state: PositionState, price: Decimal | None = None) -> Decimal:
     """Maintenance margin of a position at a price (default: its mark), the fee to close included."""
-    value = abs(state.qty) * (core.mark(state) if price is None else price)
-    return state.instrument.maintenance(value) + value * close_rate(core, account, state.instrument)
+    instrument = state.instrument
+    value = instrument.value(abs(state.qty), core.mark(state) if price is None else price)
+    return instrument.maintenance(value) + value * close_rate(core, account, instrument)
 
 
 def initial_rate(core: Core, account: Account, instrument: Instrument, leg: Leg, value: Decimal) -> Decimal:
     """Initial margin rate at a position value: 1 / leverage, at least the tier's, plus the fee to close."""
-    rate = max(1 / account.leverage(instrument, leg), instrument.tier(value).initial_rate)
-    return rate + close_rate(core, account, instrument)
+    wanted = max(1 / account.leverage(instrument, leg), instrument.tier(value).initial_rate)
+    return wanted + close_rate(core, account, instrument)
 
 
 def initial(core: Core, account: Account, state: PositionState) -> Decimal:
     """Initial margin of a position at its mark."""
-    value = abs(state.qty) * core.mark(state)
+    value = state.instrument.value(abs(state.qty), core.mark(state))
     return value * initial_rate(core, account, state.instrument, state.leg, value)
 
 
@@ -72,22 +91,21 @@ def isolated_equity(core: Core, account: Account, state: PositionState) -> Decim
 
 def figures(core: Core, account: Account) -> Figures:
     """All sums of an account at the present marks."""
-    cross_pnl = isolated_pnl = position_margin = upkeep = set_apart = isolated_upkeep = haircut = ZERO
+    cross_pnl = isolated_pnl = position_margin = upkeep = set_apart = haircut = ZERO
     for state in account.held.values():
         pnl = state.pnl(core.mark(state))
         if state.isolated:
             isolated_pnl += pnl
             set_apart += state.isolated_margin
             haircut += account.cut(state.isolated_margin)
-            isolated_upkeep += maintenance(core, account, state)
         else:
-            cross_pnl += pnl
-            upkeep += maintenance(core, account, state)
-            position_margin += initial(core, account, state)
+            worth = rate(core, account, state.instrument)
+            cross_pnl += pnl * worth
+            upkeep += maintenance(core, account, state) * worth
+            position_margin += initial(core, account, state) * worth
     balance = account.balance
     cross_cut = account.cut(balance - set_apart)
-    coins = collateral.worth(core, account)
-    margin_balance = balance - set_apart + cross_pnl - cross_cut + collateral.as_margin(core, coins)
+    margin_balance = balance - set_apart + cross_pnl - cross_cut + collateral.margin_of(core, account)
     orders = order_margin(core, account)
     return Figures(
         balance=balance,
@@ -96,26 +114,40 @@ def figures(core: Core, account: Account) -> Figures:
         position_margin=position_margin,
         order_margin=orders,
         isolated_margin=set_apart,
-        isolated_maintenance=isolated_upkeep,
         maintenance=upkeep,
         free=margin_balance - position_margin - orders,
         haircut=haircut + cross_cut,
-        coins=coins,
+        coins=collateral.worth(core, account),
     )
+
+
+def coin_sums(core: Core, account: Account, coin: str) -> CoinSums:
+    """What positions and orders that settle in a coin come to."""
+    pnl = position_margin = upkeep = cumulative = ZERO
+    for state in account.positions.values():
+        if state.instrument.settle != coin:
+            continue
+        cumulative += state.cumulative_pnl
+        if state.qty:
+            pnl += state.pnl(core.mark(state))
+            upkeep += maintenance(core, account, state)
+            position_margin += state.isolated_margin if state.isolated else initial(core, account, state)
+    orders = _orders_by_coin(core, account).get(coin, ZERO)
+    return CoinSums(pnl, position_margin, orders, upkeep, cumulative)
 
 
 def cross_state(core: Core, account: Account) -> tuple[Decimal, Decimal]:
     """(margin balance, maintenance margin) of the cross positions: the quick form that every step needs."""
     cash, upkeep = account.balance, ZERO
-    balance = cash + collateral.as_margin(core, collateral.worth(core, account))
+    balance = cash + collateral.margin_of(core, account)
     for state in account.held.values():
         if state.isolated:
             balance -= state.isolated_margin
             cash -= state.isolated_margin
         else:
-            mark = core.mark(state)
-            balance += state.pnl(mark)
-            upkeep += maintenance(core, account, state, mark)
+            mark, worth = core.mark(state), rate(core, account, state.instrument)
+            balance += state.pnl(mark) * worth
+            upkeep += maintenance(core, account, state, mark) * worth
     return balance - account.cut(cash), upkeep
 
 
@@ -140,17 +172,27 @@ class Candidate(msgspec.Struct, frozen=True):
 
 def order_margin(core: Core, account: Account) -> Decimal:
     """Initial margin of the resting orders that could open or enlarge a position."""
+    return _together(core, account, _orders_by_coin(core, account))
+
+
+def margin_with(core: Core, account: Account, candidate: Candidate, without: str = "") -> Decimal:
+    """Initial margin of the resting orders with one more (and without the order of id `without`)."""
+    return _together(core, account, _order_margin(core, account, candidate, without))
+
+
+def _together(core: Core, account: Account, by_coin: dict[str, Decimal]) -> Decimal:
+    return sum((amount * collateral.rate_of(core, account, coin) for coin, amount in by_coin.items()), ZERO)
+
+
+def _orders_by_coin(core: Core, account: Account) -> dict[str, Decimal]:
     if account.order_margin is None:
         account.order_margin = _order_margin(core, account, None)
     return account.order_margin
 
 
-def margin_with(core: Core, account: Account, candidate: Candidate, without: str = "") -> Decimal:
-    """Initial margin of the resting orders with one more (and without the order of id `without`)."""
-    return _order_margin(core, account, candidate, without)
-
-
-def _order_margin(core: Core, account: Account, candidate: Candidate | None, without: str = "") -> Decimal:
+def _order_margin(
+    core: Core, account: Account, candidate: Candidate | None, without: str = ""
+) -> dict[str, Decimal]:
     sums: dict[tuple[str, Leg], dict[Side, list[Decimal]]] = {}
     wanted = [
         Candidate(order.symbol, order.leg, order.side, order.leaves_qty, order.price or ZERO)
@@ -160,8 +202,12 @@ def _order_margin(core: Core, account: Account, candidate: Candidate | None, wit
     for one in [*wanted, candidate] if candidate else wanted:
         sides = sums.setdefault((one.symbol, one.leg), {Side.BUY: [ZERO, ZERO], Side.SELL: [ZERO, ZERO]})
         sides[one.side][0] += one.qty
-        sides[one.side][1] += one.qty * one.price
-    return sum((_leg_margin(core, account, key, sides) for key, sides in sums.items()), ZERO)
+        sides[one.side][1] += core.markets[one.symbol].instrument.value(one.qty, one.price)
+    found: dict[str, Decimal] = {}
+    for key, both in sums.items():
+        coin = core.markets[key[0]].instrument.settle
+        found[coin] = found.get(coin, ZERO) + _leg_margin(core, account, key, both)
+    return found
 
 
 def _leg_margin(
@@ -186,30 +232,27 @@ def _leg_margin(
 Cross = tuple[Decimal, Decimal]
 """(margin balance, maintenance margin) of an account, as `cross_state` gives it."""
 
+Line = tuple[Decimal, Decimal]
+"""Slope and value at 0 of a linear function of the price."""
+
 
 def liquidation_price(
     core: Core, account: Account, state: PositionState, cross: Cross | None = None
 ) -> Decimal | None:
-    """The price of this symbol at which the position is liquidated if no other price moves.
+    """The price of this symbol at which the position is liquidated if no other base's price moves.
 
     None where there is none.
 
-    In cross margin every cross leg of the symbol moves along: a long's price is the root below which MM
-    exceeds M, a short's the root above which it does. `cross` saves computing the account's sums again.
+    In cross margin all that the account has of the base moves along: a long's price is the root below which
+    MM exceeds M, a short's the root above which it does. `cross` saves computing the account's sums again.
     """
-    legs, slack = _moving(core, account, state, cross)
-    lines = [(ZERO, slack - sum((leg.pnl(core.mark(leg)) for leg in legs), ZERO))]
+    legs, slack, coins = _moving(core, account, state, cross)
+    lines = [coins]
     for leg in legs:
-        rate, size = close_rate(core, account, leg.instrument), abs(leg.qty)
-        lines = [
-            (
-                slope + leg.qty - size * (tier.maintenance_rate + rate),
-                base - leg.qty * leg.entry_price + tier.deduction,
-            )
-            for slope, base in lines
-            for tier in leg.instrument.tiers
-        ]
-    return _root(lines, is_long=state.qty > 0)
+        slack -= leg.pnl(core.mark(leg)) * rate(core, account, leg.instrument)
+        mine = _leg_lines(core, account, leg, core.mark(state))
+        lines = [(slope + more, base + rest) for slope, base in lines for more, rest in mine]
+    return _root([(slope, base + slack) for slope, base in lines], is_long=state.qty > 0)
 
 
 def bankruptcy_price(
@@ -219,29 +262,61 @@ def bankruptcy_price(
     mark = core.mark(state)
     if state.isolated:
         price = mark - isolated_equity(core, account, state) / state.qty
-    else:
-        net = sum((leg.qty for leg in _cross_legs(account, state.symbol)), ZERO)
-        balance = (cross or cross_state(core, account))[0]
-        price = mark - balance / net if net else ZERO
+        return price if price > 0 else None
+    balance, upkeep = cross or cross_state(core, account)
+    legs, _, (slope, base) = _moving(core, account, state, (balance, upkeep))
+    base += balance
+    for leg in legs:
+        base -= leg.pnl(core.mark(leg)) * rate(core, account, leg.instrument)
+        more, rest = _profit_line(core, account, leg, mark)
+        slope, base = slope + more, base + rest
+    price = -base / slope if slope else ZERO
     return price if price > 0 else None
 
 
-def _cross_legs(account: Account, symbol: str) -> list[PositionState]:
-    return [one for one in account.held.values() if one.symbol == symbol and not one.isolated]
+def _of_base(account: Account, base: str) -> list[PositionState]:
+    return [one for one in account.held.values() if one.instrument.base == base and not one.isolated]
 
 
 def _moving(
     core: Core, account: Account, state: PositionState, cross: Cross | None
-) -> tuple[list[PositionState], Decimal]:
-    # the legs that move with the price, and M less the maintenance margin of everything that does not
+) -> tuple[list[PositionState], Decimal, Line]:
+    # the legs that move with the price, M less the maintenance margin of what does not, and what coins gain
     if state.isolated:
-        return [state], isolated_equity(core, account, state)
-    legs = _cross_legs(account, state.symbol)
+        return [state], isolated_equity(core, account, state), (ZERO, ZERO)
+    base = state.instrument.base
+    legs = _of_base(account, base)
     balance, upkeep = cross or cross_state(core, account)
-    return legs, balance - upkeep + sum((maintenance(core, account, leg) for leg in legs), ZERO)
+    for leg in legs:
+        upkeep -= maintenance(core, account, leg) * rate(core, account, leg.instrument)
+    coins = collateral.as_margin(core, collateral.worth_of(core, account, base))
+    return legs, balance - upkeep, (coins / core.mark(state), -coins)
 
 
-def _root(lines: list[tuple[Decimal, Decimal]], *, is_long: bool) -> Decimal | None:
+def _profit_line(core: Core, account: Account, leg: PositionState, mark: Decimal) -> Line:
+    """PnL of a leg as a function of the price of a symbol that is at `mark` now; its own moves along."""
+    moves = core.mark(leg) / mark
+    if not leg.instrument.inverse:
+        return leg.qty * moves, -leg.qty * leg.entry_price
+    # a coin is worth rate x / m at x, m the leg's mark: times (Q / e - Q / x) that is linear in x
+    worth = rate(core, account, leg.instrument) / core.mark(leg)
+    return worth * leg.qty / leg.entry_price * moves, -worth * leg.qty
+
+
+def _leg_lines(core: Core, account: Account, leg: PositionState, mark: Decimal) -> list[Line]:
+    """As `_profit_line`, less maintenance margin: a line for each tier."""
+    slope, base = _profit_line(core, account, leg, mark)
+    fee, size, moves = close_rate(core, account, leg.instrument), abs(leg.qty), core.mark(leg) / mark
+    tiers = leg.instrument.tiers
+    if not leg.instrument.inverse:
+        return [(slope - size * (t.maintenance_rate + fee) * moves, base + t.deduction) for t in tiers]
+    worth = rate(core, account, leg.instrument) / core.mark(leg)
+    return [
+        (slope + worth * t.deduction * moves, base - worth * size * (t.maintenance_rate + fee)) for t in tiers
+    ]
+
+
+def _root(lines: list[Line], *, is_long: bool) -> Decimal | None:
     # f(x) = min over lines of slope x + base is concave: it is >= 0 exactly between its two roots
     rising = [-base / slope for slope, base in lines if slope > 0]
     falling = [-base / slope for slope, base in lines if slope < 0]

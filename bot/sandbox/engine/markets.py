@@ -70,6 +70,11 @@ class Market:
         """A float price on the nearest tick, one tick at least."""
         return self.instrument.tick * max(1, round(price / self._tick_size))
 
+    def on_tick(self, price: Decimal) -> Decimal:
+        """A price on the nearest tick; one that is on it already stays as it is."""
+        tick = self.instrument.tick
+        return price if not price % tick else (price / tick).to_integral_value() * tick
+
     def take(self, tick: Tick, time_ms: int) -> None:
         """Move to the feed's tick (its prices are ignored while an operator holds the price)."""
         step_s = (time_ms - self._time_ms) / 1000
@@ -121,5 +126,5 @@ class Market:
 
     def _tape(self, move: float, step_s: float) -> None:
         usd = self.book.depth_usd * (_VOLUME_BASE * step_s + _VOLUME_PER_MOVE * move)
-        volume = usd / self.book.mid
+        volume = usd if self.instrument.inverse else usd / self.book.mid
         self.candles.update(self._time_ms, float(self.last), float(self.mark), float(self.index), volume)

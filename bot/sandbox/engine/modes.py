@@ -13,7 +13,7 @@ def force(core: Core, account: Account, mode: PositionMode, symbol: str | None =
 
     A one-way position becomes the leg of its side, and a leg the one-way position. Orders that reduce go with
     the position that they close, others with the one that they open. A symbol that holds both legs stays in
-    hedge mode.
+    hedge mode, one that knows no hedge mode as it is.
     """
     if symbol is None:
         symbols = {key[0] for key in account.positions} | {order.symbol for order in account.orders.values()}
@@ -22,7 +22,7 @@ def force(core: Core, account: Account, mode: PositionMode, symbol: str | None =
     else:
         symbols = {symbol}
         account.position_modes[symbol] = mode
-    for one in sorted(symbols):
+    for one in sorted(symbols - account.one_way):
         _move(core, account, one, mode)
     account.order_margin = None
 

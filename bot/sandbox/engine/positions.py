@@ -30,10 +30,11 @@ def apply_fill(core: Core, account: Account, fill: Fill) -> Execution:
     """Book a fill: position, isolated margin, wallet, fee pool, counterparty, history and events."""
     order, market = fill.order, core.markets[fill.order.symbol]
     state = account.state(market.instrument, order.leg)
-    value = fill.qty * fill.price
+    instrument = market.instrument
+    value = instrument.value(fill.qty, fill.price)
     fee = money(value * fill.fee_rate)
     closed = closing_qty(state, order.side, fill.qty)
-    realised = money((fill.price - state.entry_price) * closed * (1 if state.qty > 0 else -1))
+    realised = money(instrument.profit(closed if state.qty > 0 else -closed, state.entry_price, fill.price))
     execution = Execution(
         execution_id=core.new_id(),
         order_id=order.order_id,
@@ -67,8 +68,9 @@ def apply_fill(core: Core, account: Account, fill: Fill) -> Execution:
     _close(state, closed)
     _book_pnl(core, account, state, realised - fee)
     _open(core, account, state, order.side, fill.qty - closed, fill.price)
-    core.fees += fee
-    core.counterparty_cash += order.side.sign * value
+    pool = core.pool(instrument.settle)
+    pool.fees += fee
+    pool.counterparty_cash += -order.side.sign * value if instrument.inverse else order.side.sign * value
     market.counterparty_qty -= order.side.sign * fill.qty
     tell_execution(core, account, execution)
     return execution
@@ -101,6 +103,7 @@ def _log(core: Core, account: Account, execution: Execution) -> None:
         cash_flow=execution.realised_pnl,
         fee=execution.fee,
         fee_rate=execution.fee_rate,
+        coin=core.markets[execution.symbol].instrument.settle,
         symbol=execution.symbol,
         side=execution.side,
         qty=execution.qty,
@@ -139,7 +142,7 @@ def _open(
     if not state.qty:
         state.created_ms = core.now_ms()
     before = abs(state.qty)
-    state.entry_price = (before * state.entry_price + qty * price) / (before + qty)
+    state.entry_price = state.instrument.blended(before, state.entry_price, qty, price)
     state.qty += side.sign * qty
     account.held[(state.symbol, state.leg)] = state
     if state.isolated:

@@ -61,8 +61,8 @@ class LiquidationRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `margin_ratio_before` and `_after` are of the account (cross) or of the position (isolated), None where no
     margin balance was left. `equity_before` and `equity_after` are of the whole account. `taker_fee` is the
-    trading fee of the step, `fee` the liquidation fee; `insurance` what the fund paid (positive) or took
-    (negative).
+    trading fee of the step, `fee` the liquidation fee, both in the position's settle coin; `insurance` what
+    the fund paid (positive) or took (negative), in the account's.
     """
 
     record_id: str

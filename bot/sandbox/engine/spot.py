@@ -91,5 +91,7 @@ def _book(
 
     credit(coin=coin, cash_flow=request.side.sign * request.qty)
     credit(cash_flow=value if selling else -value, fee=fee, fee_rate=FEE_RATE)
-    core.counterparty_cash += -value if selling else value
-    core.fees += fee
+    pool = core.pool(account.settle_coin)
+    pool.counterparty_cash += -value if selling else value
+    pool.fees += fee
+    core.pool(coin).counterparty_cash += -request.side.sign * request.qty

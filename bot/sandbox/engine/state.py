@@ -21,7 +21,7 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MoneyTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the settle coin is. `difference` = all holdings - all deposits; 0 but for rounding.
+    """Where one coin is. `difference` = all holdings - all deposits; 0 but for rounding.
 
     `counterparty` is the equity of the synthetic book, which stands opposite to every user's fill, and
     `funding` the pool that receives and pays funding.

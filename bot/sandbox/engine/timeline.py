@@ -64,13 +64,16 @@ def set_price(core: Core, desk: OrderDesk, symbol: str, price: Decimal, index: D
     check_price(market.instrument, price)
     if index is not None:
         check_price(market.instrument, index, "index")
-    market.hold(price, index)
-    core.touch(symbol)
-    _orders(core, desk, [market])
+    moved = [market, *core.followers(symbol)]
+    for one in moved:
+        one.hold(one.on_tick(price), index)
+        core.touch(one.symbol)
+    _orders(core, desk, moved)
     liquidation.check(core)
     core.flush_market_events()
 
 
 def release_price(core: Core, symbol: str) -> None:
     """Give a symbol back to the feed."""
-    core.market(symbol).held = False
+    for market in (core.market(symbol), *core.followers(symbol)):
+        market.held = False

@@ -153,6 +153,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     filled_value: Decimal = ZERO
     fee: Decimal = ZERO
     last_price_on_created: Decimal = ZERO
+    inverse: bool = False
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -162,7 +163,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def average_price(self) -> Decimal | None:
         """Average price of what traded, None where nothing did."""
-        return self.filled_value / self.filled_qty if self.filled_qty else None
+        if not self.filled_qty:
+            return None
+        return self.filled_qty / self.filled_value if self.inverse else self.filled_value / self.filled_qty
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ def position_view(
 
 def _position(core: Core, account: Account, state: PositionState, cross: margin.Cross | None) -> Position:
     mark, size = core.mark(state), abs(state.qty)
-    value = size * mark
+    value = state.instrument.value(size, mark)
     tier = state.instrument.tier(value)
     stop, profit = account.orders.get(state.stop_loss_id), account.orders.get(state.take_profit_id)
     mode = MarginMode.ISOLATED if state.isolated else MarginMode.CROSS
@@ -75,7 +75,7 @@ def _position(core: Core, account: Account, state: PositionState, cross: margin.
         entry_price=state.entry_price,
         mark_price=mark,
         value=value,
-        entry_value=size * state.entry_price,
+        entry_value=state.instrument.value(size, state.entry_price) if size else ZERO,
         leverage=account.leverage(state.instrument, state.leg),
         margin_mode=mode,
         isolated_margin=state.isolated_margin,
@@ -102,6 +102,7 @@ def wallet(core: Core, account: Account) -> Wallet:
     """The account's figures at the present marks, as they are shown."""
     with core.showing():
         sums = margin.figures(core, account)
+        coins = tuple(_coin(core, account, coin, sums) for coin in _coins(account))
     return Wallet(
         account_id=account.account_id,
         margin_mode=account.margin_default,
@@ -118,26 +119,33 @@ def wallet(core: Core, account: Account) -> Wallet:
         available=max(ZERO, sums.free),
         margin_ratio=sums.ratio,
         haircut=sums.haircut,
-        coins=tuple(_coin(core, account, coin, sums) for coin in sorted(account.wallets)),
+        coins=coins,
         time_ms=core.now_ms(),
     )
 
 
 def _coin(core: Core, account: Account, coin: str, sums: margin.Figures) -> CoinBalance:
-    balance, settles = account.wallets[coin], coin == account.settle_coin
+    balance, settles = account.wallets.get(coin, ZERO), coin == account.settle_coin
+    own = margin.coin_sums(core, account, coin)
+    rate = collateral.rate_of(core, account, coin)
     return CoinBalance(
         coin=coin,
         wallet_balance=balance,
-        equity=balance + sums.pnl if settles else balance,
-        unrealised_pnl=sums.pnl if settles else ZERO,
+        equity=balance + own.pnl,
+        unrealised_pnl=own.pnl,
         available=max(ZERO, sums.free) if settles else balance,
-        position_initial_margin=sums.position_margin + sums.isolated_margin if settles else ZERO,
-        order_initial_margin=sums.order_margin if settles else ZERO,
-        maintenance_margin=sums.maintenance + sums.isolated_maintenance if settles else ZERO,
-        cumulative_pnl=sum((s.cumulative_pnl for s in account.positions.values()), ZERO) if settles else ZERO,
-        usd_value=balance + sums.pnl if settles else collateral.worth_of(core, account, coin),
-        is_collateral=settles or f"{coin}{account.settle_coin}" in core.markets,
+        position_initial_margin=own.position_margin,
+        order_initial_margin=own.order_margin,
+        maintenance_margin=own.maintenance,
+        cumulative_pnl=own.cumulative_pnl,
+        usd_value=(balance + own.pnl) * rate,
+        is_collateral=rate > 0,
     )
+
+
+def _coins(account: Account) -> list[str]:
+    """The coins of the wallet, and those in which positions settle."""
+    return sorted({*account.wallets, *(state.instrument.settle for state in account.held.values())})
 
 
 def ticker(core: Core, market: Market) -> Ticker:

@@ -31,7 +31,7 @@ async def running() -> AsyncIterator[Running]:
 async def client(running: Running) -> AsyncIterator[Any]:
     async with ccxt_client(running.url) as ready:
         ready.has["fetchCurrencies"] = False
-        ready.options["fetchMarkets"] = {"types": ["linear"]}
+        ready.options["fetchMarkets"] = {"types": ["linear", "inverse"]}
         yield ready
 
 
@@ -51,9 +51,11 @@ async def test_load_markets_reads_every_instrument_with_its_steps(running: Runni
 async def test_load_markets_works_with_all_default_types_and_currencies(running: Running) -> None:
     async with ccxt_client(running.url) as plain:
         markets = await plain.load_markets()
-        contracts = {name for name, market in markets.items() if market["linear"]}
-        assert contracts
-        assert set(markets) - contracts == {name.partition(":")[0] for name in contracts}
+        linear = {name for name, market in markets.items() if market["linear"]}
+        inverse = {name for name, market in markets.items() if market["inverse"]}
+        assert linear
+        assert inverse == {"BTC/USD:BTC", "ETH/USD:ETH"}
+        assert set(markets) - linear - inverse == {name.partition(":")[0] for name in linear}
         assert "BTC" in plain.currencies
         assert (await plain.fetch_status())["status"] == "ok"
 
@@ -88,7 +90,7 @@ async def test_funding_history_and_rates(client: Any) -> None:
 
 async def test_leverage_tiers_come_page_by_page(running: Running, client: Any) -> None:
     tiers = await client.fetch_leverage_tiers()
-    assert len(tiers) == len(running.engine.instruments)
+    assert len(tiers) == len([one for one in running.engine.instruments.values() if not one.inverse])
     for tier, expected in zip(tiers[ETH], running.engine.instrument("ETHUSDT").tiers, strict=True):
         assert tier["maxNotional"] == float(expected.cap)
         assert tier["maintenanceMarginRate"] == float(expected.maintenance_rate)

@@ -17,16 +17,16 @@ from bot.sandbox.engine.types import (
     TimeInForce,
     TriggerBy,
 )
-from tests.sandbox.engine.support import BTC, ETH, Desk, dec, open_desk
+from tests.sandbox.engine.support import BTC, ETH, INVERSE, Desk, dec, open_desk
 
 USERS = st.integers(0, 1)
-SYMBOLS = st.sampled_from([BTC, ETH])
+SYMBOLS = st.sampled_from([BTC, ETH, INVERSE])
 SIDES = st.sampled_from(list(Side))
 LEGS = st.sampled_from(list(Leg))
 
 
 class Exchange(RuleBasedStateMachine):
-    """Two users on two symbols in every mode."""
+    """Two users on three symbols in every mode."""
 
     @initialize(
         margin=st.sampled_from(list(MarginMode)),
@@ -36,7 +36,8 @@ class Exchange(RuleBasedStateMachine):
         self.desk: Desk = open_desk(50_000, margin_mode=margin, position_mode=modes[0], market_step_ms=60_000)
         self.users = [self.desk.account, self.desk.add("second", 20_000, position_mode=modes[1])]
         self.opposite = [False, False]
-        self.base = {BTC: Decimal(100_000), ETH: Decimal(3500)}
+        self.base = {BTC: Decimal(100_000), ETH: Decimal(3500), INVERSE: Decimal(100_000)}
+        self.desk.engine.transfer(self.users[0], "BTC", dec("0.2"))
 
     def sizes(self, user: str) -> dict[tuple[str, Leg], Decimal]:
         return {
@@ -75,7 +76,7 @@ class Exchange(RuleBasedStateMachine):
         request = OrderRequest(
             symbol=symbol,
             side=side,
-            qty=listed.qty_step * steps,
+            qty=listed.qty_step * steps * (500 if listed.inverse else 1),
             kind=OrderKind.LIMIT if limit else OrderKind.MARKET,
             price=price + offset * listed.tick * 10 if limit else None,
             time_in_force=time_in_force,
@@ -144,7 +145,7 @@ class Exchange(RuleBasedStateMachine):
     @rule(user=USERS, symbol=SYMBOLS, steps=st.integers(-400, 400).filter(bool))
     def trade_by_hand(self, user: int, symbol: str, steps: int) -> None:
         engine = self.desk.engine
-        qty = engine.instrument(symbol).qty_step * steps
+        qty = engine.instrument(symbol).qty_step * steps * (500 if symbol == INVERSE else 1)
         try:
             engine.disturbances.trade_by_hand(self.users[user], symbol, qty)
         except EngineRefusal:
@@ -205,8 +206,8 @@ class Exchange(RuleBasedStateMachine):
 
     @invariant()
     def money_is_conserved(self) -> None:
-        totals = self.desk.engine.totals()
-        assert abs(totals.difference) < dec("1e-5")
+        for coin in ("USDT", "BTC"):
+            assert abs(self.desk.engine.totals(coin).difference) < dec("1e-5")
 
     @invariant()
     def accounts_are_sound(self) -> None:

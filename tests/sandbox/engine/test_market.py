@@ -114,7 +114,7 @@ def test_events_tell_what_happened_in_order() -> None:
     desk.run(30)
     assert [type(event) for event in told] == [MarketEvent]
     assert isinstance(told[0], MarketEvent)
-    assert set(told[0].symbols) == {BTC, ETH, "SOLUSDT"}
+    assert set(told[0].symbols) == {BTC, ETH, "SOLUSDT", "BTCUSD", "ETHUSD"}
     stop()
     stop()
     told.clear()
