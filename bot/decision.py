@@ -18,6 +18,7 @@ from bot.model import (
     HedgeTerms,
     MarginRequest,
     MarketStats,
+    OrderBook,
     OrderRequest,
     Plan,
     Policy,
@@ -95,6 +96,8 @@ class DecisionInput(Struct, frozen=True):
     """Positions that somebody fills up again, and the rules that back off from them."""
     approval: Approval | None = None
     """None asks nobody."""
+    depths: dict[str, OrderBook] = {}
+    """Order books of markets, by symbol, where they were read."""
 
 
 class Decision(Struct, frozen=True):
@@ -200,6 +203,7 @@ def _request(
         hedging=_hedging(rules, evaluation),
         doubted=doubted,
         impact=given.impact,
+        depths=given.depths,
     )
 
 

@@ -10,6 +10,7 @@ from bot.model import (
     Demand,
     Hedge,
     HedgeTerms,
+    OrderBook,
     RefusedBefore,
     Scenario,
     Sense,
@@ -84,6 +85,8 @@ class PlanRequest(Struct, frozen=True):
     """Whether a parent may be trimmed below its hedges: only to see how much of these must go first."""
     impact: float = 0.0
     """Price impact to allow for, as a fraction, beside half spread and fee."""
+    depths: Mapping[str, OrderBook] = {}
+    """Order books of markets, by symbol, where they were read."""
 
     @property
     def hedge_keys(self) -> frozenset[str]:
