@@ -102,27 +102,32 @@ class Chains:
 
     def listed(self) -> list[OptionContract]:
         """What is shown as listed: coins in order, each as its contracts came."""
-        shown = [
-            one for chain in self.by_coin.values() for one in (*self._stale(chain), *chain.listed.values())
+        return [
+            one
+            for chain in self.by_coin.values()
+            for one in (*self._stale(chain), *chain.listed.values())
+            if self.shows(one)
         ]
-        if not self.bad_data.any_of(BadData.HOLES):
-            return shown
-        return [one for one in shown if not (self._hides(one))]
+
+    def shows(self, contract: OptionContract) -> bool:
+        """Whether a contract is one of those that are shown as listed."""
+        if not self.is_live(contract):
+            return self.bad_data.strikes(BadData.EXPIRED, contract.symbol)
+        return not self._hides(contract)
 
     def _hides(self, one: OptionContract) -> bool:
+        if not self.bad_data.strikes(BadData.HOLES, one.symbol):
+            return False
         step = self.by_coin[one.base].usual_step(float(self.index(one.base)))
-        odd = int(one.strike / step) % 2 == 1
-        return odd and self.bad_data.strikes(BadData.HOLES, one.symbol)
+        return int(one.strike / step) % 2 == 1
 
     def _stale(self, chain: Chain) -> list[OptionContract]:
         if not self.bad_data.any_of(BadData.EXPIRED):
             return []
         index, past_ms = float(self.index(chain.base)), chain.next_change_ms - DAY_MS
         strikes = chain.strikes_around(index, chain.usual_step(index))
-        over = [
-            chain.known.setdefault(one.symbol, one) for one in chain.at(strikes, past_ms, past_ms - DAY_MS)
-        ]
-        return [one for one in over if self.bad_data.strikes(BadData.EXPIRED, one.symbol)]
+        over = chain.at(strikes, past_ms, past_ms - DAY_MS)
+        return [chain.known.setdefault(one.symbol, one) for one in over]
 
     # Time
 

@@ -56,6 +56,10 @@ class OptionDesk:
         """The contracts that are shown as listed."""
         return self._core.chains.listed()
 
+    def shows(self, contract: OptionContract) -> bool:
+        """Whether a contract is shown as listed."""
+        return self._core.chains.shows(contract)
+
     def contract(self, symbol: str) -> OptionContract:
         """A contract that is or ever was listed. Refusal: UNKNOWN_SYMBOL."""
         return self._core.chains.contract(symbol)
