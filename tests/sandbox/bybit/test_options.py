@@ -20,6 +20,7 @@ from tests.sandbox.support import (
     PRICES,
     SECRET,
     Running,
+    admin,
     call,
     ccxt_client,
     make_engine,
@@ -271,6 +272,8 @@ def test_positions_and_orders_are_narrowed_by_coin_and_settlement(sandbox: Sandb
     by_id = rows(sandbox, "/v5/order/realtime", orderLinkId=f"i{ether}")
     assert [one["orderStatus"] for one in by_id] == ["Filled"]
     assert [one["symbol"] for one in rows(sandbox, "/v5/execution/list", symbol=ether)] == [ether]
+    (account,) = admin(sandbox, "GET", "state")[1]["accounts"]
+    assert {one["contract"]["symbol"] for one in account["options"]} == {PUT_ID, ether}
     linear = call(sandbox, "GET", path, {"category": "linear", "settleCoin": "USDT"})
     assert linear["result"]["list"] == []
 

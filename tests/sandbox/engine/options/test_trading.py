@@ -217,6 +217,33 @@ def test_a_resting_order_keeps_its_premium_back_and_fills_as_maker_when_the_mark
     assert desk.engine.wallet(desk.account).order_initial_margin == 0
 
 
+def test_a_resting_sale_fills_at_its_own_price_when_the_market_comes() -> None:
+    desk = open_options()
+    trade(desk, BUY, 1)
+    price = ask(desk) + 500
+    trade(desk, SELL, 1, price=price, time_in_force=TimeInForce.GTC, reduce_only=True)
+    desk.price(BTC, 95_000)
+    (*_, sold) = desk.engine.options.order_history(desk.account)
+    assert (sold.status, sold.average_price) == (OrderStatus.FILLED, price)
+    assert bid(desk) > price
+    assert desk.engine.options.positions(desk.account) == []
+
+
+def test_a_liquidation_leaves_options_alone() -> None:
+    desk = open_options(10_000)
+    trade(desk, BUY, "0.1")
+    desk.place(BTC, BUY, "0.9")
+    desk.price(BTC, 85_000)
+    assert desk.engine.liquidations(desk.account)
+    assert desk.engine.positions(desk.account) == []
+    (held,) = desk.engine.options.positions(desk.account)
+    assert held.size == dec("0.1")
+    wallet = desk.engine.wallet(desk.account)
+    assert wallet.equity == wallet.wallet_balance + held.value
+    assert wallet.wallet_balance >= 0
+    assert abs(desk.engine.totals("USDT").difference) < dec("1e-6")
+
+
 def test_a_resting_order_that_can_no_longer_be_paid_is_cancelled() -> None:
     desk = open_options(2_000)
     trade(desk, BUY, 1, price=bid(desk) + 20, time_in_force=TimeInForce.GTC)
