@@ -122,6 +122,8 @@ class Account:
     """Cross margin balance at the start."""
     initial_before: float = 0.0
     """Initial margin at the start."""
+    includes_isolated: bool = True
+    """Whether the margin balance that the venue states holds the isolated positions."""
     spent: float = 0.0
     """What trading and funding cost so far."""
     moved_out: float = 0.0
@@ -260,15 +262,28 @@ def open_account(snapshot: Snapshot, portfolio: Portfolio, terms: VenueTerms) ->
     legs = {one.key: leg_of(held[one.key], one, snapshot, terms) for one in portfolio.holdings}
     coins = {one.base: Purse(one.worth, _credit(one.margin, one.worth)) for one in portfolio.coins}
     apart = sum(one.isolated_equity or 0.0 for one in portfolio.holdings)
+    includes = terms.balance_includes_isolated and not _leaves_out(snapshot, equity, apart)
+    if terms.balance_includes_isolated and not includes:
+        margin += apart
     opened = Account(
         legs=legs,
         cash=equity - apart - sum(one.worth for one in portfolio.coins),
         margin=margin - sum(one.margin for one in portfolio.coins),
         coins=coins,
         excess=portfolio.maintenance_excess,
+        includes_isolated=includes,
         available=portfolio.available if isinstance(portfolio.available, float) else None,
     )
     return replace(opened, balance_before=opened.balance, initial_before=opened.initial)
+
+
+def _leaves_out(snapshot: Snapshot, equity: float, apart: float) -> bool:
+    """Whether the stated margin balance is equity without the isolated positions, to the last dollar.
+
+    A guard takes them off it all the same, which is the careful side; the venue does not liquidate by that.
+    """
+    stated = snapshot.balance.margin_balance
+    return isinstance(stated, Decimal) and apart > 1.0 and abs(float(stated) - (equity - apart)) < 1.0
 
 
 def _credit(margin: float, worth: float) -> float:

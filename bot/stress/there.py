@@ -17,7 +17,6 @@ from bot.model import (
     Surroundings,
     Unknown,
 )
-from bot.risk.terms import VenueTerms
 from bot.rules import RulesMemory
 from bot.stress.account import Account, Leg
 from bot.stress.scenarios import StressScenario
@@ -28,9 +27,7 @@ Mover = Callable[[str, str], float]
 """The factor on the price of a symbol and its base."""
 
 
-def there(
-    given: DecisionInput, account: Account, scenario: StressScenario, factor: Mover, terms: VenueTerms
-) -> DecisionInput:
+def there(given: DecisionInput, account: Account, scenario: StressScenario, factor: Mover) -> DecisionInput:
     """Return what a decision would be made of there: everything is fresh, and nothing is remembered.
 
     The venue's own margins and liquidation prices are not known there. Hours and market figures stay as they
@@ -46,7 +43,7 @@ def there(
         )
     return replace(
         given,
-        snapshot=seen(given.snapshot, account, scenario, factor, terms),
+        snapshot=seen(given.snapshot, account, scenario, factor),
         stats=stats,
         memory=RulesMemory(),
         price_terms=None,
@@ -65,9 +62,7 @@ def there(
     )
 
 
-def seen(
-    snapshot: Snapshot, account: Account, scenario: StressScenario, factor: Mover, terms: VenueTerms
-) -> Snapshot:
+def seen(snapshot: Snapshot, account: Account, scenario: StressScenario, factor: Mover) -> Snapshot:
     """Return the snapshot there."""
     marks = {}
     for symbol, mark in snapshot.marks.items():
@@ -77,7 +72,7 @@ def seen(
     return replace(
         snapshot,
         positions=tuple(_position(leg) for leg in account.held),
-        balance=_balance(snapshot.balance, account, terms),
+        balance=_balance(snapshot.balance, account),
         orders=tuple(one for one in snapshot.orders if one.order_id not in account.cancelled),
         stops=tuple(one for one in snapshot.stops if one.order_id not in account.cancelled),
         marks=marks,
@@ -108,8 +103,8 @@ def _position(leg: Leg) -> Position:
     )
 
 
-def _balance(balance: Balance, account: Account, terms: VenueTerms) -> Balance:
-    apart = sum(leg.equity or 0.0 for leg in account.held) if terms.balance_includes_isolated else 0.0
+def _balance(balance: Balance, account: Account) -> Balance:
+    apart = sum(leg.equity or 0.0 for leg in account.held) if account.includes_isolated else 0.0
     worth: dict[str, Figure] = dict(balance.worth)
     coins: dict[str, Figure] = dict(balance.coins)
     for coin, purse in account.coins.items():

@@ -47,7 +47,7 @@ class Lookout:
         def factor(symbol: str, base: str) -> float:
             return max(1.0 + t * path.move(symbol, base), 1e-4)
 
-        return there(given, account, path.scenario, factor, self._terms)
+        return there(given, account, path.scenario, factor)
 
     def firing(self, given: DecisionInput) -> list[Finding]:
         """Return what fires on an input."""
