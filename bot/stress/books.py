@@ -18,7 +18,7 @@ class Books:
     def __init__(
         self, books: dict[str, OrderBook], marks: dict[str, Mark], impact: float, widened: float
     ) -> None:
-        """Take books by symbol, the impact where there is none, and by how much both are widened."""
+        """Take books by symbol, the impact where there is none, and how much both are widened."""
         self._impact = impact
         self._widened = widened
         self._sides = {

@@ -109,5 +109,5 @@ class Stress(Struct, frozen=True):
 
     @property
     def survives(self) -> bool:
-        """Whether nothing is liquidated under the rules in any scenario, and the account could be followed."""
+        """Whether the account could be followed, and under its rules nothing is ever liquidated."""
         return not self.error and not any(one.guarded.ending.liquidated for one in self.outcomes)

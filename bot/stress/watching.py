@@ -51,12 +51,16 @@ class Lookout:
 
     def firing(self, given: DecisionInput) -> list[Finding]:
         """Return what fires on an input."""
+        return [one for one in self.findings(given) if one.state in (State.FIRING, State.RESTORING)]
+
+    def findings(self, given: DecisionInput) -> tuple[Finding, ...]:
+        """Return what the rules say of an input, with nothing remembered."""
         portfolio = build_portfolio(given.snapshot, given.stats, self._terms, given.impact)
         context = MetricContext(given.stats, view_units(given, advance_ledger(given)))
         ignored = frozenset(
             key for key, one in policies(given.strangers, given.snapshot).items() if one is Policy.IGNORE
         )
-        found = evaluate(
+        return evaluate(
             self.rules,
             given.snapshot,
             portfolio,
@@ -68,7 +72,6 @@ class Lookout:
             given.tags,
             ignored,
         ).findings
-        return [one for one in found if one.state in (State.FIRING, State.RESTORING)]
 
     def fires_at(self, given: DecisionInput, walk: Walk, t: float, muted: set[Name]) -> list[Finding]:
         """Return what would fire at `t`, where nothing happens before; what is muted is left out."""
