@@ -65,17 +65,9 @@ def _check_symbol(symbol: str, sight: Sight) -> None:
         return
     known = sight.listed or frozenset(sight.given.snapshot.markets)
     if symbol not in known:
-        hint = nearest_hint(symbol, known) if len(known) < MOST_HINTS else nearest_of(symbol, known)
+        hint = nearest_hint(symbol, known)
+        hint = hint if hint.startswith("did you") else "symbols are written like BTC/USDT:USDT"
         raise MisuseError(f"the venue of {sight.account} has no market {symbol!r} ({hint})")
-
-
-MOST_HINTS = 12
-
-
-def nearest_of(symbol: str, known: frozenset[str]) -> str:
-    """Return what was perhaps meant, without a list of everything."""
-    hint = nearest_hint(symbol, known)
-    return hint if hint.startswith("did you") else "symbols are written like BTC/USDT:USDT"
 
 
 def _sized(sight: Sight, symbol: str, side: Side) -> Size | tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What `reef stress` shows to people; it fits 100 columns."""
+"""What `reef stress` shows to people; it fits 80 columns."""
 
 from rich.console import Console
 from rich.text import Text
@@ -81,6 +81,11 @@ def share_text(equity: float, before: float) -> str:
     return f"{number(equity, 0)}{share}"
 
 
+def kept_text(equity: float, before: float) -> str:
+    """Write equity as a share of what was there before."""
+    return f"{equity / before * 100:.0f} %" if before > 0.0 else number(equity, 0)
+
+
 def taken_count(ending: Ending) -> str:
     """Say how many positions the venue takes."""
     return str(len(ending.liquidated)) if ending.liquidated else "-"
@@ -90,10 +95,10 @@ def _row(one: Outcome, before: float) -> tuple[str, ...]:
     alone, kept = one.unguarded, one.guarded.ending
     return (
         one.scenario.name,
-        share_text(alone.equity, before),
+        kept_text(alone.equity, before),
         ratio_text(alone.worst_ratio),
         taken_count(alone),
-        share_text(one.guarded.kept, before),
+        kept_text(one.guarded.kept, before),
         ratio_text(kept.worst_ratio),
         taken_count(kept),
         number(kept.cost, 0),

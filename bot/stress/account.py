@@ -173,7 +173,7 @@ class Account:
 
     @property
     def ratio(self) -> float | None:
-        """Margin ratio, the worst of cross and isolated; 1 is liquidation, None where nothing is left behind."""
+        """Margin ratio, the worst of cross and isolated; 1 is liquidation, None where nothing is left."""
         pairs = [(leg.asked(leg.price), leg.equity) for leg in self.held if leg.equity is not None]
         if self.cross:
             pairs.append((self.upkeep, self.balance))

@@ -35,7 +35,7 @@ class Books:
     def sell(self, leg: Leg, size: float, bound: float | None) -> tuple[float, float]:
         """Close so much of a position. Returns what the book takes, and its average distance from the middle.
 
-        Nothing is sold further from the middle than `bound`, a fraction; None sells as far as there is a book.
+        Nothing is sold further from the middle than `bound`, a fraction; None sells all that there is.
         """
         sides = self._sides.get(leg.position.symbol)
         if sides is None or leg.inverse:

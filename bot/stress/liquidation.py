@@ -83,7 +83,7 @@ class Liquidator:
     def _close_isolated(
         self, leg: Leg, contracts: Decimal, lost: float, notional: float
     ) -> tuple[float, float]:
-        """Close at most what the position's own margin can pay; of one that is gone the fund keeps the rest."""
+        """Close at most what its own margin can pay; of one that is gone the fund keeps the rest."""
         before = leg.equity or 0.0
         freed = before * leg.cut(contracts)
         leg.equity = before - freed
@@ -115,7 +115,7 @@ class Liquidator:
         return leg.contracts if leg.contracts - closed < leg.market.amount_min else closed
 
     def _bound(self, unit: str, leg: Leg) -> float | None:
-        """Return how far from mark nothing is left behind the unit, as a fraction; None where that is nowhere.
+        """Return how far from mark nothing is left behind the unit, as a fraction; None where nowhere.
 
         Below 0 it is passed already.
         """

@@ -104,8 +104,7 @@ def _scenario(document: Document, number: int, raw: object, mistakes: list[Mista
 
 def _rungs(document: Document, ladder: LadderShape, mistakes: list[Mistake]) -> list[StressScenario]:
     for key in ("of", "rungs"):
-        if not getattr(ladder, key):
-            mistakes.append(document.mistake(("ladder",), f"'{key}' is missing"))
+        mistakes += [] if getattr(ladder, key) else [document.mistake(("ladder",), f"'{key}' is missing")]
     return [
         StressScenario(
             name=f"{ladder.of} {plain_percent(rung)}",
@@ -137,8 +136,8 @@ def _unlisted(document: Document, listed: frozenset[str]) -> list[Mistake]:
     places: list[tuple[tuple[str | int, ...], str, bool]] = []
     for number, raw in enumerate(data.get("scenarios") or ()):
         moves = raw.get("moves") if isinstance(raw, dict) else None
-        for name in moves if isinstance(moves, dict) else ():
-            places.append((("scenarios", number, "moves", name), name, True))
+        if isinstance(moves, dict):
+            places += [(("scenarios", number, "moves", name), name, True) for name in moves]
     ladder = data.get("ladder")
     if isinstance(ladder, dict) and isinstance(ladder.get("of"), str):
         places.append((("ladder", "of"), ladder["of"], False))

@@ -29,7 +29,7 @@ class Path:
         wallet: dict[str, float],
         isolated: dict[str, float],
     ) -> None:
-        """Take what stands at the start; `wallet` are its steady coins and `isolated` margins set apart, in USD."""
+        """Take what stands at the start; `wallet` are its steady coins, `isolated` margins set apart."""
         self.scenario = scenario
         self.reference = scenario.moves.get(portfolio.reference, 0.0)
         self._stats = stats
@@ -82,7 +82,7 @@ class Path:
         return 0.0 if terms is None else (t - before) * terms.share * leg.sign * leg.value(price)
 
     def haircut(self, before: float, t: float, key: str = CROSS) -> float:
-        """What the collateral of the cross block, or of an isolated position, loses in worth on a part of the way."""
+        """What the collateral of the cross block, or of an isolated position, loses on a part of the way."""
         return (t - before) * (self._cut if key == CROSS else self._cuts.get(key, 0.0))
 
 

@@ -1,4 +1,4 @@
-"""What came of a stress: plain values for tables, pictures and scripts. Money in USD, shares are fractions."""
+"""What came of a stress: values for tables, pictures and scripts. Money in USD, shares are fractions."""
 
 from msgspec import Struct
 

@@ -27,7 +27,8 @@ from bot.stress.watching import Lookout, eager
 def stress(given: DecisionInput, rules: RuleSet, scenarios: Sequence[StressScenario]) -> Stress:
     """Take an account through scenarios.
 
-    Raises MisuseError for a venue whose margin or liquidation is not known. An account that cannot be seen whole comes back with the reason and without outcomes.
+    Raises MisuseError for a venue whose margin or liquidation is not known. An account that cannot be seen
+    whole comes back with the reason and without outcomes.
     """
     runner = _Runner(given, rules)
     snapshot = given.snapshot
