@@ -91,7 +91,7 @@ def lines(found: Size) -> list[str]:
     else:
         told.append(f"bound by the {found.binding}")
     told.append(
-        f"leverage after: {number(found.leverage_after)}; liquidation after: {level(found.liquidation_after)}; "
-        f"cost of opening: {number(found.cost)} USD"
+        f"leverage after: {number(found.leverage_after)}; "
+        f"liquidation after: {level(found.liquidation_after)}; cost of opening: {number(found.cost)} USD"
     )
     return told

@@ -42,10 +42,8 @@ def stress(
     Example: reef stress --demo --out pictures
     """
     sights = look(Wanted(config, account, journal, demo, live, rules))
-    found = []
     begun = perf_counter()
-    for sight in sights:
-        found.append(_taken(sight, _scenarios(scenarios, only or [], sight)))
+    found = [_taken(sight, _scenarios(scenarios, only or [], sight)) for sight in sights]
     seconds = perf_counter() - begun
     written = _write(out, found) if out is not None else []
     if as_json:

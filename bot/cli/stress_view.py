@@ -43,7 +43,7 @@ def lines(outcome: Outcome) -> list[str]:
     if guarded.acts:
         traded, cost = sum(one.notional for one in guarded.acts), sum(one.cost for one in guarded.acts)
         told.append(
-            f"the plans there: {len(guarded.acts)} steps over {number(traded, 0)} USD for {number(cost, 0)} USD"
+            f"the plans there: {len(guarded.acts)} steps, {number(traded, 0)} USD, cost {number(cost, 0)} USD"
         )
     if guarded.stops:
         told.append("stops reached: " + ", ".join(guarded.stops))

@@ -1,4 +1,4 @@
-"""The demo's account inside this process: a sandbox and a gateway without a network, at the scenario's start."""
+"""The demo's account inside this process: a sandbox and a gateway without a network."""
 
 from datetime import UTC, datetime
 

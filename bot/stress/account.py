@@ -1,7 +1,7 @@
 """The account on its way through a shock: positions, collateral and margin, as numbers that change.
 
-Unlike `bot.risk.shock` it trades on the way: positions are cut, costs are paid, margin is added. The profit of
-an inverse position goes into the coin that it is settled in, which makes every sum exact at every price.
+Unlike `bot.risk.shock` it trades on the way: positions are cut, costs are paid, margin is added. Profit of an
+inverse position goes into the coin that it is settled in, which makes every sum exact at every price.
 """
 
 from collections.abc import Iterable

@@ -102,11 +102,11 @@ class Guard:
     def _stop(self, at: float, leg: Leg) -> None:
         self._walk.go(at)
         self._tally.books.refill()
-        sold, distance = self._tally.books.sell(leg, leg.size, None)
-        value = leg.value(leg.price)
+        size, value = leg.size, leg.value(leg.price)
+        sold, distance = self._tally.books.sell(leg, size, None)
         self._porter.close_at_stop(leg, value * (distance + float(leg.market.taker_fee)))
         self._stops.append(leg.key)
-        if sold < leg.size:
+        if sold < size:
             self._refused[f"the book of {leg.position.symbol} does not hold all that its stop would sell"] = (
                 None
             )
