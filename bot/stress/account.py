@@ -128,6 +128,8 @@ class Account:
     """What trading and funding cost so far."""
     moved_out: float = 0.0
     """What was moved out of reach."""
+    cuts: dict[str, float] = field(default_factory=dict)
+    """Share that coins that do not move are worth less by now: what is paid in them weighs that much less."""
     cancelled: set[str] = field(default_factory=set)
     """Orders that are gone."""
 
@@ -205,7 +207,7 @@ class Account:
     def pay(self, leg: Leg, amount: float) -> None:
         """Pay a cost."""
         self.spent += amount
-        self.earn(leg, -amount)
+        self.earn(leg, -amount * (1.0 - self.cuts.get(leg.market.settle, 0.0)))
 
     def purse(self, coin: str) -> Purse:
         """Return a coin's purse, an empty one where the wallet has none."""

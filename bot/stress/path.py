@@ -36,7 +36,7 @@ class Path:
         self._signs = adverse_signs(portfolio.holdings, portfolio.coins)
         self._coins = {one.base: self._coin_move(one.base, one.beta, one.residual) for one in portfolio.coins}
         self._moves: dict[str, float] = {}
-        cuts = {coin: cut for coin, cut in scenario.haircuts.items() if coin in STEADY}
+        self.cuts = cuts = {coin: cut for coin, cut in scenario.haircuts.items() if coin in STEADY}
         self._cut = sum(max(worth, 0.0) * cuts.get(coin, 0.0) for coin, worth in wallet.items())
         self._cuts = {key: worth * cuts.get(_settle(key), 0.0) for key, worth in isolated.items()}
         self._cut -= sum(self._cuts.values())
@@ -160,6 +160,7 @@ class Walk:
             if leg.equity is not None:
                 leg.equity -= path.haircut(self.t, t, leg.key)
         account.receive(-path.haircut(self.t, t))
+        account.cuts = {coin: t * cut for coin, cut in path.cuts.items()}
         self.t = t
 
     def peek(self, t: float) -> Account:

@@ -135,12 +135,18 @@ class Scene:
         return float(self.engine.wallet(NAME).equity)
 
     @property
-    def liquidated(self) -> set[str]:
-        """Keys of the positions that the venue touched."""
-        return {
+    def order(self) -> list[str]:
+        """Keys of the positions that the venue touched, each once, in its order."""
+        keys = [
             key_of(one.symbol, "long" if one.position_side is Side.BUY else "short")
             for one in self.engine.liquidations(NAME)
-        }
+        ]
+        return list(dict.fromkeys(keys))
+
+    @property
+    def liquidated(self) -> set[str]:
+        """The same without an order."""
+        return set(self.order)
 
 
 def symbol_of(venue_symbol: str) -> str:
