@@ -21,7 +21,6 @@ from tests.planning.build import NOW, SYMBOLS, position, snapshot
 POSITIONS, SCENARIOS, ROUNDS = 20, 12, 5
 MOST_DECISIONS = 12.0
 """For one scenario."""
-MOST_SECONDS = 1.0
 
 
 def account() -> DecisionInput:
@@ -57,9 +56,9 @@ def run() -> list[str]:
         ours = min(ours, time.perf_counter() - between)
         base = min(base, between - begun)
     assert found.survives
-    wanted = f"at most {MOST_DECISIONS:g}x and {MOST_SECONDS:g} s"
+    wanted = f"at most {MOST_DECISIONS:g}x"
     times = f"{ours * 1000:.0f} ms, {ours / base:.1f}x a decision each ({base * 1000:.0f} ms)"
     lines = [f"{POSITIONS} positions, {SCENARIOS} scenarios: {times}; {wanted}"]
-    if ours / base > MOST_DECISIONS or ours > MOST_SECONDS:
+    if ours / base > MOST_DECISIONS:
         raise Missed(lines, wanted)
     return lines

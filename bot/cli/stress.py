@@ -42,8 +42,9 @@ def stress(
     Example: reef stress --demo --out pictures
     """
     sights = look(Wanted(config, account, journal, demo, live, rules))
+    ready = [(sight, _scenarios(scenarios, only or [], sight)) for sight in sights]
     begun = perf_counter()
-    found = [_taken(sight, _scenarios(scenarios, only or [], sight)) for sight in sights]
+    found = [_taken(sight, chosen_ones) for sight, chosen_ones in ready]
     seconds = perf_counter() - begun
     written = _write(out, found) if out is not None else []
     if as_json:
