@@ -1,6 +1,6 @@
 """From demands to amounts: each demand in its order takes from one book what it still needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -195,8 +195,7 @@ def _even(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome
             short.append(key)
     shortfall: tuple[Refusal, ...] = ()
     if short:
-        reason = f"{', '.join(short)}: no more may go in one cycle"
-        shortfall = (refuse(demand, demand.target.text, "cap_share", reason),)
+        shortfall = (_full(demand, short, priced),)
     met = bool(priced) and not short
     return Outcome(demand, taken, priced, met, refusals=refusals, shortfall=shortfall)
 
@@ -262,9 +261,19 @@ def _shortfall(
     full = [key for key, terms in outcome.priced.items() if _is_full(book.by_key[key], terms)]
     missing = f"{result.shortfall:.2f} USD are missing to the goal {demand.goal:g}"
     if full:
-        reason = f"{', '.join(full)}: no more may go in one cycle; {missing}"
-        return (refuse(demand, item, "cap_share", reason),)
+        return (_full(demand, full, outcome.priced, f"; {missing}"),)
     return (refuse(demand, item, "goal_out_of_reach", f"trims alone do not reach it: {missing}"),)
+
+
+def _full(demand: Demand, keys: Sequence[str], priced: Mapping[str, Priced], more: str = "") -> Refusal:
+    """Refuse what positions do not give any more in this cycle."""
+    thin = all(priced[key].thin for key in keys)
+    code, words = (
+        ("thin_book", "the book takes no more at once")
+        if thin
+        else ("cap_share", "no more may go in one cycle")
+    )
+    return refuse(demand, demand.target.text, code, f"{', '.join(keys)}: {words}{more}")
 
 
 def _is_full(leg: Leg, terms: Priced) -> bool:
@@ -319,6 +328,7 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
     demand, priced = outcome.demand, outcome.priced[leg.key]
     assert leg.market is not None
     most = largest(leg.market, priced.quote.style)
+    contracts = leg.taken if most is None else min(leg.taken, most)
     return Draft(
         rule=demand.rule,
         episode=demand.episode,
@@ -326,8 +336,8 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
         position=leg.position,
         market=leg.market,
         quote=priced.quote,
-        contracts=leg.taken if most is None else min(leg.taken, most),
-        trade_cost=priced.expected,
+        contracts=contracts,
+        trade_cost=priced.expected_of(contracts, leg.market.taker_fee),
         lifeline=is_lifeline(demand),
         reason=demand.standing,
     )
