@@ -115,8 +115,10 @@ def price_leg(
     nature: Nature,
     *,
     whole: bool = False,
+    pressing: bool = False,
 ) -> Priced | NoQuote:
-    """Price one leg under the terms of a limit of a nature; `whole` lifts the share caps (closes).
+    """Price one leg under the terms of a limit of a nature; `whole` lifts the share caps (closes), `pressing`
+    the patience with a thin book.
 
     NoQuote says why nothing may be sent for it now.
     """
@@ -151,7 +153,8 @@ def price_leg(
     free = free_of_orders(leg.position, market, least, request)
     if isinstance(free, NoQuote):
         return free
-    cut = slice_of(leg.position, market, found, terms, request, acting_seconds, nature, least, whole=whole)
+    kind = (terms, request, acting_seconds, nature, least)
+    cut = slice_of(leg.position, market, found, *kind, whole=whole, pressing=pressing)
     if isinstance(cut, NoQuote):
         return cut
     share = Decimal(1) if whole else min(Decimal(str(terms.max_share)), request.caps.max_share)

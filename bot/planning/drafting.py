@@ -17,6 +17,7 @@ from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.rounding import largest
 from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.slicing import is_pressing
 from bot.planning.spread import Candidate, Spread, spread
 from bot.planning.strangers import STRANGER, stranger_quote
 
@@ -37,7 +38,7 @@ class Prices:
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
-        self._quotes: dict[tuple[str, TrimTerms, float, Nature, bool], Priced | NoQuote] = {}
+        self._quotes: dict[tuple[str, TrimTerms, float, Nature, bool, bool], Priced | NoQuote] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -52,7 +53,7 @@ class Prices:
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
         seconds = (self._request.at - demand.acting_since).total_seconds()
-        nature = nature_of(demand.metric)
+        nature, pressing = nature_of(demand.metric), is_pressing(demand)
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
@@ -62,11 +63,11 @@ class Prices:
                     reason = f"{leg.key} is a hedge: it shrinks with its parent"
                     refusals.append(refuse(demand, leg.key, "is_hedge", reason))
                 continue
-            at = (leg.key, demand.trim, seconds, nature, whole)
+            at = (leg.key, demand.trim, seconds, nature, whole, pressing)
             found = self._quotes.get(at)
             if found is None:
                 found = stranger_quote(leg.position, self._request) or price_leg(
-                    leg, demand.trim, self._request, seconds, nature, whole=whole
+                    leg, demand.trim, self._request, seconds, nature, whole=whole, pressing=pressing
                 )
                 self._quotes[at] = found
             if isinstance(found, NoQuote):

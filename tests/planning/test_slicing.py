@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bot.model import Action, OrderPolicy, OrderRequest, Plan, Side, Style, TrimTerms
+from bot.model import Action, Caps, OrderPolicy, OrderRequest, Plan, Sense, Side, Style, TrimTerms
 from bot.planning.book import open_book
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import Effort
 from bot.planning.planner import plan
 from bot.planning.request import PlanRequest
+from bot.planning.slicing import is_pressing
 from tests.planning.books import book
 from tests.planning.build import demand, later, mark, position, request, snapshot, target
 
@@ -20,7 +21,7 @@ BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 PRICE = D(100_000)
 SHOT = snapshot([position(BTC, Side.LONG, "10", PRICE)], 200_000)
 """Leverage 5."""
-LEVERAGE = demand("account.leverage", 3.0)
+LEVERAGE = demand("account.leverage", 3.0, limit=4.7, value=5.0)
 SURVIVE = demand("account.margin_ratio", 0.01)
 
 
@@ -77,22 +78,47 @@ def test_where_the_index_allows_less_than_half_it_is_all_that_is_allowed() -> No
     assert sold(made) == {BTC: D("1")}  # down to 99,898: ten levels
 
 
-def test_after_the_deadline_it_takes_all_within_the_cap_then_within_the_accounts() -> None:
-    assert sold(plan(asked(acting(20), coins="0.02"))) == {BTC: D("2")}
-    last = plan(asked(acting(40), coins="0.02"))
-    assert sold(last) == {BTC: D("4")}
-    assert last.steps[0].request.style is Style.MARKET  # type: ignore[union-attr]
+@pytest.mark.parametrize(("seconds", "levels"), [(0, 25), (10, 37), (20, 50), (30, 75), (39, 97), (40, 200)])
+def test_the_longer_it_acts_the_deeper_it_goes(seconds: float, levels: int) -> None:
+    made = plan(asked(acting(seconds), coins="0.02"))
+    assert sold(made) == {BTC: levels * D("0.02")}
+    style = made.steps[0].request.style  # type: ignore[union-attr]
+    assert style is (Style.MARKET if seconds == 40 else Style.IOC)
 
 
-def test_a_patient_trim_waits_for_more_than_a_sliver_and_later_does_not() -> None:
-    made = plan(asked(coins="0.004"))
+def test_a_patient_trim_waits_for_more_than_a_sliver_and_its_last_resort_does_not() -> None:
+    made = plan(asked(coins="0.001"))
     assert sold(made) == {}
     assert codes(made)[0] == "thin_book"
-    assert "the book takes 0.1 of 10 contracts of" in made.refusals[0].reason
-    assert "at 99750.00" in made.refusals[0].reason
-    assert "at most 20 s" in made.refusals[0].reason
-    assert sold(plan(asked(acting(20), coins="0.004"))) == {BTC: D("0.4")}
-    assert sold(plan(asked(acting(20), coins="0.0000001"))) == {BTC: D("0.001")}
+    assert "the book takes 0.025 of 10 contracts of" in made.refusals[0].reason
+    assert "at 99750.0" in made.refusals[0].reason
+    assert "at most 40 s" in made.refusals[0].reason
+    assert sold(plan(asked(acting(20), coins="0.001"))) == {BTC: D("0.05")}
+    assert sold(plan(asked(acting(40), coins="0.001"))) == {BTC: D("0.2")}
+    assert sold(plan(asked(acting(40), coins="0.0000001"))) == {BTC: D("0.001")}
+
+
+def test_no_deadline_is_the_last_resort_at_once() -> None:
+    made = plan(asked(acting(0, escalate_after_seconds=0), coins="0.02"))
+    assert sold(made) == {BTC: D("4")}
+
+
+def test_the_accounts_cap_bounds_the_depth_too() -> None:
+    made = plan(asked(acting(30), coins="0.02", caps=Caps(max_slippage=D("0.006"))))
+    assert sold(made) == {BTC: 60 * D("0.02")}
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "sense", "levels"),
+    [(5.17, 4.7, Sense.MAX, 25), (5.18, 4.7, Sense.MAX, 50), (0.85, 1.0, Sense.MIN, 50)],
+)
+def test_a_limit_that_is_far_past_is_not_patient(
+    value: float, limit: float, sense: Sense, levels: int
+) -> None:
+    found = replace(LEVERAGE, value=value, limit=limit)
+    assert is_pressing(replace(found, sense=sense)) == (levels == 50)
+    if sense is Sense.MAX:
+        assert sold(plan(asked(found, coins="0.02"))) == {BTC: levels * D("0.02")}
 
 
 def test_a_short_is_bought_back_from_the_asks() -> None:
@@ -157,7 +183,7 @@ def test_trims_in_proportion_tell_a_thin_book_too() -> None:
 
 
 def test_a_position_target_is_cut_alike() -> None:
-    found = demand("position.equity_share", 2.0, target=target(BTC))
+    found = demand("position.equity_share", 2.0, target=target(BTC), value=2.1)
     assert sold(plan(asked(found))) == {BTC: D("2.5")}
 
 
