@@ -17,7 +17,7 @@ from apscheduler.schedulers.base import BaseScheduler
 
 from bot.clock import Clock
 from bot.guard import CycleReport
-from bot.model import Snapshot
+from bot.model import Snapshot, StepKind
 
 log = structlog.get_logger(__name__)
 
@@ -153,13 +153,14 @@ class Hints:
         wanted = pace.ended(well=snapshot is not None)
         if snapshot is not None and account in self._streams:
             self._streams[account].polled(snapshot)
-        if wanted or (isinstance(report, CycleReport) and has_filled(report)):
+        if wanted or (isinstance(report, CycleReport) and goes_on(report)):
             self._ask(account)
 
 
-def has_filled(report: CycleReport) -> bool:
-    """Whether orders of a cycle were filled: what is left is planned again at once, on fresh data."""
-    return report.execution is not None and any(result.executed for result in report.execution.results)
+def goes_on(report: CycleReport) -> bool:
+    """Whether orders of a cycle were filled, or cancelled: what is left is planned at once, on fresh data."""
+    results = () if report.execution is None else report.execution.sent
+    return any(result.executed or result.step.kind is StepKind.CANCEL for result in results)
 
 
 def poll_job(account: str) -> str:

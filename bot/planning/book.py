@@ -6,12 +6,12 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Market, Position, TrimTerms
+from bot.model import Market, Position, Style, TrimTerms
 from bot.planning.crowding import free_of_orders
 from bot.planning.depth import Ladder, cost_at
 from bot.planning.linked import cost_beside, must_stay
 from bot.planning.nature import Nature
-from bot.planning.pricing import NoQuote, Quote, quote
+from bot.planning.pricing import NoQuote, Quote, quote, taking_seconds
 from bot.planning.request import OrderTerms, PlanRequest
 from bot.planning.rounding import fit, largest, room, smallest
 from bot.planning.slicing import Slice, slice_of
@@ -136,6 +136,7 @@ def price_leg(
         return NoQuote("market_closed", f"{symbol} is not open for trading at the venue")
     if market.price_step <= 0 or market.amount_step <= 0:
         return NoQuote("unknown_figure", f"{symbol}: the venue's price or amount step is not positive")
+    taking = taking_seconds(terms, acting_seconds, nature, whole=whole, pressing=pressing)
     found = quote(
         leg.position.side,
         market,
@@ -143,7 +144,7 @@ def price_leg(
         terms,
         request.caps,
         request.snapshot.venue_time(request.at),
-        acting_seconds,
+        taking,
         request.max_age_seconds,
         nature,
     )
@@ -153,7 +154,7 @@ def price_leg(
     free = free_of_orders(leg.position, market, least, request)
     if isinstance(free, NoQuote):
         return free
-    kind = (terms, request, acting_seconds, nature, least)
+    kind = (terms, request, max(taking, 0.0), nature, least)
     cut = slice_of(leg.position, market, found, *kind, whole=whole, pressing=pressing)
     if isinstance(cut, NoQuote):
         return cut
@@ -181,6 +182,9 @@ def _with_room(
         priced = replace(priced, note=f"{priced.note}; {words} at once, the rest follows")
     worst = worst_cost(leg, priced, market)
     expected = worst if leg.holding is None else leg.holding.trade_cost
+    if priced.style is Style.PASSIVE:
+        side, inverse = leg.position.side, leg.position.inverse
+        expected = cost_at(priced.worst, priced.mark, market.maker_fee, side, inverse=inverse)
     found = Priced(priced, allowed, worst + beside, expected + likely, thin, cut.ladder, likely)
     return replace(found, expected=found.expected_of(allowed, market.taker_fee))
 

@@ -19,7 +19,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from bot.model import Demand, Market, Position, Sense, TrimTerms
+from bot.model import Demand, Market, Position, Sense, Style, TrimTerms
 from bot.planning.depth import Ladder, book_trouble, ladder_of
 from bot.planning.nature import Nature
 from bot.planning.pricing import NoQuote, Quote, is_last_resort
@@ -57,7 +57,7 @@ def slice_of(
 ) -> Slice | NoQuote:
     """Size a reduction to the book; NoQuote where a patient one waits. `least` is the smallest order."""
     ladder = _ladder(position, market, priced, request)
-    if ladder is None:
+    if ladder is None or priced.style is Style.PASSIVE:
         return Slice()
     takes = round_down(ladder.within(priced.worst), market.amount_step)
     if whole or nature is Nature.SURVIVAL:

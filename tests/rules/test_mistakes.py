@@ -240,7 +240,14 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
             {"trim": "{max_slippage: true}"},
             ["trim.max_slippage: true is not a number; expected a percentage such as 15%"],
         ),
-        ({"trim": "{order: limit}"}, ["trim.order: 'limit' is not known; expected one of ioc, market"]),
+        ({"trim": "{order: limit}"}, ["trim.order: 'limit' is not known; expected one of ioc, market, passive"]),
+        (
+            {"trim": "{order: passive, escalate_after: 0s}"},
+            [
+                "trim.escalate_after: 0s leaves a passive order no time to rest; expected more than 0s "
+                "(or write order: ioc)"
+            ],
+        ),
         (
             {"trim": "{escalate_after: 5}"},
             [f"trim.escalate_after: 5 has no unit; {DURATION} (write 5s for seconds)"],
