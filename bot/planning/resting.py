@@ -82,19 +82,40 @@ def waiting(request: PlanRequest, demands: Sequence[Demand], asking: Sequence[De
     `asking` are demands that wait for their owner: what rests for them goes on resting.
     """
     orders = own_resting(request)
-    wait = [demand for demand in demands if _rests(demand, request) and _has_order(demand, orders, request)]
-    urgent = acting([demand for demand in demands if demand not in wait])
+    resting = [demand for demand in demands if _rests(demand, request)]
+    urgent = acting([demand for demand in demands if demand not in resting])
+    wait = {id(demand): why for demand in resting if (why := _why(demand, orders, urgent, request))}
     cancels: list[tuple[Order, Demand | None]] = []
     for order in orders:
         wanted = next((demand for demand in urgent if _covers(demand, order)), None)
-        kept = any(_rests(one, request) and _covers(one, order) for one in (*wait, *asking))
+        kept = any(_covers(one, order) for one in resting)
+        kept = kept or any(_rests(one, request) and _covers(one, order) for one in asking)
         if wanted is not None or not kept:
             cancels.append((order, wanted))
-    beside = [
-        replace(one, permits=(Action.CANCEL_ORDERS,)) for one in wait if Action.CANCEL_ORDERS in one.permits
+    left = [_beside(one) if id(one) in wait else one for one in demands]
+    refusals = [
+        refuse(one, one.target.text, "passive_waits", wait[id(one)]) for one in demands if id(one) in wait
     ]
-    refusals = tuple(_told(demand, request) for demand in wait)
-    return Waiting((*(one for one in demands if one not in wait), *beside), refusals, tuple(cancels))
+    return Waiting(tuple(one for one in left if one is not None), tuple(refusals), tuple(cancels))
+
+
+def _beside(demand: Demand) -> Demand | None:
+    """Return what of a demand goes on while its passive orders do not; None where that is nothing."""
+    cancels = Action.CANCEL_ORDERS in demand.permits
+    return replace(demand, permits=(Action.CANCEL_ORDERS,)) if cancels else None
+
+
+def _why(demand: Demand, orders: Sequence[Order], urgent: Sequence[Demand], request: PlanRequest) -> str:
+    """Say why a demand that would rest sends nothing now; '' where it may."""
+    left = -_seconds(demand, request)
+    if _has_order(demand, orders, request):
+        return f"a passive order has not ended; it is cancelled in {left:.0f} s, and the rest taken"
+    other = next((one for one in urgent if _meets(one, demand)), None)
+    if other is None:
+        return ""
+    return (
+        f"{other.rule} acts on its positions and does not wait: a passive order waits, {left:.0f} s at most"
+    )
 
 
 def _rests(demand: Demand, request: PlanRequest) -> bool:
@@ -122,7 +143,7 @@ def _covers(demand: Demand, order: Order) -> bool:
     return demand.target.position in (None, position_key(order.symbol, side))
 
 
-def _told(demand: Demand, request: PlanRequest) -> Refusal:
-    left = -_seconds(demand, request)
-    reason = f"a passive order has not ended; it is cancelled in {left:.0f} s, and the rest taken"
-    return refuse(demand, demand.target.text, "passive_order_rests", reason)
+def _meets(one: Demand, other: Demand) -> bool:
+    """Whether two demands may trade the same position: one order of both could rest where one must not."""
+    own, others = one.target.position, other.target.position
+    return own is None or others is None or own == others
