@@ -30,7 +30,7 @@ from bot.planning.identity import OPENING, is_own
 from bot.planning.nature import nature_of
 from bot.planning.numbering import numbering_after
 from bot.planning.pricing import taking_seconds
-from bot.planning.request import PlanRequest
+from bot.planning.request import PlanRequest, stale_reason
 from bot.planning.slicing import is_pressing
 
 
@@ -81,6 +81,8 @@ def waiting(request: PlanRequest, demands: Sequence[Demand], asking: Sequence[De
 
     `asking` are demands that wait for their owner: what rests for them goes on resting.
     """
+    if stale_reason(request) is not None:
+        return Waiting(tuple(demands), (), ())
     orders = own_resting(request)
     resting = [demand for demand in demands if _rests(demand, request)]
     urgent = acting([demand for demand in demands if demand not in resting])
@@ -113,9 +115,8 @@ def _why(demand: Demand, orders: Sequence[Order], urgent: Sequence[Demand], requ
     other = next((one for one in urgent if _meets(one, demand)), None)
     if other is None:
         return ""
-    return (
-        f"{other.rule} acts on its positions and does not wait: a passive order waits, {left:.0f} s at most"
-    )
+    who = f"{other.rule} acts on its positions and does not wait"
+    return f"{who}: a passive order waits, {left:.0f} s at most"
 
 
 def _rests(demand: Demand, request: PlanRequest) -> bool:

@@ -198,9 +198,7 @@ def test_a_limit_that_does_not_wait_takes_its_place() -> None:
 
 def test_nothing_rests_while_another_limit_acts_on_the_same_position() -> None:
     """One order goes for both: it must not rest for the one that does not wait."""
-    room = demand(
-        "position.liquidation_distance", 0.2, rule="room", target=target(BTC), limit=0.2, value=0.19
-    )
+    room = demand("position.liquidation_distance", 0.2, rule="room", target=target(BTC), value=0.19)
     found = made(leverage(5), room)
     assert sent(found).style is Style.IOC
     assert [(one.rule, one.code) for one in found.refusals] == [("cap", "passive_waits")]
@@ -209,9 +207,8 @@ def test_nothing_rests_while_another_limit_acts_on_the_same_position() -> None:
     elsewhere = replace(room, target=target(ETH, Side.SHORT))
     share = leverage(metric="position.equity_share", target=target(BTC))
     apart = made(share, elsewhere, shot=snapshot(HELD, 200_000))
-    assert Style.PASSIVE in {
-        one.request.style for one in apart.steps if isinstance(one.request, OrderRequest)
-    }
+    requests = [one.request for one in apart.steps]
+    assert Style.PASSIVE in {one.style for one in requests if isinstance(one, OrderRequest)}
 
 
 def test_one_that_nothing_asks_for_is_cancelled_under_a_new_name_each_time() -> None:
@@ -223,6 +220,11 @@ def test_one_that_nothing_asks_for_is_cancelled_under_a_new_name_each_time() -> 
     assert step.request.client_order_id != soon.steps[0].request.client_order_id
     elsewhere = leverage(target=target(ETH, Side.SHORT), metric="position.equity_share")
     assert cancelled(made(elsewhere, shot=snapshot(HELD, 200_000), orders=[own()])) == ["o1"]
+
+
+def test_nothing_is_cancelled_on_stale_data() -> None:
+    found = made(orders=[own()], at=later(11))
+    assert found.steps == ()
 
 
 def test_only_the_guards_own_that_reduce_are_cancelled() -> None:
