@@ -16,6 +16,7 @@ from bot.model import (
     CancelRequest,
     Demand,
     Order,
+    OrderPolicy,
     OrderSide,
     Plan,
     Refusal,
@@ -27,7 +28,7 @@ from bot.model import (
 from bot.planning.cancels import cancel_request
 from bot.planning.drafting import acting, is_trading, refuse
 from bot.planning.identity import OPENING, is_own
-from bot.planning.nature import nature_of
+from bot.planning.nature import Nature, nature_of
 from bot.planning.numbering import numbering_after
 from bot.planning.pricing import taking_seconds
 from bot.planning.request import PlanRequest, stale_reason
@@ -84,16 +85,16 @@ def waiting(request: PlanRequest, demands: Sequence[Demand], asking: Sequence[De
     if stale_reason(request) is not None:
         return Waiting(tuple(demands), (), ())
     orders = own_resting(request)
-    resting = [demand for demand in demands if _rests(demand, request)]
+    resting = [demand for demand in demands if _rests(demand, request) or _ends(demand, orders, request)]
     urgent = acting([demand for demand in demands if demand not in resting])
     wait = {id(demand): why for demand in resting if (why := _why(demand, orders, urgent, request))}
     cancels: list[tuple[Order, Demand | None]] = []
     for order in orders:
         wanted = next((demand for demand in urgent if _covers(demand, order)), None)
-        kept = any(_covers(one, order) for one in resting)
-        kept = kept or any(_rests(one, request) and _covers(one, order) for one in asking)
-        if wanted is not None or not kept:
-            cancels.append((order, wanted))
+        ends = next((one for one in resting if _covers(one, order) and not _rests(one, request)), None)
+        kept = any(_rests(one, request) and _covers(one, order) for one in (*resting, *asking))
+        if wanted is not None or ends is not None or not kept:
+            cancels.append((order, wanted or ends))
     left = [_beside(one) if id(one) in wait else one for one in demands]
     refusals = [
         refuse(one, one.target.text, "passive_waits", wait[id(one)]) for one in demands if id(one) in wait
@@ -110,6 +111,8 @@ def _beside(demand: Demand) -> Demand | None:
 def _why(demand: Demand, orders: Sequence[Order], urgent: Sequence[Demand], request: PlanRequest) -> str:
     """Say why a demand that would rest sends nothing now; '' where it may."""
     left = -_seconds(demand, request)
+    if left <= 0:
+        return "its passive order is cancelled first, and the rest taken once that has ended"
     if _has_order(demand, orders, request):
         return f"a passive order has not ended; it is cancelled in {left:.0f} s, and the rest taken"
     other = next((one for one in urgent if _meets(one, demand)), None)
@@ -121,6 +124,22 @@ def _why(demand: Demand, orders: Sequence[Order], urgent: Sequence[Demand], requ
 
 def _rests(demand: Demand, request: PlanRequest) -> bool:
     return is_trading(demand) and _seconds(demand, request) < 0
+
+
+def _ends(demand: Demand, orders: Sequence[Order], request: PlanRequest) -> bool:
+    """Whether the time of a demand's passive orders is up and some still rest: they go first.
+
+    Only for a while: a cancel that the venue does not take must not hold the rest back for good.
+    """
+    waited = demand.trim.order is OrderPolicy.PASSIVE and Action.TRIM in demand.permits
+    bound = demand.trim.escalate_after_seconds
+    if not waited or _acts_at_once(demand) or not 0 <= _seconds(demand, request) < bound:
+        return False
+    return any(_covers(demand, order) for order in orders)
+
+
+def _acts_at_once(demand: Demand) -> bool:
+    return nature_of(demand.metric) is Nature.SURVIVAL or is_pressing(demand)
 
 
 def _seconds(demand: Demand, request: PlanRequest) -> float:

@@ -171,14 +171,35 @@ def test_at_its_time_it_is_cancelled_and_nothing_else_is_sent_on_its_symbol() ->
     found = made(leverage(20), orders=[own()], blocked_symbols=frozenset({BTC}))
     assert cancelled(found) == ["o1"]
     (step,) = found.steps
+    assert codes(found) == ["passive_waits"]
+    assert found.refusals[0].reason.startswith("its passive order is cancelled first")
     assert (step.kind, step.rule, step.episode, step.number) == (StepKind.CANCEL, "cap", "cap.1", 0)
     assert step.reason == "the guard's own order of 1 contracts rests: what it is for does not wait longer"
+
+
+@pytest.mark.parametrize(
+    ("found", "waits"),
+    [
+        (leverage(20), True),
+        (leverage(39), True),
+        (leverage(40), False),  # a cancel that is not taken must not hold the rest back for good
+        (leverage(20, value=5.2), False),
+        (leverage(20, permits=(Action.CLOSE_ALL,)), False),
+        (leverage(20, trim=TrimTerms()), False),
+    ],
+)
+def test_meanwhile_nothing_else_is_sold_in_its_place(found: Demand, waits: bool) -> None:
+    both = snapshot(HELD, 200_000)
+    plan = made(found, shot=both, orders=[own()], blocked_symbols=frozenset({BTC}))
+    assert cancelled(plan) == ["o1"]
+    assert ("passive_waits" in codes(plan)) == waits
+    assert (len(plan.steps) == 1) == waits
 
 
 def test_cancels_are_numbered_after_the_other_steps_and_come_before_them() -> None:
     both = snapshot(HELD, 200_000)
     found = made(
-        leverage(20),
+        leverage(40),
         shot=both,
         orders=[own()],
         blocked_symbols=frozenset({BTC}),
@@ -239,7 +260,7 @@ def test_only_the_guards_own_that_reduce_are_cancelled() -> None:
 
 
 def test_a_crowded_position_is_cleared_once() -> None:
-    found = made(leverage(20), orders=[own()], crowded_symbols=frozenset({BTC}))
+    found = made(leverage(40), orders=[own()], crowded_symbols=frozenset({BTC}))
     assert cancelled(found) == ["o1"]
     assert sent(found).style is Style.IOC
 
