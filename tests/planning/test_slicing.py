@@ -14,7 +14,17 @@ from bot.planning.planner import plan
 from bot.planning.request import PlanRequest
 from bot.planning.slicing import is_pressing
 from tests.planning.books import book
-from tests.planning.build import demand, later, mark, position, request, snapshot, target
+from tests.planning.build import (
+    context,
+    demand,
+    later,
+    mark,
+    position,
+    random_account,
+    request,
+    snapshot,
+    target,
+)
 
 D = Decimal
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -192,3 +202,27 @@ def test_a_book_bounds_less_than_a_share_cap_says_nothing() -> None:
     assert sold(made) == {BTC: D(1)}
     assert codes(made) == ["cap_share"]
     assert "the book" not in made.steps[0].reason
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("metric", ["account.leverage", "account.margin_ratio"])
+def test_no_order_is_larger_than_its_book_or_than_without_it(seed: int, metric: str) -> None:
+    """On random accounts with thin books; one of survival is sent wherever it is without them."""
+    shot, stats = random_account(seed, count=8, isolated=0.0, leverage=(6.0, 12.0))
+    goal = 3.0 if metric == "account.leverage" else 0.02
+    plain = request(shot, [demand(metric, goal, limit=goal * 3)], about=context(stats=stats))
+    thin = {
+        symbol: book(symbol, one.mark, str(D(5_000) / one.mark), 300)
+        for symbol, one in shot.marks.items()
+        if isinstance(one.mark, D)
+    }
+    made, without = plan(replace(plain, depths=thin)), plan(plain)
+    sizes = {one.symbol: one.contracts for one in shot.positions}
+    for symbol, contracts in sold(made).items():
+        market = shot.markets[symbol]
+        most = (51 if metric == "account.leverage" else 101) * thin[symbol].bids[0].coins
+        least = market.amount_step * market.contract_size
+        assert contracts <= sizes[symbol]
+        assert contracts * market.contract_size <= most or least > most / 2
+    if metric == "account.margin_ratio":
+        assert bool(sold(made)) == bool(sold(without))
