@@ -1,6 +1,6 @@
 """From demands to amounts: each demand in its order takes from one book what it still needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.rounding import largest
 from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.slicing import is_pressing
 from bot.planning.spread import Candidate, Spread, spread
 from bot.planning.strangers import STRANGER, stranger_quote
 
@@ -37,7 +38,7 @@ class Prices:
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
-        self._quotes: dict[tuple[str, TrimTerms, float, Nature, bool], Priced | NoQuote] = {}
+        self._quotes: dict[tuple[str, TrimTerms, float, Nature, bool, bool], Priced | NoQuote] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -52,7 +53,7 @@ class Prices:
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
         seconds = (self._request.at - demand.acting_since).total_seconds()
-        nature = nature_of(demand.metric)
+        nature, pressing = nature_of(demand.metric), is_pressing(demand)
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
@@ -62,11 +63,11 @@ class Prices:
                     reason = f"{leg.key} is a hedge: it shrinks with its parent"
                     refusals.append(refuse(demand, leg.key, "is_hedge", reason))
                 continue
-            at = (leg.key, demand.trim, seconds, nature, whole)
+            at = (leg.key, demand.trim, seconds, nature, whole, pressing)
             found = self._quotes.get(at)
             if found is None:
                 found = stranger_quote(leg.position, self._request) or price_leg(
-                    leg, demand.trim, self._request, seconds, nature, whole=whole
+                    leg, demand.trim, self._request, seconds, nature, whole=whole, pressing=pressing
                 )
                 self._quotes[at] = found
             if isinstance(found, NoQuote):
@@ -195,8 +196,7 @@ def _even(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome
             short.append(key)
     shortfall: tuple[Refusal, ...] = ()
     if short:
-        reason = f"{', '.join(short)}: no more may go in one cycle"
-        shortfall = (refuse(demand, demand.target.text, "cap_share", reason),)
+        shortfall = (_full(demand, short, priced),)
     met = bool(priced) and not short
     return Outcome(demand, taken, priced, met, refusals=refusals, shortfall=shortfall)
 
@@ -262,9 +262,19 @@ def _shortfall(
     full = [key for key, terms in outcome.priced.items() if _is_full(book.by_key[key], terms)]
     missing = f"{result.shortfall:.2f} USD are missing to the goal {demand.goal:g}"
     if full:
-        reason = f"{', '.join(full)}: no more may go in one cycle; {missing}"
-        return (refuse(demand, item, "cap_share", reason),)
+        return (_full(demand, full, outcome.priced, f"; {missing}"),)
     return (refuse(demand, item, "goal_out_of_reach", f"trims alone do not reach it: {missing}"),)
+
+
+def _full(demand: Demand, keys: Sequence[str], priced: Mapping[str, Priced], more: str = "") -> Refusal:
+    """Refuse what positions do not give any more in this cycle."""
+    thin = all(priced[key].thin for key in keys)
+    code, words = (
+        ("thin_book", "the book takes no more at once")
+        if thin
+        else ("cap_share", "no more may go in one cycle")
+    )
+    return refuse(demand, demand.target.text, code, f"{', '.join(keys)}: {words}{more}")
 
 
 def _is_full(leg: Leg, terms: Priced) -> bool:
@@ -319,6 +329,7 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
     demand, priced = outcome.demand, outcome.priced[leg.key]
     assert leg.market is not None
     most = largest(leg.market, priced.quote.style)
+    contracts = leg.taken if most is None else min(leg.taken, most)
     return Draft(
         rule=demand.rule,
         episode=demand.episode,
@@ -326,8 +337,8 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
         position=leg.position,
         market=leg.market,
         quote=priced.quote,
-        contracts=leg.taken if most is None else min(leg.taken, most),
-        trade_cost=priced.expected,
+        contracts=contracts,
+        trade_cost=priced.expected_of(contracts, leg.market.taker_fee),
         lifeline=is_lifeline(demand),
         reason=demand.standing,
     )

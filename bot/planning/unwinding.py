@@ -116,7 +116,7 @@ def drafted(off: Off, request: PlanRequest) -> Draft | Refusal:
     terms = TERMS
     if off.urgent:
         terms = TrimTerms(max_slippage=float(request.caps.max_slippage), order=OrderPolicy.MARKET)
-    plain = replace(request, hedges=())
+    plain = replace(request, hedges=(), depths={})
     priced = price_leg(Leg(lot.key, position, market, holding), terms, plain, 0.0, Nature.OTHER, whole=True)
     if isinstance(priced, NoQuote):
         return _refusal(lot, priced.code, priced.reason)

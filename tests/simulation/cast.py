@@ -26,7 +26,12 @@ FAST = """\
 version: 1
 defaults: {for: 0s, cooldown: 10s, severity: critical}
 rules:
-  - {name: small, metric: account.leverage, max: 3, restore: 2.5, do: [cancel_orders, trim]}
+  - name: small
+    metric: account.leverage
+    max: 3
+    restore: 2.5
+    do: [cancel_orders, trim]
+    trim: {max_slippage: 0.5%, order: passive, escalate_after: 10s}
   - name: room
     metric: position.liquidation_distance
     min: 20%
