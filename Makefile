@@ -70,7 +70,7 @@ advisories:  ## ask for known vulnerabilities of what is locked (needs a network
 	.venv-audit/bin/pip-audit -r requirements.lock --require-hashes --disable-pip
 
 coverage: install  ## the rooms without input and output, of which every line and branch is tested
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) $(LONG:%=--ignore=%) $(WHOLE:%=--cov=bot.%) --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) $(LONG:%=--ignore=%) $(WHOLE:%=--cov=bot/%) --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json $(WHOLE)
 
 coverage-all: install  ## every room, by all tests but the long ones (twice the time)
