@@ -91,7 +91,7 @@ class Troupe(World):
     def refusals(self, name: str) -> set[str]:
         """Codes of what was wanted and not done."""
         bodies = [one.record for one in self.entries(Kind.DECISION) if one.account == name]
-        plans = [one.plan for one in bodies if isinstance(one, Decision)]
+        plans = [one.plan for one in bodies if isinstance(one, Decision) and one.plan]
         return {refusal.code for plan in plans for refusal in plan.refusals}
 
 
