@@ -315,12 +315,13 @@ class IntentBook:
 
 
 def _amount(request: Request) -> Decimal:
-    """What a request asks for: contracts of an order, USD of margin or money, a leverage; 0 for others."""
+    """What a request asks for: contracts of an order, USD of margin or money, coins, a leverage; else 0."""
     if isinstance(request, OrderRequest):
         return request.contracts
     if isinstance(request, LeverageRequest):
         return request.leverage
-    return request.amount if isinstance(request, MarginRequest | TransferRequest) else Decimal(0)
+    moved = isinstance(request, MarginRequest | TransferRequest | ConvertRequest)
+    return request.amount if moved else Decimal(0)
 
 
 def key_of(request: OrderRequest | StopRequest) -> Key:
