@@ -320,8 +320,9 @@ def _amount(request: Request) -> Decimal:
         return request.contracts
     if isinstance(request, LeverageRequest):
         return request.leverage
-    moved = isinstance(request, MarginRequest | TransferRequest | ConvertRequest)
-    return request.amount if moved else Decimal(0)
+    if isinstance(request, MarginRequest | TransferRequest | ConvertRequest):
+        return request.amount
+    return Decimal(0)
 
 
 def key_of(request: OrderRequest | StopRequest) -> Key:
