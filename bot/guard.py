@@ -91,7 +91,7 @@ class Guard:
         self._around = around
         self._strangers = of_account(terms.strangers, self.account)
         self._lots: tuple[Hedge, ...] = ()
-        self._recorder = Recorder(self.account, rules, armed=executor.armed)
+        self._recorder = Recorder(self.account, rules, armed=executor.armed, poll_seconds=terms.poll_seconds)
         self._remembered: Remembered | None = None
         self._recovered: Recovered | None = None
         self._seen: Snapshot | None = None

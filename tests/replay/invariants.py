@@ -76,7 +76,8 @@ class Invariants:
         self.account = account
         self.truth = Truth(engine, account)
         self._bench = Bench(clock)
-        self._must = self._bench.must
+        self.must = self._must = self._bench.must
+        """Takes note of what other judges of the account find."""
         self.book = IntentBook(self.truth, journal, self._bench, alone=alone)
         self._journal = journal
         self._clock = clock
