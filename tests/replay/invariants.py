@@ -88,6 +88,8 @@ class Invariants:
         self._sizes = self._begun = self.truth.held()
         self._polled_at = clock.now()
         self._shown: set[tuple[str, int]] = set()
+        self._open = 0
+        """Intents that had not ended when the last poll was judged."""
 
     @property
     def violations(self) -> list[str]:
@@ -227,7 +229,9 @@ class Invariants:
     def _budget(self, requests: int, steps: int) -> None:
         self.tally.requests += requests
         self.tally.most_requests = max(self.tally.most_requests, requests)
-        allowed = READS_A_POLL + REQUESTS_A_STEP * (steps + len(self.book.open))
+        pursued = max(len(self.book.open), self._open)
+        self._open = len(self.book.open)
+        allowed = READS_A_POLL + REQUESTS_A_STEP * (steps + pursued)
         self._must(requests <= allowed, 10, f"{requests} requests in one poll, {allowed} are allowed")
 
     def exposure(self) -> None:
