@@ -269,6 +269,19 @@ def test_coins_behind_a_linear_position_fall_with_it() -> None:
     assert leverage.price == pytest.approx(270_000 / 3.5, rel=1e-4)
 
 
+@pytest.mark.parametrize("key", [f"{INVERSE}#long", "BTC/USDT:USDT#long"])
+def test_a_distance_fires_where_all_that_it_counts_along_has_moved(key: str) -> None:
+    beside = position(contracts="1", price=Decimal(100_000))
+    account = Account(money=20_000.0).portfolio(beside)
+    fires = firing_price("position.liquidation_distance", 0.1, Sense.MIN, account, context(), key)
+    assert isinstance(fires, FiringPoint)
+    assert fires.prices == dict.fromkeys((INVERSE, beside.symbol), pytest.approx(fires.price))
+    there = shocked(account, {"BTC": fires.move})
+    assert known(measure("position.liquidation_distance", there, context(), key)) == pytest.approx(
+        0.1, abs=1e-5
+    )
+
+
 def test_a_short_in_its_own_coins_shares_their_residual() -> None:
     beta = Beta(1.3, 0.4, "test")
     made = held(Side.SHORT, 3_500.0, 3_500.0, 3_500.0, "ETH")
