@@ -195,7 +195,7 @@ class _Assembly:
         return max(venue, 0.0)
 
     def reference_price(self) -> float | None:
-        """Return the mark price of the first market of the reference by symbol, a linear one before others."""
+        """Return the mark price of the first market of the reference, a linear one before others."""
         snapshot, found = self.snapshot, None
         for symbol in sorted(snapshot.marks):
             market = snapshot.markets.get(symbol)

@@ -139,7 +139,7 @@ def cross_maintenance(holdings: Iterable[Holding], excess: float) -> float:
 
 
 def moves_along(holding: Holding, other: Holding) -> bool:
-    """Whether another position moves with the price of one: a leg of its symbol, or of its base on its side."""
+    """Whether another position moves with the price of one: of its symbol, or of its base on its side."""
     if other.base != holding.base:
         return False
     return other.symbol == holding.symbol or other.sign == holding.sign
