@@ -61,6 +61,7 @@ from bot.model.moves import (
     WalletMove,
 )
 from bot.model.notices import LOUDNESS, DailyHour, NoticeKind, NoticeTerms, Quiet, Route
+from bot.model.options import Chain, OptionMarket, OptionQuote, Right
 from bot.model.orders import (
     Answer,
     CancelRequest,
@@ -136,6 +137,7 @@ __all__ = [
     "Candle",
     "Caps",
     "Cause",
+    "Chain",
     "ChurnTerms",
     "Churning",
     "CommandSource",
@@ -170,6 +172,8 @@ __all__ = [
     "NoticeTerms",
     "Number",
     "OnMarket",
+    "OptionMarket",
+    "OptionQuote",
     "Order",
     "OrderBook",
     "OrderKind",
@@ -190,6 +194,7 @@ __all__ = [
     "Refusal",
     "RefusedBefore",
     "Request",
+    "Right",
     "Route",
     "Scenario",
     "SecureTerms",
