@@ -31,7 +31,7 @@ from bot.model.findings import (
     Target,
     TrimTerms,
 )
-from bot.model.hedges import Hedge, HedgeLink, HedgeTerms
+from bot.model.hedges import Hedge, HedgeLink, HedgeTerms, OptionTerms
 from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
@@ -174,6 +174,7 @@ __all__ = [
     "OnMarket",
     "OptionMarket",
     "OptionQuote",
+    "OptionTerms",
     "Order",
     "OrderBook",
     "OrderKind",

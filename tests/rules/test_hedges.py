@@ -88,6 +88,18 @@ def test_what_it_helps_may_be_hedged_alone(metric: str) -> None:
             "hedge.with: 'put' is not available in this version (known: perp)",
         ),
         (
+            f"{STRESS}, do: [hedge], hedge: {{with: [put], put: {{min_days: 0}}}}",
+            "hedge.put.min_days: 0 is out of range; expected 1 to 120",
+        ),
+        (
+            f"{STRESS}, do: [hedge], hedge: {{with: [put], put: {{min_days: 14d}}}}",
+            "hedge.put.min_days: '14d' is not a number of days; expected a whole number such as 14",
+        ),
+        (
+            f"{STRESS}, do: [hedge], hedge: {{with: [put], put: {{max_premium: 2}}}}",
+            "hedge.put.max_premium: 2 means 200 %: write 2%",
+        ),
+        (
             f"{STRESS}, do: [hedge], hedge: {{with: perp}}",
             "hedge.with: 'perp' is not a list; expected a list such as [perp]",
         ),
@@ -98,7 +110,7 @@ def test_what_it_helps_may_be_hedged_alone(metric: str) -> None:
         ),
         (
             f"{STRESS}, do: [hedge], hedge: {{put: {{min_days: 14}}}}",
-            "unknown key 'put' (not available in this version)",
+            "hedge.put: there is no put in hedge.with; expected with: [put]",
         ),
         (
             f"{STRESS}, do: [hedge], hedge: {{max_shar: 20%}}",
@@ -140,3 +152,14 @@ def test_what_cannot_be_is_refused_with_the_way_out(text: str, expected: str) ->
 
 def test_beside_a_trim_it_may_stand_on_any_limit() -> None:
     assert rule("metric: account.leverage, max: 5, restore: 4, do: [trim, hedge]").hedge is not None
+
+
+def test_an_option_alone_stands_on_what_it_helps() -> None:
+    joint = "metric: account.joint_distance, min: 15%, restore: 20%"
+    expected = (
+        "hedge.with: an option cannot bring account.joint_distance back; expected perp beside it, or a "
+        "rule on another metric (it helps account.stress_loss, account.cushion)"
+    )
+    assert told(f"{joint}, do: [hedge], hedge: {{with: [put]}}")[-1] == expected
+    assert expected not in told(f"{joint}, do: [hedge, trim], hedge: {{with: [put]}}")
+    assert expected not in told(f"{joint}, do: [hedge], hedge: {{with: [perp, call]}}")
