@@ -19,9 +19,11 @@ rules:
         (HedgeTerms(max_share=0.4), "open a perpetual against a position, for at most 40 % of it"),
         (
             HedgeTerms(perp=False, put=OptionTerms(0.2, 14, 0.02), call=OptionTerms(0.1, 7, 0.005)),
-            "buy puts against a long position that protect beyond a fall of 20 %, with 14 to 42 days left, for "
-            "at most 2.00 % of equity; buy calls against a short position that protect beyond a rise of 10 %, "
-            "with 7 to 21 days left, for at most 0.50 % of equity",
+            (
+                "buy puts against a long position that protect beyond a fall of 20 %, with 14 to 42 days "
+                "left, for at most 2.00 % of equity; buy calls against a short position that protect beyond "
+                "a rise of 10 %, with 7 to 21 days left, for at most 0.50 % of equity"
+            ),
         ),
     ],
 )
