@@ -3,6 +3,7 @@
 from bot.model.account import (
     Balance,
     MarginMode,
+    OptionPosition,
     Order,
     OrderKind,
     OrderSide,
@@ -173,6 +174,7 @@ __all__ = [
     "Number",
     "OnMarket",
     "OptionMarket",
+    "OptionPosition",
     "OptionQuote",
     "OptionTerms",
     "Order",
