@@ -12,6 +12,7 @@ from msgspec import Struct
 from bot.model import Demand, HedgeTerms, Market, Position, Side, position_key
 from bot.planning.linked import ZERO, as_holding, hedged, virtual
 from bot.planning.request import PlanRequest
+from bot.risk.options import exposure_of
 from bot.risk.portfolio import Holding
 
 MOST_PARENTS = 3
@@ -51,9 +52,10 @@ class Seat(Struct, frozen=True):
 
 
 def net_exposure(request: PlanRequest) -> float:
-    """Return the account's exposure to the reference market in USD, its hedges and coins included."""
+    """Return the account's exposure to the reference market in USD, hedges, coins and options included."""
     held = sum(one.sign * one.beta * one.notional for one in request.portfolio.holdings)
-    return held + sum(coin.beta * coin.worth for coin in request.portfolio.coins)
+    held += sum(coin.beta * coin.worth for coin in request.portfolio.coins)
+    return held + sum(one.beta * exposure_of(one) for one in request.portfolio.options)
 
 
 def parents(request: PlanRequest) -> Iterator[tuple[Position, Holding]]:

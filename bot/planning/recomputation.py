@@ -12,9 +12,9 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Number, Position, Side, Tier, Unknown
+from bot.model import Number, Position, Right, Side, Tier, Unknown
 from bot.planning.request import PlanRequest
-from bot.risk.portfolio import Holding
+from bot.risk.portfolio import Holding, OptionHolding
 
 
 class Removal(Struct, frozen=True):
@@ -40,6 +40,23 @@ class Purse(Struct, frozen=True):
     base: str
     worth: float
     margin: float
+    beta: float
+    residual: float
+
+
+class Paper(Struct, frozen=True):
+    """An option of the account, for one coin. It stands behind no margin."""
+
+    key: str
+    base: str
+    coins: float
+    """Below 0 where it was sold."""
+    put: bool
+    strike: float
+    spread: float
+    """Volatility times the root of the years to expiry; 0 counts on exercise alone."""
+    forward: float
+    worth: float
     beta: float
     residual: float
 
@@ -83,6 +100,7 @@ class State(Struct, frozen=True):
     cross_cost: float
     """The part of it that the cross margin balance paid."""
     coins: tuple[Purse, ...] = ()
+    papers: tuple[Paper, ...] = ()
 
     def entry(self, key: str | None) -> Entry | None:
         """Find a position by its key."""
@@ -190,6 +208,23 @@ def state_before(request: PlanRequest) -> State | Unknown:
         coins=tuple(
             Purse(one.base, one.worth, one.margin, one.beta, one.residual) for one in portfolio.coins
         ),
+        papers=tuple(paper_of(one) for one in portfolio.options),
+    )
+
+
+def paper_of(one: OptionHolding) -> Paper:
+    """Return an option as the check sees it."""
+    return Paper(
+        key=one.key,
+        base=one.base,
+        coins=one.side.sign * one.coins,
+        put=one.right is Right.PUT,
+        strike=one.strike,
+        spread=one.vol * one.years**0.5,
+        forward=one.forward,
+        worth=one.worth,
+        beta=one.beta,
+        residual=one.residual,
     )
 
 
