@@ -62,7 +62,7 @@ from bot.model.moves import (
     WalletMove,
 )
 from bot.model.notices import LOUDNESS, DailyHour, NoticeKind, NoticeTerms, Quiet, Route
-from bot.model.options import Chain, OptionMarket, OptionQuote, Right
+from bot.model.options import Chain, OptionMarket, OptionQuote, Right, option_base
 from bot.model.orders import (
     Answer,
     CancelRequest,
@@ -238,6 +238,7 @@ __all__ = [
     "left_alone",
     "may_ask",
     "of_account",
+    "option_base",
     "policies",
     "policy_of",
     "position_key",

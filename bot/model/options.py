@@ -1,5 +1,6 @@
 """Options: contracts, what they are quoted at, and what an account holds of them."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,13 @@ from msgspec import Struct
 from bot.model.unknown import Figure
 
 YEAR = timedelta(days=365)
+_SYMBOL = re.compile(r"([^/]+)/[^/:]+:[^/:-]+-\d{6}-[\d.]+-[PC]")
+
+
+def option_base(symbol: str) -> str | None:
+    """Return the base currency of an option's unified symbol; None for any other symbol."""
+    found = _SYMBOL.fullmatch(symbol)
+    return None if found is None else found[1]
 
 
 class Right(StrEnum):

@@ -29,6 +29,8 @@ def options_of(snapshot: Snapshot, stats: MarketStats) -> tuple[OptionHolding, .
     What was bought and has no volatility at the moment is taken at what exercise would bring: its gain is
     then never overstated. What was sold must be valued.
     """
+    if snapshot.options_unread:
+        return Unknown(f"options could not be read: {snapshot.options_unread}")
     found: list[OptionHolding] = []
     for one in sorted(snapshot.options, key=lambda one: one.key):
         made = _holding(one, snapshot, stats)
