@@ -203,6 +203,7 @@ def _request(
         hedging=_hedging(rules, evaluation),
         doubted=doubted,
         impact=given.impact,
+        chains=given.surroundings.chains,
         depths=given.depths,
     )
 

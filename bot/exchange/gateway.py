@@ -171,6 +171,7 @@ class CcxtGateway:
             clock_offset_seconds=self._venue_clock.offset.total_seconds(),
             spots=await self._spots.of(self._reads, parts.balance, self._clock.now()),
             options=held.options,
+            options_read=held.read,
             options_unread=held.unread,
         )
 

@@ -18,6 +18,7 @@ class Held(Struct, frozen=True):
     """What is held of options, or why that is not known."""
 
     options: tuple[OptionPosition, ...] = ()
+    read: bool = False
     unread: str = ""
 
 
@@ -37,9 +38,10 @@ class OptionDesk:
         if not self.wanted:
             return Held()
         try:
-            return Held(await self._venue.held_options(reads, lambda base: self._listing(reads, base)))
+            found = await self._venue.held_options(reads, lambda base: self._listing(reads, base))
         except GatewayError as error:
-            return Held(unread=str(error))
+            return Held((), True, str(error))
+        return Held(found, True)
 
     async def chain(self, reads: Reads, base: str) -> Chain:
         """Read the options of a base with their quotes. Raises GatewayError."""
@@ -51,7 +53,7 @@ class OptionDesk:
         if base is None:
             return None
         found = (await self._listing(reads, base)).markets.get(symbol)
-        return None if found is None else self._venue.option_as_market(found)
+        return None if found is None else found.market
 
     async def _listing(self, reads: Reads, base: str) -> OptionListing:
         """Return the contracts of a base, read anew where they are old; while that fails the old ones

@@ -254,7 +254,3 @@ class Profile(Protocol):
     async def held_options(self, reads: Reads, listed: ListOf) -> tuple[OptionPosition, ...]:
         """Read the open positions in options, with what they are quoted at."""
         ...
-
-    def option_as_market(self, option: OptionMarket) -> Market:
-        """Return what orders need to know of an option."""
-        ...

@@ -232,6 +232,8 @@ class Snapshot(Struct, frozen=True, dict=True):
     """Where coins of the wallet may be sold, by unified symbol, as far as that is known."""
     options: tuple[OptionPosition, ...] = ()
     """What is held of options, where they were read: no margin of the account counts on them."""
+    options_read: bool = False
+    """Whether options were read, or at least asked for."""
     options_unread: str = ""
     """Why options could not be read although they were asked for; '' where they were, or were not."""
 

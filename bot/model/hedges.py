@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from bot.model.account import Side, position_key
-from bot.model.options import Right
+from bot.model.options import Right, option_base
 
 ZERO = Decimal(0)
 
@@ -83,6 +83,11 @@ class Hedge(Struct, frozen=True):
     """Contracts of an order to open more, of which nobody knows yet how much was filled."""
     lost_at: datetime | None = None
     """When others closed it or a part of it: its owner, the venue, its own stop."""
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it is an option, and no perpetual."""
+        return option_base(self.symbol) is not None
 
     @property
     def key(self) -> str:

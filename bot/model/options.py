@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from bot.model.markets import Market
 from bot.model.unknown import Figure
 
 YEAR = timedelta(days=365)
@@ -55,6 +56,32 @@ class OptionMarket(Struct, frozen=True):
     fee_cap: Decimal
     """A fee is never more than this share of the premium."""
     active: bool
+
+    @property
+    def market(self) -> Market:
+        """What an order needs to know of it, as of any other contract."""
+        return Market(
+            symbol=self.symbol,
+            venue_symbol=self.venue_symbol,
+            base=self.base,
+            quote=self.quote,
+            settle=self.settle,
+            linear=True,
+            contract_size=self.contract_size,
+            amount_step=self.amount_step,
+            amount_min=self.amount_min,
+            amount_max=self.amount_max,
+            market_amount_max=self.amount_max,
+            price_step=self.price_step,
+            notional_min=Decimal(0),
+            taker_fee=self.taker_fee,
+            maker_fee=self.taker_fee,
+            active=self.active,
+        )
+
+    def fee(self, underlying: float, price: float) -> float:
+        """Return the fee of one coin that is traded at a price."""
+        return min(float(self.taker_fee) * underlying, float(self.fee_cap) * price)
 
     def years_left(self, at: datetime) -> float:
         """Years to expiry, 0 where it has passed."""

@@ -62,7 +62,7 @@ def parents(request: PlanRequest) -> Iterator[tuple[Position, Holding]]:
     """Yield the positions that may be hedged, that with most exposure left first, a few at the most."""
     net, hedges = net_exposure(request), request.hedge_keys
     ranked = [
-        (one.beta * one.notional - hedged(one.key, request), one)
+        (one.beta * one.notional - hedged(one.key, request, full=True), one)
         for one in request.portfolio.holdings
         if one.isolated_equity is None and one.key not in hedges and one.beta > 0.0 and one.sign * net > 0.0
     ]
@@ -151,7 +151,7 @@ def room_for(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
             position = virtual(lot.symbol, lot.side, lot.position_index, lot.most, request)
             known = None if position is None else as_holding(position, request)
             worth += known.notional if known else 0.0
-    own = seat.holding.beta * seat.holding.notional - hedged(seat.parent.key, request)
+    own = seat.holding.beta * seat.holding.notional - hedged(seat.parent.key, request, full=True)
     bounds = (
         terms.max_share * seat.holding.notional - worth,
         own / seat.unit.beta,

@@ -6,7 +6,7 @@ position at shocked prices. Equity, margin balance and the venue's surcharges ar
 betas and the margin terms of the venue: they are data, not formulas.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from msgspec import Struct
@@ -273,7 +273,37 @@ def state_after(
         if left > 0:
             share = float(left / position.contracts)
             entries.append(_reduced(entry, share, cost, released=request.terms.releases_isolated_margin))
-    return charged(replace(before, entries=tuple(entries)), total, cross_cost)
+    papers: list[Paper] = []
+    for paper in before.papers:
+        removal = removals.get(paper.key)
+        held = request.snapshot.option(paper.key)
+        if removal is None or held is None:
+            papers.append(paper)
+            continue
+        size = held.market.contract_size
+        cost, income = sold_for(paper, removal, size, held.market.fee)
+        total += cost
+        cross_cost -= income
+        coins = paper.coins - float(removal.contracts * size)
+        if coins > 0.0:
+            papers.append(replace(paper, coins=coins))
+    return charged(replace(before, entries=tuple(entries), papers=tuple(papers)), total, cross_cost)
+
+
+def sold_for(
+    paper: Paper, removal: Removal, size: Decimal, fee: Callable[[float, float], float]
+) -> tuple[float, float]:
+    """Return what selling an option loses against its worth, never a gain, and what comes into the wallet."""
+    coins, fill = float(removal.contracts * size), float(removal.worst)
+    paid = fee(paper.forward, fill)
+    return coins * (max(paper.worth - fill, 0.0) + paid), coins * (fill - paid)
+
+
+def with_paper(before: State, paper: Paper, price: float, fee: float) -> State:
+    """Buy an option: equity loses the fee and what it is dearer than its worth, the wallet the premium."""
+    coins = paper.coins
+    cost = coins * (max(price - paper.worth, 0.0) + fee)
+    return charged(replace(before, papers=(*before.papers, paper)), cost, coins * (price + fee))
 
 
 def charged(state: State, total: float, cross: float) -> State:

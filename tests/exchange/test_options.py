@@ -14,7 +14,7 @@ from bot.exchange.failures import MalformedDataError
 from bot.exchange.gateway import CcxtGateway
 from bot.exchange.options import MAX_AGE
 from bot.exchange.venues.bybit_calls import OPTION, category_of
-from bot.exchange.venues.bybit_options import as_market, parse_option, unclear
+from bot.exchange.venues.bybit_options import parse_option, unclear
 from bot.model import OrderRequest, OrderSide, Right, Side, Style, Unknown, Verdict, option_base
 from tests.exchange.stub import NOW, Reply, Sent, StubVenue, envelope, gateway, listed, position
 
@@ -274,7 +274,7 @@ async def test_the_position_in_one_contract_is_read_by_its_name() -> None:
 def test_names_are_told_apart() -> None:
     assert option_base(PUT) == "BTC"
     assert option_base("BTC/USDT:USDT") is option_base("BTC/USDT:USDT-251226") is None
-    market = as_market(parse_option(contract(), str))
+    market = parse_option(contract(), str).market
     assert category_of(market) == OPTION
     with pytest.raises(MalformedDataError):
         unclear("BTCUSDT")

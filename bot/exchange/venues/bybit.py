@@ -49,7 +49,6 @@ from bot.model import (
     Market,
     Move,
     OnMarket,
-    OptionMarket,
     OptionPosition,
     OrderBook,
     OrderReport,
@@ -218,7 +217,3 @@ class Bybit:
     async def held_options(self, reads: Reads, listed: ListOf) -> tuple[OptionPosition, ...]:
         """Read what is held of options. Raises GatewayError."""
         return await options.read_held_options(reads, listed)
-
-    def option_as_market(self, option: OptionMarket) -> Market:
-        """Return what orders need to know of an option."""
-        return options.as_market(option)

@@ -21,7 +21,6 @@ from bot.model import (
     Chain,
     Figure,
     MarginMode,
-    Market,
     OptionMarket,
     OptionPosition,
     OptionQuote,
@@ -234,25 +233,3 @@ def unclear(venue_symbol: str) -> OptionMarket:
 def base_of(venue_symbol: str) -> str:
     """Return the base currency in an option's name."""
     return venue_symbol.split("-", 1)[0]
-
-
-def as_market(option: OptionMarket) -> Market:
-    """Return what orders need to know of a contract."""
-    return Market(
-        symbol=option.symbol,
-        venue_symbol=option.venue_symbol,
-        base=option.base,
-        quote=option.quote,
-        settle=option.settle,
-        linear=True,
-        contract_size=option.contract_size,
-        amount_step=option.amount_step,
-        amount_min=option.amount_min,
-        amount_max=option.amount_max,
-        market_amount_max=option.amount_max,
-        price_step=option.price_step,
-        notional_min=Decimal(0),
-        taker_fee=option.taker_fee,
-        maker_fee=option.taker_fee,
-        active=option.active,
-    )

@@ -160,7 +160,7 @@ def _priced(
     price = round_price(quote.ask, market.price_step, up=False)
     if not 0.0 < float(price) <= worth * DEAREST:
         return f"its ask {ask:g} is above what it is worth by Black-76, {worth:g}"
-    fee = min(float(market.taker_fee) * forward, float(market.fee_cap) * float(price))
+    fee = market.fee(forward, float(price))
     return Fit(market, price, most, worth, (ask - bid) / 2.0, fee, forward, years, vol)
 
 
