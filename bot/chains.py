@@ -18,7 +18,7 @@ from bot.model import Chain, OptionTerms, Right
 from bot.planning.options.screening import contract_trouble
 from bot.rules import RuleSet
 
-EVERY = timedelta(seconds=15)
+EVERY = timedelta(seconds=5)
 FORGOTTEN_AFTER = timedelta(minutes=10)
 TRIES = 2
 """Through so many accounts a reading is tried."""

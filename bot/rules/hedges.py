@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from bot.documents import LATER, KeyPath, Shape, WordingError, percent, shown, span, word_of
+from bot.documents import KeyPath, Shape, WordingError, percent, shown, span, word_of
 from bot.model import Action, HedgeTerms, OptionTerms
 from bot.risk.definitions import HEDGEABLE, OPTIONS_HELP, MetricDefinition
 
@@ -93,8 +93,6 @@ class HedgeShape(Shape):
 
 LATER_KEYS = ("ratio",)
 OPTIONS = (Instrument.PUT, Instrument.CALL)
-READY: tuple[Instrument, ...] = (Instrument.PERP,)
-"""Instruments that this version trades: the others are read, checked and refused."""
 
 Add = Callable[..., None]
 """Notes a mistake: path, what, what was expected, a hint, and `key` where the key itself is meant."""
@@ -126,10 +124,6 @@ def check_hedge(
 
 
 def _check_options(shape: HedgeShape, definition: MetricDefinition, add: Add, *, alone: bool) -> None:
-    for index, word in enumerate(shape.instruments):
-        if word not in READY:
-            known = ", ".join(READY)
-            add(("hedge", "with", index), f"hedge.with: {word.value!r} is {LATER}", "", f"known: {known}")
     for word in OPTIONS:
         if getattr(shape, word.value) is not None and word not in shape.instruments:
             what = f"hedge.{word}: there is no {word} in hedge.with"

@@ -85,7 +85,7 @@ def option_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
 
 
 def _offer(case: _Case, desk: Desk) -> Offer | NoHedge:
-    """Offer the cheapest contract that reaches the goal, else the first that comes nearer."""
+    """Offer the cheapest contract that reaches the goal, else the one that comes nearest to it."""
     waits = _waits(case, desk.request)
     if waits is not None:
         return waits
@@ -97,13 +97,18 @@ def _offer(case: _Case, desk: Desk) -> Offer | NoHedge:
     candidates = _candidates(case, gaps, desk.request)
     if isinstance(candidates, NoHedge):
         return candidates
-    tried: list[Offer | NoHedge] = []
+    nearer: list[tuple[float, Offer]] = []
+    refused: list[NoHedge] = []
     for candidate in candidates:
         found = _with(case, candidate, desk)
-        if isinstance(found, Offer) and found.proof.met:
+        if isinstance(found, NoHedge):
+            refused.append(found)
+            continue
+        if found.proof.met:
             return found
-        tried.append(found)
-    return next((one for one in tried if isinstance(one, Offer)), tried[0])
+        assert not isinstance(found.proof.after, Unknown)
+        nearer.append((found.proof.after, found))
+    return min(nearer, key=lambda one: one[0])[1] if nearer else refused[0]
 
 
 def _waits(case: _Case, request: PlanRequest) -> NoHedge | None:
