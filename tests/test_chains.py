@@ -38,7 +38,14 @@ class Reader:
         if self.error == "hangs":
             raise TimeoutError
         if self.error:
-            raise GatewayError("main", "options", Verdict.UNKNOWN, "503", self.error, "")
+            raise GatewayError(
+                account="main",
+                call="options",
+                verdict=Verdict.UNKNOWN,
+                code="503",
+                came=self.error,
+                hint="",
+            )
         return self.found
 
     async def perpetual(self, base: str) -> str | None:
