@@ -205,3 +205,10 @@ def test_a_snapshot_finds_an_option_by_its_key() -> None:
     assert shot.option(held.key) == held
     assert shot.option(f"{BTC}#long") is None
     assert Decimal(3) == held.position.contracts
+
+
+def test_options_that_could_not_be_read_leave_the_loss_unknown() -> None:
+    shot = replace(account(), options_read=True, options_unread="no answer")
+    about = MetricContext(STATS, context().units, (FIFTH,))
+    value = measure("account.stress_loss", request(shot, about=about).portfolio, about)
+    assert value == Unknown("options could not be read: no answer")
