@@ -13,7 +13,7 @@ from decimal import Decimal
 import structlog
 
 from bot.exchange.errors import GatewayError
-from bot.exchange.protocol import MarketReader
+from bot.exchange.protocol import ChainReader
 from bot.model import Chain, OptionTerms, Right
 from bot.planning.options.screening import contract_trouble
 from bot.rules import RuleSet
@@ -36,14 +36,14 @@ class ChainKeeper:
 
     def __init__(self, venue: str) -> None:
         self.venue = venue
-        self._readers: list[MarketReader] = []
+        self._readers: list[ChainReader] = []
         self._asked: dict[str, datetime] = {}
         self._tried: dict[str, datetime] = {}
         self._chains: dict[str, Chain] = {}
         self._trouble: dict[str, str] = {}
         self._turn = asyncio.Lock()
 
-    def join(self, reader: MarketReader) -> None:
+    def join(self, reader: ChainReader) -> None:
         """Read through one more account."""
         self._readers.append(reader)
 

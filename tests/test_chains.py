@@ -1,6 +1,6 @@
 """Options that rules may buy, kept beside the cycles."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from msgspec.structs import replace
@@ -9,7 +9,7 @@ from bot.around import nothing_around
 from bot.chains import EVERY, FORGOTTEN_AFTER, TRIES, ChainKeeper
 from bot.exchange.errors import GatewayError
 from bot.facts import bases_of, buys_options, hedging_symbols
-from bot.model import Candle, Chain, Mark, OrderBook, Right, Side, Surroundings, Unknown, Verdict
+from bot.model import Chain, Right, Side, Surroundings, Unknown, Verdict
 from bot.rules import RuleSet, load_rules_text
 from tests.planning.build import NOW, position, snapshot
 from tests.planning.options.build import chain, contract, quote
@@ -24,9 +24,6 @@ def rules(hedge: str = "{with: [put]}") -> RuleSet:
 
 class Reader:
     """An account that reads chains, or fails."""
-
-    venue = "bybit"
-    clock_offset = timedelta(0)
 
     def __init__(self, found: Chain | None = None, *, error: str = "") -> None:
         self.found = found or chain(contract(45_000))
@@ -47,18 +44,6 @@ class Reader:
                 hint="",
             )
         return self.found
-
-    async def perpetual(self, base: str) -> str | None:
-        return None
-
-    async def ticker(self, symbol: str) -> Mark:
-        raise NotImplementedError
-
-    async def order_book(self, symbol: str) -> OrderBook:
-        raise NotImplementedError
-
-    async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
-        raise NotImplementedError
 
 
 def keeper(*readers: Reader) -> ChainKeeper:

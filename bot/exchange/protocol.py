@@ -132,6 +132,10 @@ class MarketReader(Protocol):
         """Read candles, oldest first; the last may still be open."""
         ...
 
+
+class ChainReader(Protocol):
+    """Who reads the options of a venue. May raise `GatewayError`."""
+
     async def chain(self, base: str) -> Chain:
         """Read the options of a base currency with their quotes."""
         ...
