@@ -27,9 +27,11 @@ from bot.model import (
 from bot.planning.caps import Allowance, Draft, apply, notional_of
 from bot.planning.check import Meter
 from bot.planning.drafting import is_trading, refuse
-from bot.planning.hedging import Desk, Offer, offer_of
+from bot.planning.hedging import offer_of
 from bot.planning.linked import must_stay
 from bot.planning.numbering import Numbering, numbering_after
+from bot.planning.offers import Desk, Offer
+from bot.planning.options.offering import option_offer
 from bot.planning.planner import plan
 from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, stale_reason
@@ -96,7 +98,7 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     refusals: list[Refusal] = []
     first: Offer | None = None
     for demand in request.demands:
-        offer = offer_of(demand, desk) if demand.hedge is not None else ()
+        offer = best_offer(demand, desk) if demand.hedge is not None else ()
         trades = is_trading(demand)
         if not isinstance(offer, Offer):
             refusals += () if trades else offer
@@ -111,6 +113,20 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
             reason = "one hedge is opened in a cycle: the next follows on fresh data"
             refusals.append(refuse(demand, _item(offer), "hedge_waits", reason))
     return _Choice(tuple(trimmed), first, tuple(refusals))
+
+
+def best_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
+    """Return the hedge that answers a demand: one that reaches its goal, the cheaper of a perpetual and an
+    option; or why there is none."""
+    terms = demand.hedge
+    assert terms is not None
+    made = [offer_of(demand, desk)] if terms.perp else []
+    if terms.put or terms.call:
+        made.append(option_offer(demand, desk))
+    offers = [one for one in made if isinstance(one, Offer)]
+    if not offers:
+        return tuple(refusal for one in made if not isinstance(one, Offer) for refusal in one)
+    return min(offers, key=lambda one: (not one.proof.met, one.cost))
 
 
 def _is_better(offer: Offer, demand: Demand, request: PlanRequest) -> bool:
@@ -178,20 +194,20 @@ def _unwind_step(off: Off, draft: Draft, request: PlanRequest, numbering: Number
 
 
 def _hedge_step(offer: Offer, numbering: Numbering) -> Step:
-    draft, seat = offer.draft, offer.seat
+    draft, symbol = offer.draft, offer.draft.position.symbol
     number = numbering.next(draft.episode)
     asked = OrderRequest(
         client_order_id=numbering.identity(draft.rule, draft.target, draft.episode, number, opens=True),
-        symbol=seat.symbol,
-        side=OrderSide.BUY if seat.side is Side.LONG else OrderSide.SELL,
-        position_side=seat.side,
-        position_index=seat.one.position_index,
+        symbol=symbol,
+        side=OrderSide.BUY if offer.side is Side.LONG else OrderSide.SELL,
+        position_side=offer.side,
+        position_index=draft.position.position_index,
         contracts=draft.contracts,
         style=draft.quote.style,
         price=draft.quote.price,
         opens=True,
     )
-    words = f"hedge {offer.link.parent.replace('#', ' ')} with {seat.symbol}, about {offer.cost:.2f} USD"
+    words = f"hedge {offer.link.parent.replace('#', ' ')} with {symbol}, about {offer.cost:.2f} USD"
     told = replace(draft, reason=f"{draft.reason}: {words} over its horizon")
     return replace(_step(StepKind.HEDGE, told, number, asked, offer.link), cost=offer.cost)
 
