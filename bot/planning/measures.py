@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bot.model import Number, Scenario, Unknown
+from bot.planning.nature import MOVES_ALL
 from bot.planning.papers import leaning, paper_gain
 from bot.planning.recomputation import Entry, Purse, State, margin_for
 from bot.planning.request import Watch
@@ -127,6 +128,8 @@ def _distance(watch: Watch, state: State, context: MetricContext) -> Number:
     if isinstance(entry, Unknown):
         return entry
     legs: tuple[Entry, ...] = (entry,)
+    if entry.equity is None and entry.base in state.unpriced_coins:
+        return Unknown(state.unpriced_coins[entry.base])
     if entry.equity is None:
         legs += tuple(
             one
@@ -286,4 +289,8 @@ RECOMPUTED = frozenset(_MEASURES)
 def recomputed(watch: Watch, state: State, context: MetricContext) -> Number:
     """Measure a limit's metric on a recomputed state."""
     measure = _MEASURES.get(watch.metric)
-    return Unknown(f"{watch.metric} is not recomputed") if measure is None else measure(watch, state, context)
+    if measure is None:
+        return Unknown(f"{watch.metric} is not recomputed")
+    if state.unpriced and watch.metric in MOVES_ALL:
+        return Unknown(state.unpriced)
+    return measure(watch, state, context)

@@ -25,6 +25,11 @@ EXPOSURE = frozenset(
 )
 """Metrics of how much is at stake. A wick can pass such a limit, and waiting one look is no danger."""
 
+MOVES_ALL = frozenset(
+    {"account.net_leverage", "account.joint_distance", "account.stress_loss", "account.cushion"}
+)
+"""Metrics for which all that moves with the market must be known."""
+
 
 class Nature(Enum):
     """Kinds of limits."""

@@ -20,9 +20,9 @@ by one further from mark, whatever price triggers it: one by last or index price
 `owners_stop` says so. Only one that rests further from mark than the guard's place is moved, nearer.
 
 Places are held, so that only stops that are missing are placed, where they would be moved again at once: in a
-cycle that trims the block, while a price of it is not believed, and while a position of the account cannot be
-read. Then the cross block is measured against `Portfolio.margin_floor`. A stop at or past liquidation is as
-good as missing.
+cycle that trims the block, while a price of it is not believed, and while a position of the account, or the
+worth of a coin, cannot be read. Then the cross block is measured against `Portfolio.margin_floor`. A stop at
+or past liquidation is as good as missing.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ from bot.planning.hedge_stops import own_stops_of, release_of
 from bot.planning.identity import client_order_id
 from bot.planning.levels import Anchored, Curve, drifts
 from bot.planning.pricing import NoQuote, fresh_mark, round_price
-from bot.risk.floor import MOST_OF_ROOM, RESERVE_SHARE
+from bot.planning.unreadable import unreadable
 from bot.risk.portfolio import Coin, Holding, Portfolio
 
 RULE = "protection"
@@ -158,7 +158,7 @@ def protective_stops(
         own_stops_of(hedges, snapshot),
         hedges,
     )
-    refusals = _unreadable(portfolio)
+    refusals = [_refusal(*unread) for unread in unreadable(portfolio)]
     steps: list[Step] = []
     places = _places(desk, refusals)
     prices = {place.holding.key: place.price for place in places}
@@ -182,16 +182,6 @@ def protective_stops(
 
 def _refusal(key: str, code: str, reason: str) -> Refusal:
     return Refusal(rule=RULE, item=key, code=code, reason=reason)
-
-
-def _unreadable(portfolio: Portfolio) -> list[Refusal]:
-    assumed = ""
-    if isinstance(portfolio.margin_floor, float):
-        assumed = (
-            "; until it can be read, stops that others lack are placed as if it lost "
-            f"{RESERVE_SHARE:.0%} of its notional (at most {MOST_OF_ROOM:.0%} of the room)"
-        )
-    return [_refusal(key, "unprotected", f"{why}{assumed}") for key, why in sorted(portfolio.missing.items())]
 
 
 def _cross_margin(portfolio: Portfolio) -> Number:

@@ -101,6 +101,10 @@ class State(Struct, frozen=True):
     """The part of it that the cross margin balance paid."""
     coins: tuple[Purse, ...] = ()
     papers: tuple[Paper, ...] = ()
+    unpriced: str = ""
+    """Why the worth of a coin or an option is not known; '' where none is."""
+    unpriced_coins: Mapping[str, str] = {}
+    """The same of coins, by name."""
 
     def entry(self, key: str | None) -> Entry | None:
         """Find a position by its key."""
@@ -209,6 +213,8 @@ def state_before(request: PlanRequest) -> State | Unknown:
             Purse(one.base, one.worth, one.margin, one.beta, one.residual) for one in portfolio.coins
         ),
         papers=tuple(paper_of(one) for one in portfolio.options),
+        unpriced=portfolio.unpriced,
+        unpriced_coins=portfolio.unpriced_coins,
     )
 
 

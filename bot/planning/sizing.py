@@ -37,6 +37,7 @@ from msgspec.structs import replace
 
 from bot.model import Unknown
 from bot.planning.book import Book
+from bot.planning.nature import MOVES_ALL
 from bot.planning.request import Watch
 from bot.risk.context import MetricContext
 from bot.risk.definitions import METRICS
@@ -210,6 +211,9 @@ def _distance_of(watch: Watch, book: Book, distance: float) -> Faces:
     factor = max(0.0, 1.0 - holding.sign * distance)
     if holding.isolated_equity is not None:
         return (_isolated_face(holding, distance, factor, 1.0, holding.liquidation_excess),)
+    unpriced = book.request.portfolio.unpriced_coins
+    if holding.base in unpriced:
+        return CannotHelp(unpriced[holding.base], "unknown_figure")
     legs = [
         leg
         for leg in _members(book, cross=True)
@@ -332,4 +336,7 @@ def faces(watch: Watch, book: Book) -> Faces:
     build = _FACES.get(watch.metric)
     if build is None:
         return CannotHelp(f"no trim changes {watch.metric} in a way that could be sized")
+    unpriced = book.request.portfolio.unpriced
+    if unpriced and watch.metric in MOVES_ALL:
+        return CannotHelp(unpriced, "unknown_figure")
     return build(watch, book, book.request.context)

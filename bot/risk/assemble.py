@@ -44,6 +44,7 @@ def build_portfolio(snapshot: Snapshot, stats: MarketStats, terms: VenueTerms, i
     margin is not known, or an inverse one in isolated margin, is a gap with its reason and appears in
     `missing`; nothing about it is taken to be 0. The margin balance is that of the cross block: without
     isolated margin. With a gap it is unknown, and `margin_floor` says what may still be counted on for stops.
+    A coin whose worth is not known stands in `unpriced_coins`: what it moves along with cannot be followed.
     """
     return _Assembly(snapshot, stats, terms, impact).portfolio()
 
@@ -78,8 +79,7 @@ class _Assembly:
             elif built is not None:
                 holdings.append(built)
         gaps = tuple(missing.values())
-        coins = coins_of(snapshot, self.stats)
-        known = () if isinstance(coins, Unknown) else coins
+        coins, unpriced = coins_of(snapshot, self.stats)
         options = options_of(snapshot, self.stats)
         margin_balance = self.margin_balance(holdings, gaps)
         excess = 0.0 if gaps else self.maintenance_excess(holdings)
@@ -89,7 +89,7 @@ class _Assembly:
             holdings=with_liquidations(
                 {position.key: position for position in snapshot.positions},
                 holdings,
-                Margins(holdings, margin_balance, excess, known),
+                Margins(holdings, margin_balance, excess, coins, unpriced),
             ),
             equity=number_of(snapshot.balance.equity, f"the equity of {snapshot.account}"),
             margin_balance=margin_balance,
@@ -99,9 +99,12 @@ class _Assembly:
             missing=missing,
             reference_price=self.reference_price(),
             available=number_of(snapshot.balance.available, f"the free margin of {snapshot.account}"),
-            margin_floor=margin_floor(snapshot, holdings, missing, self.terms) if gaps else None,
-            coins=known,
-            unpriced=next((one.reason for one in (coins, options) if isinstance(one, Unknown)), ""),
+            margin_floor=margin_floor(snapshot, holdings, missing, self.terms, unpriced=bool(unpriced))
+            if gaps or unpriced
+            else None,
+            coins=coins,
+            unpriced=next(iter(unpriced.values()), options.reason if isinstance(options, Unknown) else ""),
+            unpriced_coins=unpriced,
             options=() if isinstance(options, Unknown) else options,
         )
 

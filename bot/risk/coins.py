@@ -25,16 +25,14 @@ LEAST_WORTH = 1.0
 NOT_STATED = Unknown("the venue did not state it")
 
 
-def coins_of(snapshot: Snapshot, stats: MarketStats) -> tuple[Coin, ...] | Unknown:
-    """Return the coins that move with the market, by name; unknown where one has no known worth.
+def coins_of(snapshot: Snapshot, stats: MarketStats) -> tuple[tuple[Coin, ...], dict[str, str]]:
+    """Return the coins that move with the market, by name, and why the worth of others is not known.
 
     The venue states by how much margin is less than equity for the account alone: the coins share that
     haircut by what of them is held. It does not fall on profit that is settled in a coin, so a coin may be
     worth something and be no margin, or less than none. What is owed of a coin counts in full.
     """
-    worth = _worths(snapshot)
-    if isinstance(worth, Unknown):
-        return worth
+    worth, unpriced = _worths(snapshot)
     held = {name: _held(name, usd, snapshot) for name, usd in worth.items()}
     haircut = _haircut(snapshot, sum(held.values()))
     found: list[Coin] = []
@@ -44,22 +42,22 @@ def coins_of(snapshot: Snapshot, stats: MarketStats) -> tuple[Coin, ...] | Unkno
         beta = stats.betas.get(_symbol_of(name, snapshot)) or fallback_beta(name, stats.reference)
         margin = usd - held[name] * haircut
         found.append(Coin(base=name, worth=usd, margin=margin, beta=beta.beta, residual=beta.residual))
-    return tuple(found)
+    return tuple(found), unpriced
 
 
-def _worths(snapshot: Snapshot) -> dict[str, float] | Unknown:
+def _worths(snapshot: Snapshot) -> tuple[dict[str, float], dict[str, str]]:
     balance = snapshot.balance
     found: dict[str, float] = {}
+    unpriced: dict[str, str] = {}
     for name, stated in balance.worth.items():
         usd = number_of(stated, f"the worth of {name}")
         if name in STEADY or balance.coins.get(name) == Decimal(0) == stated:
             continue
-        if isinstance(usd, Unknown):
-            if balance.coins.get(name) == Decimal(0):
-                continue
-            return Unknown(f"what the wallet's {name} is worth is not known: {usd.reason}")
-        found[name] = usd
-    return found
+        if not isinstance(usd, Unknown):
+            found[name] = usd
+        elif balance.coins.get(name) != Decimal(0):
+            unpriced[name] = f"what the wallet's {name} is worth is not known: {usd.reason}"
+    return found, unpriced
 
 
 def _held(name: str, usd: float, snapshot: Snapshot) -> float:

@@ -1,4 +1,4 @@
-"""What margin may at least be counted on where some positions of the account could not be read.
+"""What margin may at least be counted on where some positions, or coins, of the account could not be read.
 
 The venue's account figures hold those positions too: its margin balance with their profit, its maintenance
 margin with theirs. Their maintenance margin is kept as it is, and beside it a reserve is set aside for what
@@ -25,12 +25,18 @@ _NOTIONAL_PER_MAINTENANCE = 200.0
 
 
 def margin_floor(
-    snapshot: Snapshot, holdings: Sequence[Holding], missing: Mapping[str, str], terms: VenueTerms
+    snapshot: Snapshot,
+    holdings: Sequence[Holding],
+    missing: Mapping[str, str],
+    terms: VenueTerms,
+    *,
+    unpriced: bool = False,
 ) -> Number:
     """Return a lower bound in USD of cross margin above the maintenance margin of `missing`.
 
     It takes the place of margin balance less the account's maintenance excess. Unknown where the venue's
-    margin balance is, or where nothing tells how large a position of `missing` is.
+    margin balance is, or where nothing tells how large a position of `missing` is. `unpriced` says that some
+    coin of the wallet has no known worth: it falls by nobody knows how much, and takes the largest reserve.
     """
     balance = number_of(snapshot.balance.margin_balance, f"the margin balance of {snapshot.account}")
     if isinstance(balance, Unknown):
@@ -55,7 +61,8 @@ def margin_floor(
         reserve += part
     cross = sum(holding.maintenance for holding in holdings if holding.isolated_equity is None)
     room = balance - kept - cross
-    return balance - kept - min(reserve, MOST_OF_ROOM * max(room, 0.0))
+    most = MOST_OF_ROOM * max(room, 0.0)
+    return balance - kept - (most if unpriced else min(reserve, most))
 
 
 def _maintenance_of(snapshot: Snapshot, lost: Sequence[Position], counted: float) -> Number:

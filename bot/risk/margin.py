@@ -15,7 +15,7 @@ coins, and needs max_k (r_k c - D_k x), D_k in coins. For a long from p0 with B 
 x = c (1 + r) / (B + c / p0).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from bot.model import Number, Tier, Unknown
@@ -149,11 +149,17 @@ class Margins:
     """The margin that stands behind each of a portfolio's positions."""
 
     def __init__(
-        self, holdings: Iterable[Holding], margin_balance: Number, excess: float, coins: Iterable[Coin] = ()
+        self,
+        holdings: Iterable[Holding],
+        margin_balance: Number,
+        excess: float,
+        coins: Iterable[Coin] = (),
+        unpriced: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the holdings, the cross margin balance, the account's own maintenance excess in USD, and what
-        coins are among the margin.
+        """Take the holdings, the cross margin balance, the account's own maintenance excess in USD, what
+        coins are among the margin, and why the worth of others is not known.
         """
+        self._unpriced = unpriced or {}
         self._coins = {coin.base: coin.margin for coin in coins}
         self._bases: dict[str, list[Holding]] = {}
         self._margin_balance = margin_balance
@@ -187,12 +193,14 @@ class Margins:
     def free(self, holding: Holding) -> Number:
         """Return margin less all maintenance margin but what the legs' brackets ask, in USD.
 
-        Unknown in cross margin where the margin balance is.
+        Unknown in cross margin where the margin balance is, or the worth of coins that move along.
         """
         if holding.isolated_equity is not None:
             return holding.isolated_equity - holding.maintenance_excess - holding.liquidation_excess
         if isinstance(self._margin_balance, Unknown):
             return self._margin_balance
+        if holding.base in self._unpriced:
+            return Unknown(self._unpriced[holding.base])
         free = self._margin_balance - self._maintenance - holding.liquidation_excess
         for leg in self.legs(holding):
             free += leg.maintenance - leg.maintenance_excess

@@ -153,13 +153,16 @@ class Portfolio(Struct, frozen=True, dict=True):
     reference_price: float | None = None
     """Mark price of the reference market in the snapshot; None where the snapshot has none."""
     margin_floor: Number | None = None
-    """With gaps: what of the margin balance may at least be counted on, in USD (`bot.risk.floor`)."""
+    """With gaps, or coins of unknown worth: what of the margin balance may at least be counted on, in USD
+    (`bot.risk.floor`)."""
     available: Number = Unknown("the free margin was not read")
     """Free margin in USD, as the venue states it."""
     coins: tuple[Coin, ...] = ()
     """Coins of the wallet that move with the market."""
     unpriced: str = ""
     """Why the worth of a coin or an option is not known; '' where none is."""
+    unpriced_coins: dict[str, str] = {}
+    """The same of coins, by name."""
     options: tuple[OptionHolding, ...] = ()
     """Options of the account, where they were read: no margin counts on them."""
 

@@ -30,7 +30,11 @@ def comparisons(snapshot: Snapshot, portfolio: Portfolio) -> tuple[Difference, .
     Raises MisuseError for a venue without terms.
     """
     margins = Margins(
-        portfolio.holdings, portfolio.margin_balance, portfolio.maintenance_excess, portfolio.coins
+        portfolio.holdings,
+        portfolio.margin_balance,
+        portfolio.maintenance_excess,
+        portfolio.coins,
+        portfolio.unpriced_coins,
     )
     found: list[Difference] = []
     for position in snapshot.positions:

@@ -64,7 +64,9 @@ def revalued(
         options.append(_moved_option(option, move) if move else option)
     margin_balance = _plus(portfolio.margin_balance, cross_profit)
     if liquidations is None or liquidations:
-        margins = Margins(holdings, margin_balance, portfolio.maintenance_excess, coins)
+        margins = Margins(
+            holdings, margin_balance, portfolio.maintenance_excess, coins, portfolio.unpriced_coins
+        )
         holdings = [
             replace(holding, liquidation_price=margins.liquidation_price(holding))
             if liquidations is None or holding.key in liquidations
@@ -86,6 +88,7 @@ def revalued(
         coins=tuple(coins),
         options=tuple(options),
         unpriced=portfolio.unpriced,
+        unpriced_coins=portfolio.unpriced_coins,
         reference_price=None
         if reference is None
         else reference * (1.0 + max(moves.get(portfolio.reference, 0.0), -1.0)),
