@@ -153,15 +153,26 @@ class Curve:
     def largest_scale(self, allowance: float) -> float:
         """Return the largest k at which the room is not below 0; room falls as k grows.
 
-        It is sought where no stop of a long comes to or under a price of 0.
+        Beside coins that outweigh what is held against them it rises first, up to where stops are at mark. It
+        is sought where no stop of a long comes to or under a price of 0.
         """
         low, high = self._low, self._high
         at_low, at_high = self.room_at(low, allowance), self.room_at(high, allowance)
         if at_high >= 0.0:
             return high
+        if at_low <= 0.0 and self._purses:
+            low, at_low = self._best(allowance)
         if at_low <= 0.0:
-            return low
+            return self._low
         return falling_root(lambda k: self.room_at(k, allowance), low, at_low, high, at_high)
+
+
+    def _best(self, allowance: float) -> tuple[float, float]:
+        """Return the k with the most room among those at which some stop is at mark or at its anchor."""
+        marks = [(line.marked - line.value) / line.slope for line in self._lines if line.slope]
+        tried = [0.0, *(k for k in marks if self._low < k < self._high)]
+        at, k = max((self.room_at(k, allowance), k) for k in tried)
+        return k, at
 
 
 def _line(anchored: Anchored) -> Line:

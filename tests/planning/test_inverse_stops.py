@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -108,6 +109,17 @@ def test_a_hedge_in_its_own_coins_rests_far_away() -> None:
     assert stops(hedged)[INVERSE] > 140_000
     beyond = account(one=held(Side.SHORT, "200000"), coins="1")
     assert 120_000 < stops(beyond)[INVERSE] < stops(hedged)[INVERSE]
+
+
+@pytest.mark.parametrize(("contracts", "entry"), [("30000", 100_000), ("50000", 90_000), ("90000", 120_000)])
+def test_coins_beside_a_debt_are_not_taken_for_a_margin_that_is_used_up(contracts: str, entry: int) -> None:
+    """At 1,000 coins and debt would be worth less than nothing: that is no reason to leave a short alone."""
+    one = held(Side.SHORT, contracts, entry_price=Decimal(entry))
+    assert 101_000 < stops(account(one=one, coins="1", money="-60000"))[INVERSE] < 200_000
+
+
+def test_a_debt_that_leaves_nothing_leaves_no_stop() -> None:
+    assert stops(account(one=held(Side.SHORT, "30000"), coins="1", money="-99990")) == {}
 
 
 def test_coins_that_outweigh_their_short_fall_on_the_others() -> None:
