@@ -11,7 +11,7 @@ from decimal import Decimal
 from bot.model import Market, Position, Snapshot, Tier
 from bot.risk.assemble import half_spread_of
 from bot.risk.margin import brackets_of, maintenance_of
-from bot.risk.portfolio import Bracket, Holding, Portfolio
+from bot.risk.portfolio import Bracket, Coin, Holding, Portfolio
 from bot.risk.terms import VenueTerms
 
 TINY = 1e-9
@@ -71,6 +71,17 @@ class Leg:
             return self.sign * self.size * (price / self.price - 1.0)
         return self.sign * self.size * (price - self.price)
 
+    def profit(self, price: float) -> float:
+        """What an inverse position has gained since entry, in USD at a price; 0 where entry is not known."""
+        entry = self.position.entry_price
+        if not isinstance(entry, Decimal) or entry <= 0:
+            return 0.0
+        return self.sign * self.size * (price / float(entry) - 1.0)
+
+    def settles_in(self, coin: str) -> bool:
+        """Whether its profit comes in a coin of the wallet."""
+        return self.inverse and self.market.settle == coin
+
     def asked(self, price: float) -> float:
         """Maintenance margin at a price."""
         if not self.inverse:
@@ -95,13 +106,13 @@ class Purse:
     """A coin of the wallet that moves with the market."""
 
     worth: float
-    credit: float
-    """Share of it that counts as margin; what is owed counts in full."""
+    """With the profit of open positions that settle in it."""
+    haircut: float = 0.0
+    """Share of what is held of it, open profit aside, that is no margin."""
 
-    @property
-    def margin(self) -> float:
-        """What of it counts as margin."""
-        return self.worth * self.credit if self.worth > 0.0 else self.worth
+    def margin(self, worth: float, profit: float) -> float:
+        """What counts as margin of so much, of which `profit` is open; what is owed counts in full."""
+        return worth - self.haircut * max(worth - profit, 0.0)
 
 
 @dataclass(slots=True)
@@ -161,7 +172,15 @@ class Account:
     @property
     def balance(self) -> float:
         """Cross margin balance."""
-        return self.margin + sum(purse.margin for purse in self.coins.values())
+        return self.margin + sum(self.margin_of(coin) for coin in self.coins)
+
+    def margin_of(self, coin: str) -> float:
+        """What of a coin counts as margin."""
+        purse = self.coins.get(coin)
+        if purse is None:
+            return 0.0
+        open_profit = sum(leg.profit(leg.price) for leg in self.cross if leg.settles_in(coin))
+        return purse.margin(purse.worth, open_profit)
 
     @property
     def upkeep(self) -> float:
@@ -211,7 +230,7 @@ class Account:
 
     def purse(self, coin: str) -> Purse:
         """Return a coin's purse, an empty one where the wallet has none."""
-        return self.coins.setdefault(coin, Purse(0.0, 1.0))
+        return self.coins.setdefault(coin, Purse(0.0))
 
     def close(self, leg: Leg, contracts: Decimal, cost: float) -> None:
         """Close a part of a position: isolated margin comes back in proportion, less what it cost."""
@@ -262,7 +281,7 @@ def open_account(snapshot: Snapshot, portfolio: Portfolio, terms: VenueTerms) ->
         return margin.reason
     held = {position.key: position for position in snapshot.positions}
     legs = {one.key: leg_of(held[one.key], one, snapshot, terms) for one in portfolio.holdings}
-    coins = {one.base: Purse(one.worth, _credit(one.margin, one.worth)) for one in portfolio.coins}
+    coins = {one.base: Purse(one.worth, _haircut(one, legs.values())) for one in portfolio.coins}
     apart = sum(one.isolated_equity or 0.0 for one in portfolio.holdings)
     includes = terms.balance_includes_isolated and not _leaves_out(snapshot, equity, apart)
     if terms.balance_includes_isolated and not includes:
@@ -288,8 +307,10 @@ def _leaves_out(snapshot: Snapshot, equity: float, apart: float) -> bool:
     return isinstance(stated, Decimal) and apart > 1.0 and abs(float(stated) - (equity - apart)) < 1.0
 
 
-def _credit(margin: float, worth: float) -> float:
-    return margin / worth if worth > 0.0 else 1.0
+def _haircut(coin: Coin, legs: Iterable[Leg]) -> float:
+    open_profit = sum(leg.profit(leg.price) for leg in legs if leg.settles_in(coin.base))
+    held = coin.worth - open_profit
+    return (coin.worth - coin.margin) / held if held > 0.0 else 0.0
 
 
 def same_base(legs: Iterable[Leg], base: str) -> list[Leg]:

@@ -125,8 +125,7 @@ class Liquidator:
         else:
             base = leg.market.base
             slope = sum(one.sign * one.value(one.price) for one in same_base(self._account.cross, base))
-            purse = self._account.coins.get(base)
-            slope += purse.margin if purse else 0.0
+            slope += self._account.margin_of(base)
         if abs(slope) <= TINY or behind / slope >= 1.0:
             return None
         return leg.sign * behind / slope

@@ -108,16 +108,19 @@ class Walk:
         if cross:
             balance = account.margin - path.haircut(self.t, t)
             into: dict[str, float] = {}
+            open_profit: dict[str, float] = {}
             for leg, price in cross:
                 gain = leg.gain(price) - path.funding(leg, self.t, t, price)
                 if leg.inverse:
-                    into[leg.market.settle] = into.get(leg.market.settle, 0.0) + gain
+                    coin = leg.market.settle
+                    into[coin] = into.get(coin, 0.0) + gain
+                    open_profit[coin] = open_profit.get(coin, 0.0) + leg.profit(price)
                 else:
                     balance += gain
             for coin in {*account.coins, *into}:
                 purse = account.coins.get(coin)
                 worth = into.get(coin, 0.0) + (purse.worth * self._factor(coin, t) if purse else 0.0)
-                balance += worth * (purse.credit if purse and worth > 0.0 else 1.0)
+                balance += purse.margin(worth, open_profit.get(coin, 0.0)) if purse else worth
             if account.excess + sum(leg.asked(price) for leg, price in cross) >= balance:
                 found.append(CROSS)
         for leg in account.held:

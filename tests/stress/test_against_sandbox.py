@@ -121,3 +121,16 @@ async def test_coins_as_collateral_of_inverse_contracts_end_as_at_the_venue(qty:
     scene.shock()
     assert {one.position for one in ending.liquidated} == scene.liquidated
     assert ending.equity == pytest.approx(scene.equity, abs=0.005 * before)
+
+
+@pytest.mark.parametrize("fall", [0.38, 0.43, 0.47, 0.53])
+async def test_profit_that_is_settled_in_coins_suffers_no_haircut(fall: float) -> None:
+    """Liquidated below 54.8 % of mark; at 49.1 % if the haircut fell on the loss as well."""
+    scene = Scene(Decimal(1_000), [], {"BTCUSDT": -fall}, coin_haircut="0.2")
+    scene.engine.transfer(NAME, "BTC", Decimal("0.5"))
+    scene.engine.open_position(NAME, "BTCUSD", Side.BUY, Decimal(50_000), None, Decimal(50))
+    told = stress(await scene.look(), OBSERVE, [StressScenario("fall", {"BTC": -fall})])
+    scene.shock()
+    liquidated = {one.position for one in told.outcomes[0].unguarded.liquidated}
+    assert liquidated == scene.liquidated
+    assert bool(liquidated) is (fall > 0.452)

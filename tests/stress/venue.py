@@ -17,6 +17,7 @@ from bot.sandbox.engine.clocks import VirtualClock as EngineClock
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Bar, Tick
 from bot.sandbox.engine.instruments import default_instruments
+from bot.sandbox.engine.terms import VenueTerms
 from bot.sandbox.engine.types import AccountSpec, MarginMode, PositionMode, Side
 from bot.sandbox.host import Sandbox
 from bot.sandbox.transport import InProcessTransport
@@ -85,11 +86,13 @@ class Scene:
         *,
         hedged: bool = False,
         funding: float = 0.0,
+        coin_haircut: str = "0.05",
     ) -> None:
         self.clock = EngineClock(START_MS)
         listed = [one for one in default_instruments() if one.symbol in PRICES or one.inverse]
         feed = Slide(moves, funding)
-        self.engine = Engine(self.clock, feed, listed, market_step_ms=MINUTE_MS)
+        terms = VenueTerms(coin_haircut=Decimal(coin_haircut))
+        self.engine = Engine(self.clock, feed, listed, terms=terms, market_step_ms=MINUTE_MS)
         mode = PositionMode.HEDGE if hedged else PositionMode.ONE_WAY
         spec = AccountSpec(
             api_key="key", secret="secret", deposit=deposit, account_id=NAME, position_mode=mode
