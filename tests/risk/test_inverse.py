@@ -334,20 +334,6 @@ def test_which_coins_count(
     assert not isinstance(measure("account.leverage", account, stress), Unknown)
 
 
-@pytest.mark.parametrize(
-    ("equity", "margin", "credit"),
-    [(1000, 980, 0.9), (1000, 1000, 1.0), (1000, 1100, 1.0), (1000, 500, 0.0)],
-)
-def test_the_haircut_is_what_the_sums_say(equity: int, margin: int, credit: float) -> None:
-    worth: dict[str, Figure] = {"BTC": Decimal(200), "XRP": Decimal(-50)}
-    money = Balance(Decimal(equity), Decimal(margin), NOTHING, NOTHING, NOTHING, NOTHING, {}, worth)
-    account = build_portfolio(snapshot(position(), money=money), numbers(), TERMS, 0.0)
-    assert [one.margin for one in account.coins] == pytest.approx([200 * credit, -50.0])
-    silent = replace(money, margin_balance=NOTHING)
-    other = build_portfolio(snapshot(position(), money=silent), numbers(), TERMS, 0.0)
-    assert [one.margin for one in other.coins] == pytest.approx([200, -50.0])
-
-
 def test_more_contracts_than_the_tiers_know_pay_the_last_rate() -> None:
     made = Account(contracts=80_000_000.0, coins=900.0)
     (one,) = made.portfolio().holdings
