@@ -82,7 +82,7 @@ class Line(Struct, frozen=True):
     def at_stop(self, k: float, allowance: float) -> float:
         """The same at the stop, less what closing it there costs; nothing without an allowance."""
         value = self.value + self.slope * k
-        result = self.result(value)
+        result = self.sign * (value - self.marked) - _needed(self.brackets, value)
         if allowance > 0.0:
             result -= (value if self.traded is None else self.traded) * (allowance + self.fee)
         return result
@@ -165,7 +165,6 @@ class Curve:
         if at_low <= 0.0:
             return self._low
         return falling_root(lambda k: self.room_at(k, allowance), low, at_low, high, at_high)
-
 
     def _best(self, allowance: float) -> tuple[float, float]:
         """Return the k with the most room among those at which some stop is at mark or at its anchor."""

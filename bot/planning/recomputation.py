@@ -143,16 +143,21 @@ def margin_for(entry: Entry, share: float) -> float:
     The contracts of an inverse position are worth more coins the lower the price; at 0 all of them are in
     the last slice.
     """
-    if entry.inverse and share <= 0.0:
+    if not entry.inverse:
+        return entry.surcharge + _sliced(entry.slices, entry.value * share)
+    if share <= 0.0:
         return entry.surcharge + entry.slices[-1][2] * entry.value
-    unit = entry.price * share if entry.inverse else 1.0
-    value = entry.value / unit if entry.inverse else entry.value * share
+    unit = entry.price * share
+    return entry.surcharge + _sliced(entry.slices, entry.value / unit) * unit
+
+
+def _sliced(slices: tuple[tuple[float, float, float], ...], value: float) -> float:
     total = 0.0
-    for floor, cap, rate in entry.slices:
+    for floor, cap, rate in slices:
         if value <= floor:
             break
         total += rate * ((value if value < cap else cap) - floor)
-    return entry.surcharge + total * unit
+    return total
 
 
 def _entry(position: Position, holding: Holding, request: PlanRequest) -> Entry | Unknown:

@@ -40,7 +40,12 @@ class Candidate(Struct, frozen=True):
 def maintenance(leg: Leg, notional: float, factor: float) -> float:
     """Maintenance margin of a leg at a notional, its price moved by a factor: the highest bracket's line."""
     assert leg.holding is not None
-    return max((0.0, *(margin for _, margin in leg.holding.asked(notional, factor))))
+    if leg.holding.inverse:
+        return max((0.0, *(margin for _, margin in leg.holding.asked(notional, factor))))
+    value, most = notional * factor, 0.0
+    for bracket in leg.holding.brackets:
+        most = max(most, bracket.rate * value - bracket.deduction)
+    return most
 
 
 def _own(face: Face, leg: Leg) -> float:
