@@ -1,6 +1,6 @@
 """From demands to amounts: each demand in its order takes from one book what it still needs."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from decimal import Decimal
 
 from msgspec import Struct
@@ -89,11 +89,22 @@ class Outcome(Struct, frozen=True):
     """Whether whole positions were ordered away, whatever the limit says afterwards."""
     whole: bool = False
     """Whether only whole positions may go."""
+    final: bool = False
+    """Whether nothing may be added to what was proposed."""
     expected: bool = False
     """Whether it was sized at expected prices, because at the worst permitted ones selling would not help."""
     refusals: tuple[Refusal, ...] = ()
     shortfall: tuple[Refusal, ...] = ()
     """What is missing to the goal, and why."""
+
+
+class Proposed(Struct, frozen=True):
+    """What is proposed for one demand before it is answered: contracts by position, and their prices."""
+
+    amounts: dict[str, Decimal] = {}
+    priced: dict[str, Priced] = {}
+    final: bool = False
+    """Whether nothing may be added, although the limit is not met: what is left would harm another one."""
 
 
 class Drawing(Struct, frozen=True):
@@ -143,19 +154,27 @@ def refuse(demand: Demand, item: str, code: str, reason: str) -> Refusal:
 
 
 def draw(
-    request: PlanRequest, demands: Sequence[Demand], efforts: Sequence[Effort], prices: Prices
+    request: PlanRequest,
+    demands: Sequence[Demand],
+    efforts: Sequence[Effort],
+    prices: Prices,
+    proposed: Sequence[Proposed] | None = None,
+    left_out: Set[str] = frozenset(),
 ) -> Drawing:
-    """Size every demand, each on what the ones before it left. `efforts` is by demand.
+    """Size every demand, each on what the ones before it left. `efforts` is by demand, and so is `proposed`.
 
-    What a later demand takes may hedge an earlier one's limit, so all are gone through again until none needs
-    more, at most _ROUNDS times.
+    What is proposed is taken first; the closed forms add what rounding has left. What a later demand takes
+    may hedge an earlier one's limit, so all are gone through again until none needs more, at most _ROUNDS
+    times.
     """
     book = open_book(request)
+    given = proposed or [Proposed()] * len(demands)
+    begun = [_begin(one, book) for one in given]
     outcomes = [
         _even(demand, book, effort, prices)
         if effort.even
-        else _answer(demand, book, effort.tightness, prices)
-        for demand, effort in zip(demands, efforts, strict=True)
+        else _answer(demand, book, effort.tightness, prices, _Begun(taken, one.final, left_out))
+        for demand, effort, one, taken in zip(demands, efforts, given, begun, strict=True)
     ]
     for _ in range(_ROUNDS):
         again = [_once_more(outcome, book) for outcome in outcomes]
@@ -166,10 +185,34 @@ def draw(
     return Drawing(book, tuple(outcomes))
 
 
-def _answer(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outcome:
+class _Begun(Struct, frozen=True):
+    """What one demand has before it is answered."""
+
+    taken: dict[str, Decimal] = {}
+    final: bool = False
+    left_out: Set[str] = frozenset()
+
+
+def _begin(proposed: Proposed, book: Book) -> dict[str, Decimal]:
+    """Take what is proposed for one demand, fitted to the markets."""
+    terms = book.request.order_terms
+    taken: dict[str, Decimal] = {}
+    for key, contracts in proposed.amounts.items():
+        priced = proposed.priced[key]
+        taken[key] = take_contracts(book.by_key[key], priced, contracts, priced.cost, terms, whole=False)
+    return taken
+
+
+def _answer(
+    demand: Demand,
+    book: Book,
+    tightness: float,
+    prices: Prices,
+    begun: _Begun,
+) -> Outcome:
     if Action.TRIM not in demand.permits:
         return _close(demand, book, tightness, prices)
-    outcome = _sized(demand, book, tightness, prices, whole=False)
+    outcome = _sized(demand, book, tightness, prices, begun, whole=False)
     may_close = Action.CLOSE in demand.permits or Action.CLOSE_ALL in demand.permits
     if outcome.taken or outcome.met or not may_close:
         return outcome
@@ -201,13 +244,21 @@ def _even(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome
     return Outcome(demand, taken, priced, met, refusals=refusals, shortfall=shortfall)
 
 
-def _asked(demand: Demand, book: Book) -> list[Leg]:
+def legs_of(demand: Demand, book: Book) -> list[Leg]:
     """The legs that a demand's target covers."""
     own = demand.target.position
     return [leg for leg in book.legs if own is None or leg.key == own]
 
 
-def _sized(demand: Demand, book: Book, tightness: float, prices: Prices, *, whole: bool) -> Outcome:
+def _sized(
+    demand: Demand,
+    book: Book,
+    tightness: float,
+    prices: Prices,
+    begun: _Begun,
+    *,
+    whole: bool,
+) -> Outcome:
     """Trim (or close whole positions) until the limit is back at its goal."""
     found = faces(tightened(watch_of(demand), tightness), book)
     if isinstance(found, CannotHelp):
@@ -217,11 +268,15 @@ def _sized(demand: Demand, book: Book, tightness: float, prices: Prices, *, whol
         return Outcome(demand, met=True)
     if book.request.hedges:
         found = tuple(folded(face, book) for face in found)
-    legs = [leg for leg in _asked(demand, book) if leg.holding is not None]
+    legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
     priced, refusals = prices.of(demand, legs, whole=whole)
-    start = Outcome(demand, priced=priced, faces=found, whole=whole, refusals=refusals)
+    if begun.left_out:
+        priced = {key: one for key, one in priced.items() if key not in begun.left_out}
+    start = Outcome(
+        demand, begun.taken, priced, faces=found, whole=whole, final=begun.final, refusals=refusals
+    )
     outcome = _once_more(start, book)
-    if outcome.met or outcome.taken or demand.metric != "account.margin_ratio":
+    if outcome.met or outcome.taken or begun.final or demand.metric != "account.margin_ratio":
         return outcome
     second = _once_more(replace(start, expected=True), book)
     return second if second.taken else outcome
@@ -237,7 +292,7 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
     if not outcome.faces:
         return outcome
     candidates: list[Candidate] = []
-    for key, terms in outcome.priced.items():
+    for key, terms in () if outcome.final else outcome.priced.items():
         leg = book.by_key[key]
         if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
             continue
@@ -275,8 +330,8 @@ def _close(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outc
     """Close whole positions: all, the target, or for an account's limit as many as it needs."""
     everything = Action.CLOSE_ALL in demand.permits
     if not everything and demand.target.position is None:
-        return _sized(demand, book, tightness, prices, whole=True)
-    legs = list(book.legs) if everything else _asked(demand, book)
+        return _sized(demand, book, tightness, prices, _Begun(), whole=True)
+    legs = list(book.legs) if everything else legs_of(demand, book)
     priced, refusals = prices.of(demand, legs, whole=True)
     terms = book.request.order_terms
     taken: dict[str, Decimal] = {}

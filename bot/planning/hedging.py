@@ -20,6 +20,7 @@ from bot.model import (
 from bot.planning.book import Leg, Priced, price_leg
 from bot.planning.caps import Allowance, Draft, apply
 from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_nearer, is_worse, prove
+from bot.planning.costs import funding_of
 from bot.planning.drafting import refuse, tightened
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import NoHedge, Seat, parents, room_for, seat_of
@@ -33,8 +34,6 @@ from bot.planning.rounding import round_down, smallest
 from bot.planning.sizing import CannotHelp
 from bot.risk.definitions import HEDGEABLE
 
-FUNDING_SECONDS = 8 * 3600.0
-"""Funding is taken to be paid this often."""
 TRIFLE = 0.01
 """Share of the parent: where a bound leaves less than that of what is needed, nothing is opened."""
 PLAIN = OrderTerms()
@@ -210,8 +209,4 @@ def _harm(examination: Examination, desk: Desk) -> str:
 
 def carry(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
     """Return the funding that a USD of a hedge pays over its horizon at today's rate; earnings count as 0."""
-    prices = request.snapshot.marks.get(seat.symbol)
-    rate = prices.funding_rate if prices else None
-    if not isinstance(rate, Decimal) or not rate.is_finite():
-        return 0.0
-    return max(seat.side.sign * float(rate), 0.0) * terms.horizon_seconds / FUNDING_SECONDS
+    return max(funding_of(seat.symbol, seat.side.sign, terms.horizon_seconds, request), 0.0)

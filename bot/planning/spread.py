@@ -102,7 +102,7 @@ def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
     return None if broken else most
 
 
-def _relief(face: Face, candidate: Candidate, gap: float) -> float:
+def relief_of(face: Face, candidate: Candidate, gap: float) -> float:
     """How much of the gap one USD closes now: the slope of the line that holds."""
     return max(lines(face, candidate, gap), key=lambda line: line[1])[0]
 
@@ -111,7 +111,7 @@ def _cheapest_first(face: Face, candidates: list[Candidate], gap: float) -> list
     """Those that relieve, by expected cost for one USD of relief, then by key."""
     ranked: list[tuple[float, str, Candidate]] = []
     for candidate in candidates:
-        relief = _relief(face, candidate, gap)
+        relief = relief_of(face, candidate, gap)
         if relief > 0.0:
             ranked.append((candidate.priced.expected / relief, candidate.leg.key, candidate))
     ranked.sort(key=lambda entry: entry[:2])

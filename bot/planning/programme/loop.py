@@ -1,0 +1,122 @@
+"""Solve, round, check, solve again: the cheapest plan that the independent check lets pass.
+
+A goal that the check finds missed is tightened, a limit that it finds worsened becomes a row. Where no plan
+of the programme passes after ATTEMPTS, or the solver gives none, the closed forms answer as if there were no
+programme, and the plan says so.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from bot.model import Demand, Reasoning, Refusal, Unknown
+from bot.planning.caps import Allowance
+from bot.planning.check import Meter, worsened
+from bot.planning.drafting import Prices, draw
+from bot.planning.effort import ATTEMPTS, Effort
+from bot.planning.programme.proposal import Kept, Proposal, harming, kept_of, propose
+from bot.planning.programme.solver import Failed
+from bot.planning.recomputation import State
+from bot.planning.request import PlanRequest
+from bot.planning.settling import Attempt, attempt_of, fault_of, settle
+
+
+class Settled(Struct, frozen=True):
+    """The amounts of a plan, what was dropped on the way, and how they were found."""
+
+    attempt: Attempt
+    refusals: list[Refusal]
+    reasoning: Reasoning | None
+
+
+def settle_cheapest(
+    request: PlanRequest, demands: Sequence[Demand], before: State | Unknown, allowance: Allowance
+) -> Settled:
+    """Answer all demands at once at the least cost, or one after another where nothing of that passes."""
+    prices, meter = Prices(request), Meter(request)
+    found: Settled | Failed | None = None
+    if demands and not isinstance(before, Unknown):
+        found = _Search(request, demands, before, allowance, prices, meter).run()
+    if isinstance(found, Settled):
+        return found
+    attempt, refusals = settle(request, demands, before, allowance, prices, meter)
+    reasoning = None if found is None else Reasoning("closed_form", found.code, found.reason)
+    return Settled(attempt, refusals, reasoning)
+
+
+class _Search:
+    """The loop for one request."""
+
+    def __init__(
+        self,
+        request: PlanRequest,
+        demands: Sequence[Demand],
+        before: State,
+        allowance: Allowance,
+        prices: Prices,
+        meter: Meter,
+    ) -> None:
+        self._request = request
+        self._demands = demands
+        self._before = before
+        self._allowance = allowance
+        self._prices = prices
+        self._meter = meter
+        self._efforts = [Effort() for _ in demands]
+        self._kept: dict[int, Kept] = {}
+        self._left_out: set[str] = set()
+
+    def run(self) -> Settled | Failed | None:
+        """Return what passes the check; Failed where nothing does, None where nothing is to choose."""
+        reason = ""
+        for _ in range(ATTEMPTS):
+            made = propose(
+                self._request,
+                self._demands,
+                self._efforts,
+                self._prices,
+                tuple(self._kept.values()),
+                self._left_out,
+                self._allowance,
+            )
+            if not isinstance(made, Proposal):
+                return made
+            attempt = self._attempt(made)
+            fault = fault_of(self._request, attempt, self._efforts)
+            if fault is None:
+                return Settled(attempt, [], made.reasoning)
+            reason = fault.reason
+            if self._keep(attempt):
+                continue
+            again = self._efforts[fault.index].again() if fault.retry else None
+            if again is None:
+                break
+            self._efforts[fault.index] = again
+        return Failed("check_failed", f"no plan of the programme passes the check: {reason}")
+
+    def _attempt(self, made: Proposal) -> Attempt:
+        drawing = draw(
+            self._request, self._demands, self._efforts, self._prices, made.amounts, self._left_out
+        )
+        return attempt_of(self._request, drawing, self._before, self._allowance, self._meter)
+
+    def _keep(self, attempt: Attempt) -> bool:
+        """Write down what a plan makes worse, for the next one to respect; False where nothing is new.
+
+        Where a limit gets worse although it has its row, the lots are too coarse for it: the trims that
+        harm it are left out.
+        """
+        assert not isinstance(attempt.examination, Unknown)
+        expected = any(outcome.expected for outcome in attempt.drawing.outcomes)
+        new = False
+        for number, watch in enumerate(self._request.watches):
+            if worsened(watch, self._meter, attempt.examination, expected=expected) is None:
+                continue
+            if number not in self._kept:
+                self._kept[number] = kept_of(watch, self._meter, self._before)
+                new = True
+                continue
+            harmful = harming(self._kept[number], attempt.drawing) - self._left_out
+            self._left_out |= harmful
+            new = new or bool(harmful)
+        return new
