@@ -12,6 +12,7 @@ from bot.planning.book import take as take_contracts
 from bot.planning.caps import Draft
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
+from bot.planning.mending import mending
 from bot.planning.nature import SURVIVAL, Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
@@ -308,18 +309,23 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
 def _shortfall(
     outcome: Outcome, book: Book, result: Spread, taken: dict[str, Decimal]
 ) -> tuple[Refusal, ...]:
-    """Tell what is missing after a spread that did not reach its goal, and why."""
+    """Tell what is missing after a spread that did not reach its goal, why, and what would mend it."""
     if result.met:
         return ()
     demand, item = outcome.demand, outcome.demand.target.text
-    if result.help is not None and not taken:
+    if result.help is not None and not taken and not outcome.final:
         return (refuse(demand, item, result.help.code, result.help.reason),)
     full = [key for key, terms in outcome.priced.items() if _is_full(book.by_key[key], terms)]
     missing = f"{result.shortfall:.2f} USD are missing to the goal {demand.goal:g}"
+    mended = mending(demand, full, outcome.refusals, book)
     if full:
-        reason = f"{', '.join(full)}: no more may go in one cycle; {missing}"
+        reason = f"{', '.join(full)}: no more may go in one cycle; {missing}{mended}"
         return (refuse(demand, item, "cap_share", reason),)
-    return (refuse(demand, item, "goal_out_of_reach", f"trims alone do not reach it: {missing}"),)
+    words = (
+        "no trims reach it without harm to another limit" if outcome.final else "trims alone do not reach it"
+    )
+    reason = f"{words}: {missing}{mended}"
+    return (refuse(demand, item, "goal_out_of_reach", reason),)
 
 
 def _is_full(leg: Leg, terms: Priced) -> bool:

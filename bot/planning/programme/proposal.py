@@ -125,8 +125,8 @@ def _unit(request: PlanRequest, legs: Sequence[Leg]) -> float:
 def _demanded(ask: Asked, rows: Rows) -> list[_Written]:
     demand = ask.demand
     found: list[_Written] = []
-    for face in ask.faces:
-        row, short = rows.demand(face, weight_of(demand, face))
+    for face, gap in zip(ask.faces, ask.gaps, strict=True):
+        row, short = rows.demand(face, gap, weight_of(demand, face))
         binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
         found.append(_Written(row, binding, short, ask.index))
     return found

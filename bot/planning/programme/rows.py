@@ -18,6 +18,8 @@ from bot.planning.spread import maintenance
 
 TIE = 1e-5
 """Of two candidates that cost the same the first by key is taken."""
+WORSE = 10.0
+"""A limit that gets worse weighs so many times as much as one that does not get better."""
 _SHARED = 3
 """From so many positions on whose margin stands in a face at mark, their sum is taken from T."""
 
@@ -72,11 +74,15 @@ class Rows:
         moved = self.moved[key]
         return duals[moved] + (duals[self._first[key]] if key in self._first else 0.0)
 
-    def demand(self, face: Face, weight: float) -> tuple[int, int]:
-        """Write a face that must be met; return its row, and the column of what is missing to it."""
-        short = self.matrix.column(weight)
+    def demand(self, face: Face, gap: float, weight: float) -> tuple[int, int]:
+        """Write a face that must be met; return its row, and the column of what is missing to it.
+
+        `gap` is what is missing now: more than that, it would get worse, and that weighs more.
+        """
+        short = self.matrix.column(weight, max(gap, 0.0) / self.unit)
         found = self.expression(face, face.cost_weight)
         found.add(short, -1.0)
+        found.add(self.matrix.column(WORSE * weight), -1.0)
         return self._write(found, face.budget), short
 
     def keep(self, face: Face, gap: float, *, bears_cost: bool) -> int:

@@ -38,8 +38,9 @@ class Failed(Struct, frozen=True):
 def solve(matrix: Matrix, iterations: int = ITERATIONS, seconds: float = SECONDS) -> Solution | Failed:
     """Solve a programme. Failed where HiGHS finds no optimum within its bounds, or what it gives is none."""
     import highspy
+    from highspy._core import _Highs
 
-    highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    highs: Any = _Highs()  # the public class prints a banner on standard output
     options: dict[str, Any] = {
         "output_flag": False,
         "threads": 1,
