@@ -72,6 +72,8 @@ def _curve(book: OrderBook, side: Side, price: float, fee: float) -> Curve | Non
 
 def average(holding: Holding, side: Side, fee: float, usd: float, request: PlanRequest) -> float:
     """Return the expected cost of one USD where `usd` USD of a position are traded."""
+    if holding.symbol not in request.depths:
+        return holding.trade_cost
     curve = curve_of(holding, side, fee, request) if usd > 0.0 else None
     return holding.trade_cost if curve is None else curve.total(usd) / usd
 

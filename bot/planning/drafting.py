@@ -9,14 +9,12 @@ from msgspec.structs import replace
 from bot.model import Action, Demand, Refusal, Sense, Severity, TrimTerms
 from bot.planning.book import Book, Leg, Priced, open_book, price_leg
 from bot.planning.book import take as take_contracts
-from bot.planning.caps import Draft
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.mending import mending
 from bot.planning.nature import SURVIVAL, Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
-from bot.planning.rounding import largest
 from bot.planning.sizing import CannotHelp, Face, faces
 from bot.planning.spread import Candidate, Spread, spread
 from bot.planning.strangers import STRANGER, stranger_quote
@@ -350,45 +348,3 @@ def _close(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outc
     may_go = [leg for leg in legs if leg.key not in left]
     gone = all(leg.taken == leg.position.contracts for leg in may_go) and len(may_go) + everything > 0
     return Outcome(demand, taken, priced, gone, closes=True, refusals=refusals)
-
-
-def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:
-    """Merge the demands' amounts to one order a position, and say which had to stay under the largest order.
-
-    The order carries the rule that asked most of the position, with that rule's price.
-    """
-    found: list[tuple[int, Draft]] = []
-    short: set[str] = set()
-    for leg in drawing.book.legs:
-        asked = [
-            (outcome.taken[leg.key], -index)
-            for index, outcome in enumerate(drawing.outcomes)
-            if leg.key in outcome.taken
-        ]
-        if not asked:
-            continue
-        index = -max(asked)[1]
-        draft = _draft(leg, drawing.outcomes[index])
-        if draft.contracts < leg.taken:
-            short.add(leg.key)
-        found.append((index, draft))
-    found.sort(key=lambda entry: (entry[0], entry[1].key))
-    return tuple(draft for _, draft in found), frozenset(short)
-
-
-def _draft(leg: Leg, outcome: Outcome) -> Draft:
-    demand, priced = outcome.demand, outcome.priced[leg.key]
-    assert leg.market is not None
-    most = largest(leg.market, priced.quote.style)
-    return Draft(
-        rule=demand.rule,
-        episode=demand.episode,
-        target=demand.target.text,
-        position=leg.position,
-        market=leg.market,
-        quote=priced.quote,
-        contracts=leg.taken if most is None else min(leg.taken, most),
-        trade_cost=priced.expected,
-        lifeline=is_lifeline(demand),
-        reason=demand.standing,
-    )

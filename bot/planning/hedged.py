@@ -31,6 +31,7 @@ from bot.planning.hedging import Desk, Offer, offer_of
 from bot.planning.linked import must_stay
 from bot.planning.numbering import Numbering
 from bot.planning.planner import plan
+from bot.planning.programme.hedges import Opening, worthwhile
 from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, stale_reason
 from bot.planning.unwinding import Off, drafted, forced, restored, with_trims
@@ -95,13 +96,14 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     trimmed: list[Demand] = []
     refusals: list[Refusal] = []
     first: Offer | None = None
-    for demand in request.demands:
-        offer = offer_of(demand, desk) if demand.hedge is not None else ()
+    offers = [offer_of(demand, desk) if demand.hedge is not None else () for demand in request.demands]
+    used = _worthwhile(request, offers)
+    for demand, offer in zip(request.demands, offers, strict=True):
         trades = is_trading(demand)
         if not isinstance(offer, Offer):
             refusals += () if trades else offer
             trimmed.append(demand)
-        elif trades and not _is_better(offer, demand, request):
+        elif trades and not _is_better(offer, demand, request, used):
             trimmed.append(demand)
         elif first is None:
             first = offer
@@ -113,8 +115,25 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     return _Choice(tuple(trimmed), first, tuple(refusals))
 
 
-def _is_better(offer: Offer, demand: Demand, request: PlanRequest) -> bool:
-    """Whether a hedge answers a demand at less cost than trims; trims win where both cost the same."""
+def _worthwhile(request: PlanRequest, offers: Sequence[Offer | tuple[Refusal, ...]]) -> frozenset[str] | None:
+    """Return the hedges of the cheapest plan of all demands; None where each demand is asked for itself.
+
+    That is so where there is but one demand, or the programme cannot tell.
+    """
+    made = [offer for offer in offers if isinstance(offer, Offer)]
+    if not made or len(request.demands) < 2:
+        return None
+    open_to = {offer.seat.one.key: Opening(offer.seat, offer.priced, offer.carried) for offer in made}
+    return worthwhile(request, request.demands, open_to)
+
+
+def _is_better(offer: Offer, demand: Demand, request: PlanRequest, used: frozenset[str] | None) -> bool:
+    """Whether a hedge answers a demand at less cost than trims; trims win where both cost the same.
+
+    `used` are the hedges that the cheapest plan of all demands opens, where that is known.
+    """
+    if used is not None and offer.proof.met:
+        return offer.seat.one.key in used
     alone = plan(replace(request, demands=(demand,)))
     steps = [step for step in alone.steps if isinstance(step.request, OrderRequest)]
     met = bool(steps) and all(proof.met for proof in alone.proofs)

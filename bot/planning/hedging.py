@@ -49,6 +49,10 @@ class Offer(Struct, frozen=True):
     """Priced like a reduction of the other side: it meets the same side of the book."""
     link: HedgeLink
     proof: LimitProof
+    priced: Priced
+    """What one USD of it costs, and how much may be opened."""
+    carried: float
+    """Funding that one USD of it pays over its horizon."""
     cost: float
     """USD: both ways of half spread, fee and impact, and the funding over the horizon."""
 
@@ -186,8 +190,9 @@ def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
         return NoHedge("check_failed", harm)
     notional = float(draft.contracts) * seat.unit.notional
     link = HedgeLink(seat.parent.key, seat.parent.contracts, seat.held, case.terms.stop)
-    price = 2 * draft.trade_cost + carry(seat, case.terms, desk.request)
-    return Offer(demand, seat, draft, link, proof, notional * price)
+    carried = carry(seat, case.terms, desk.request)
+    cost = notional * (2 * draft.trade_cost + carried)
+    return Offer(demand, seat, draft, link, proof, case.priced, carried, cost)
 
 
 def _harm(examination: Examination, desk: Desk) -> str:

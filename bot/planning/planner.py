@@ -56,7 +56,8 @@ def plan(request: PlanRequest) -> Plan:
     moving = begin(request, before, allowance)
     refused = _unreadable(request, demands)
     demands = moving.rest(demands)
-    settled = settle_cheapest(moving.request, demands, state_before(moving.request), allowance)
+    standing = before if moving.request is request else state_before(moving.request)
+    settled = settle_cheapest(moving.request, demands, standing, allowance)
     attempt = settled.attempt
     refused.extend(settled.refusals)
     for outcome in attempt.drawing.outcomes:

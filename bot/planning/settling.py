@@ -16,8 +16,9 @@ from bot.planning.check import (
     violations,
     worsened,
 )
-from bot.planning.drafting import Drawing, Outcome, Prices, drafts_of, draw, refuse
+from bot.planning.drafting import Drawing, Outcome, Prices, draw, refuse
 from bot.planning.effort import Effort, can_be_even
+from bot.planning.merging import drafts_of
 from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import State
 from bot.planning.removing import hedge_removals, removals_of

@@ -41,6 +41,7 @@ from bot.planning.measures import recomputed
 from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import Removal, State, state_after, state_before
 from bot.planning.request import PlanRequest, watch_of
+from bot.risk.definitions import HEDGEABLE
 from tests.planning.build import (
     KEPT,
     RELEASED,
@@ -56,6 +57,8 @@ from tests.planning.build import (
     tiers,
 )
 from tests.planning.build import snapshot as shown
+from tests.planning.hedges import BTC
+from tests.planning.hedges import shown as shown_too
 from tests.planning.policies import POLICIES
 
 SEED = 20_251_121
@@ -127,7 +130,7 @@ def account(rng: Random, number: int, kind: Kind) -> tuple[Snapshot, MarketStats
     marks = {}
     apart, gross = Decimal(0), 0.0
     for index in range(number):
-        symbol = "BTC/USDT:USDT" if index == 0 else f"C{index:02}/USDT:USDT"
+        symbol = BTC if index == 0 and not kind.hedges else f"C{index:02}/USDT:USDT"
         price = dec(10 ** rng.uniform(0, 4.7), "0.0001")
         step = dec(10 ** -round(rng.uniform(0, 3)))
         notional = 10 ** rng.uniform(3.5, 6.5)
@@ -152,7 +155,9 @@ def account(rng: Random, number: int, kind: Kind) -> tuple[Snapshot, MarketStats
     rng.shuffle(positions)
     margin = dec(gross / rng.uniform(1.0, 10.0)) + apart + 1000
     shot = shown(positions, str(margin), markets=markets, tiers=brackets, marks=marks)
-    return shot, stats_for(sorted(marks), rng), depths
+    if kind.hedges:  # nobody holds BTC: what hedges is the guard's alone
+        shot = shown_too(shot)
+    return shot, stats_for(sorted(shot.marks), rng), depths
 
 
 def depth(rng: Random, symbol: str, price: Decimal, half: Decimal, value: float) -> OrderBook:
@@ -171,10 +176,11 @@ def limits(rng: Random, free: PlanRequest, kind: Kind) -> list[Demand]:
     """One to four limits of the account and up to two of positions, each passed by a random share."""
     capped = rng.random() < kind.capped
     hedged = rng.random() < kind.hedges
-    chosen = [(metric, "") for metric in rng.sample(ACCOUNT_METRICS, rng.randint(1, 4))]
+    metrics = HEDGEABLE if hedged and rng.random() < 0.6 else ACCOUNT_METRICS
+    chosen = [(metric, "") for metric in rng.sample(metrics, rng.randint(1, min(4, len(metrics) - 1)))]
     chosen += [
         (rng.choice(POSITION_METRICS), rng.choice(free.snapshot.positions).key)
-        for _ in range(rng.randint(0, 2))
+        for _ in range(0 if metrics is HEDGEABLE else rng.randint(0, 2))
     ]
     found: list[Demand] = []
     for index, (metric, key) in enumerate(chosen):

@@ -58,14 +58,17 @@ def asked_of(
     book: Book,
     prices: Prices,
     left_out: Set[str],
+    *,
+    every: bool = False,
 ) -> list[Asked]:
     """Return what of the demands the programme can answer; the closed forms tell of the others.
 
-    Positions in `left_out` are not trimmed.
+    Positions in `left_out` are not trimmed. `every` lets in demands that permit no trims.
     """
     found: list[Asked] = []
     for index, (demand, effort) in enumerate(zip(demands, efforts, strict=True)):
-        if Action.TRIM not in demand.permits:
+        trims = Action.TRIM in demand.permits
+        if not trims and not every:
             continue
         made = faces(tightened(watch_of(demand), effort.tightness), book)
         if isinstance(made, CannotHelp):
@@ -73,10 +76,10 @@ def asked_of(
         if book.request.hedges:
             made = tuple(folded(face, book) for face in made)
         legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
-        known, _ = prices.of(demand, legs, whole=False)
+        known, _ = prices.of(demand, legs if trims else [], whole=False)
         priced = {key: one for key, one in known.items() if key not in left_out}
         kept = _within_reach(demand, made, priced, book)
-        if kept and priced:
+        if kept and (priced or every):
             made, gaps = zip(*kept, strict=True)
             found.append(Asked(index, demand, made, gaps, priced))
     return found

@@ -97,7 +97,7 @@ def propose(
     candidates = trims(legs, asked, request)
     if len(candidates) < 2:
         return None
-    rows = Rows(list(book.legs), candidates, _unit(request, legs))
+    rows = Rows(list(book.legs), candidates, unit_of(request, legs))
     written = [one for ask in asked for one in _demanded(ask, rows)]
     written += [one for limit in kept for one in _kept(limit, rows, book)]
     written += _capped(candidates, asked, rows, allowance)
@@ -115,7 +115,8 @@ def _short(found: Solution, written: Sequence[_Written]) -> frozenset[int]:
     return frozenset(one.index for one in written if one.short >= 0 and found.values[one.short] > _SHORT)
 
 
-def _unit(request: PlanRequest, legs: Sequence[Leg]) -> float:
+def unit_of(request: PlanRequest, legs: Sequence[Leg]) -> float:
+    """Return what amounts are measured in: the account's equity, in USD."""
     equity = request.portfolio.equity
     if not isinstance(equity, Unknown) and isfinite(equity) and equity > 0.0:
         return equity

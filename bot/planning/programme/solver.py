@@ -55,7 +55,7 @@ def solve(matrix: Matrix, iterations: int = ITERATIONS, seconds: float = SECONDS
     }
     for name, value in options.items():
         highs.setOptionValue(name, value)
-    if pass_model(highs, matrix) != highspy.HighsStatus.kOk:
+    if pass_model(highs, matrix) == highspy.HighsStatus.kError:
         return Failed("solver_failed", "HiGHS does not take the programme")
     highs.run()
     status = highs.getModelStatus()
