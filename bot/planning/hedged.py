@@ -68,6 +68,7 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         told.append(refuse(choice.offer.demand, _item(choice.offer), "hedge_waits", reason))
     elif choice.offer is not None:
         opened = (_hedge_step(choice.offer, _numbering(request, made.steps)),)
+        told += choice.offer.refusals
         proofs = (*proofs, choice.offer.proof)
     steps = (*unwound, *made.steps, *opened)
     return replace(made, steps=steps, refusals=tuple(dict.fromkeys(told)), proofs=proofs)

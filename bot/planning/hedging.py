@@ -18,7 +18,7 @@ from bot.model import (
     Unknown,
 )
 from bot.planning.book import Leg, Priced, price_leg
-from bot.planning.caps import Allowance, Draft, apply
+from bot.planning.caps import Allowance, Capped, Draft, apply
 from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_nearer, is_worse, prove
 from bot.planning.costs import funding_of
 from bot.planning.drafting import refuse, tightened
@@ -55,6 +55,8 @@ class Offer(Struct, frozen=True):
     """Funding that one USD of it pays over its horizon."""
     cost: float
     """USD: both ways of half spread, fee and impact, and the funding over the horizon."""
+    refusals: tuple[Refusal, ...] = ()
+    """What a cap takes off it."""
 
 
 class Desk(Struct, frozen=True):
@@ -108,8 +110,8 @@ def _offer(demand: Demand, terms: HedgeTerms, seat: Seat, before: State, desk: D
     effort: Effort | None = Effort()
     found: Offer | NoHedge = NoHedge("check_failed", "no size passes the check")
     while effort is not None:
-        draft = _draft(case, effort.tightness, desk)
-        found = draft if isinstance(draft, NoHedge) else _checked(case, draft, desk)
+        sized = _draft(case, effort.tightness, desk)
+        found = sized if isinstance(sized, NoHedge) else _checked(case, sized, desk)
         if isinstance(found, NoHedge) or found.proof.met or found.draft.contracts >= priced.room:
             return found
         effort = effort.again()
@@ -135,7 +137,7 @@ def mirrored(seat: Seat, contracts: Decimal) -> Position:
     return replace(seat.one, side=other, contracts=contracts)
 
 
-def _draft(case: _Case, tightness: float, desk: Desk) -> Draft | NoHedge:
+def _draft(case: _Case, tightness: float, desk: Desk) -> Capped | NoHedge:
     """Size a hedge for one goal and apply the caps."""
     demand, seat, priced = case.demand, case.seat, case.priced
     step = seat.market.amount_step
@@ -169,11 +171,12 @@ def _draft(case: _Case, tightness: float, desk: Desk) -> Draft | NoHedge:
     capped = apply((draft,), desk.allowance.copy(), PLAIN)
     if not capped.drafts:
         return NoHedge(capped.refusals[0].code, capped.refusals[0].reason)
-    return capped.drafts[0]
+    return capped
 
 
-def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
+def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
     """Recompute the account with the hedge: the limit comes nearer, none is made worse beyond its target."""
+    (draft,) = sized.drafts
     demand, seat, before = case.demand, case.seat, case.before
     slip = max(Decimal(repr(draft.trade_cost)) - draft.market.taker_fee, ZERO)
     likely_price = draft.quote.mark * (1 + seat.side.sign * slip)
@@ -192,7 +195,7 @@ def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
     link = HedgeLink(seat.parent.key, seat.parent.contracts, seat.held, case.terms.stop)
     carried = carry(seat, case.terms, desk.request)
     cost = notional * (2 * draft.trade_cost + carried)
-    return Offer(demand, seat, draft, link, proof, case.priced, carried, cost)
+    return Offer(demand, seat, draft, link, proof, case.priced, carried, cost, sized.refusals)
 
 
 def _harm(examination: Examination, desk: Desk) -> str:

@@ -58,18 +58,14 @@ def asked_of(
     book: Book,
     prices: Prices,
     left_out: Set[str],
-    *,
-    every: bool = False,
 ) -> list[Asked]:
     """Return what of the demands the programme can answer; the closed forms tell of the others.
 
-    Positions in `left_out` are not trimmed. `every` lets in demands that permit no trims.
+    Positions in `left_out` are not trimmed. A demand that permits no trims is there for hedges alone.
     """
     found: list[Asked] = []
     for index, (demand, effort) in enumerate(zip(demands, efforts, strict=True)):
         trims = Action.TRIM in demand.permits
-        if not trims and not every:
-            continue
         made = faces(tightened(watch_of(demand), effort.tightness), book)
         if isinstance(made, CannotHelp):
             continue
@@ -79,7 +75,7 @@ def asked_of(
         known, _ = prices.of(demand, legs if trims else [], whole=False)
         priced = {key: one for key, one in known.items() if key not in left_out}
         kept = _within_reach(demand, made, priced, book)
-        if kept and (priced or every):
+        if kept and (priced or not trims):
             made, gaps = zip(*kept, strict=True)
             found.append(Asked(index, demand, made, gaps, priced))
     return found

@@ -47,7 +47,7 @@ def worthwhile(
     book = _with(request, [offer.seat for offer in open_to.values()])
     extended = book.request
     efforts = [Effort() for _ in demands]
-    asked = asked_of(demands, efforts, book, Prices(extended), frozenset(), every=True)
+    asked = asked_of(demands, efforts, book, Prices(extended), frozenset())
     legs = [leg for leg in book.legs if leg.holding is not None and leg.key not in open_to]
     candidates = trims(legs, asked, extended)
     candidates += [_hedge(book.by_key[key], offer) for key, offer in open_to.items()]

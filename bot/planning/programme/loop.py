@@ -80,19 +80,19 @@ class _Search:
                 self._allowance,
             )
             if not isinstance(made, Proposal):
-                return made
+                return Failed("check_failed", reason) if made is None and reason else made
             attempt = self._attempt(made)
             fault = fault_of(self._request, attempt, self._efforts)
             if fault is None:
                 return Settled(attempt, [], made.reasoning)
-            reason = fault.reason
+            reason = f"no plan of the programme passes the check: {fault.reason}"
             if self._keep(attempt):
                 continue
             again = self._efforts[fault.index].again() if fault.retry else None
             if again is None:
                 break
             self._efforts[fault.index] = again
-        return Failed("check_failed", f"no plan of the programme passes the check: {reason}")
+        return Failed("check_failed", reason)
 
     def _attempt(self, made: Proposal) -> Attempt:
         drawing = draw(

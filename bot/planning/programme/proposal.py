@@ -27,6 +27,7 @@ from bot.planning.spread import missing, relief_of
 
 _MOST_ALTERNATIVES = 5
 _BINDS = 1e-9
+_EDGE = 1e-9
 _SHORT = 1e-7
 """Share of equity below which nothing is missing to a limit."""
 
@@ -51,8 +52,8 @@ class _Written(Struct, frozen=True):
 
     row: int
     binding: Binding
-    short: int = -1
-    """Column of what is missing to it; -1 where nothing may be."""
+    short: tuple[int, ...] = ()
+    """Columns of what is missing to it; none where nothing may be."""
     index: int = -1
     """Place of its demand; -1 for a limit that nobody asks to mend, or a cap."""
 
@@ -66,15 +67,17 @@ def kept_of(watch: Watch, meter: Meter, before: State) -> Kept:
 
 
 def harming(limit: Kept, drawing: Drawing) -> set[str]:
-    """Return the trims of a plan that work against a limit."""
+    """Return the trims of a plan that work against a limit, where it is past its level after them."""
     made = faces(limit.watch, drawing.book)
     if isinstance(made, CannotHelp):
         return set()
+    gaps = [(face, missing(face, drawing.book)) for face in made]
+    past = [(face, gap) for face, gap in gaps if gap > -_EDGE * max(1.0, abs(face.budget))]
     found: set[str] = set()
     for outcome in drawing.outcomes:
         for key in outcome.taken:
             trim = Trim(drawing.book.by_key[key], outcome.priced[key], outcome.priced[key].cost)
-            if any(relief_of(face, trim, missing(face, drawing.book)) < 0.0 for face in made):
+            if any(relief_of(face, trim, gap) < 0.0 for face, gap in past):
                 found.add(key)
     return found
 
@@ -112,7 +115,9 @@ def propose(
 
 def _short(found: Solution, written: Sequence[_Written]) -> frozenset[int]:
     """Name the demands to which something is missing."""
-    return frozenset(one.index for one in written if one.short >= 0 and found.values[one.short] > _SHORT)
+    return frozenset(
+        one.index for one in written if sum(found.values[column] for column in one.short) > _SHORT
+    )
 
 
 def unit_of(request: PlanRequest, legs: Sequence[Leg]) -> float:
@@ -141,10 +146,8 @@ def _kept(limit: Kept, rows: Rows, book: Book) -> list[_Written]:
     found: list[_Written] = []
     for face in made:
         one: Face = folded(face, book) if book.request.hedges else face
-        gap = missing(one, book)
-        if isfinite(gap):
-            row = rows.keep(one, gap, bears_cost=limit.bears_cost)
-            found.append(_Written(row, Binding(watch.rule, watch.metric, watch.target.text, 0.0)))
+        row = rows.keep(one, missing(one, book), bears_cost=limit.bears_cost)
+        found.append(_Written(row, Binding(watch.rule, watch.metric, watch.target.text, 0.0)))
     return found
 
 

@@ -74,16 +74,17 @@ class Rows:
         moved = self.moved[key]
         return duals[moved] + (duals[self._first[key]] if key in self._first else 0.0)
 
-    def demand(self, face: Face, gap: float, weight: float) -> tuple[int, int]:
-        """Write a face that must be met; return its row, and the column of what is missing to it.
+    def demand(self, face: Face, gap: float, weight: float) -> tuple[int, tuple[int, int]]:
+        """Write a face that must be met; return its row, and the columns of what is missing to it.
 
         `gap` is what is missing now: more than that, it would get worse, and that weighs more.
         """
         short = self.matrix.column(weight, max(gap, 0.0) / self.unit)
         found = self.expression(face, face.cost_weight)
+        worse = self.matrix.column(WORSE * weight)
         found.add(short, -1.0)
-        found.add(self.matrix.column(WORSE * weight), -1.0)
-        return self._write(found, face.budget), short
+        found.add(worse, -1.0)
+        return self._write(found, face.budget), (short, worse)
 
     def keep(self, face: Face, gap: float, *, bears_cost: bool) -> int:
         """Write a face that may not get worse: it stays inside its budget, or where it is, `gap` USD past it.
