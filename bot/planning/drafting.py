@@ -36,7 +36,7 @@ class Prices:
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
-        self._quotes: dict[tuple[str, TrimTerms, float, Nature, bool], Priced | NoQuote] = {}
+        self._quotes: dict[tuple[TrimTerms, float, Nature, bool], dict[str, Priced | NoQuote]] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -55,19 +55,19 @@ class Prices:
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
+        known = self._quotes.setdefault((demand.trim, seconds, nature, whole), {})
         for leg in legs:
             if leg.key in hedges:
                 if demand.target.position == leg.key:
                     reason = f"{leg.key} is a hedge: it shrinks with its parent"
                     refusals.append(refuse(demand, leg.key, "is_hedge", reason))
                 continue
-            at = (leg.key, demand.trim, seconds, nature, whole)
-            found = self._quotes.get(at)
+            found = known.get(leg.key)
             if found is None:
                 found = stranger_quote(leg.position, self._request) or price_leg(
                     leg, demand.trim, self._request, seconds, nature, whole=whole
                 )
-                self._quotes[at] = found
+                known[leg.key] = found
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
             else:

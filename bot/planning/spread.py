@@ -39,8 +39,19 @@ class Candidate(Struct, frozen=True):
 
 def maintenance(leg: Leg, notional: float, factor: float) -> float:
     """Maintenance margin of a leg at a notional, its price moved by a factor: the highest bracket's line."""
-    assert leg.holding is not None
-    return max((0.0, *(margin for _, margin in leg.holding.asked(notional, factor))))
+    holding = leg.holding
+    assert holding is not None
+    most = 0.0
+    if holding.inverse:
+        for _, margin in holding.asked(notional, factor):
+            most = max(most, margin)
+        return most
+    value = notional * factor
+    for one in holding.brackets:
+        margin = one.rate * value - one.deduction
+        if margin > most:
+            most = margin
+    return most
 
 
 def _own(face: Face, leg: Leg) -> float:
@@ -61,7 +72,7 @@ def missing(face: Face, book: Book) -> float:
     if face.alone and all(book.by_key[key].left == 0.0 for key in face.payers):
         return 0.0
     total = face.excess - face.budget
-    for leg in book.legs:
+    for leg in (book.by_key[key] for key in face.payers) if face.alone else book.legs:
         total += _own(face, leg)
     return total
 
