@@ -199,6 +199,14 @@ def test_the_caps_of_a_day_are_part_of_it() -> None:
     assert BTC not in taken(blind)
 
 
+def test_what_its_owner_would_rather_keep_goes_last() -> None:
+    near = replace(CAP, goal=4.2, limit=4.2)
+    assert taken(plan(asked(near))).keys() == {BTC}
+    kept = replace(near, trim=TrimTerms(keep=("BTC/*", "ETH/USDT:*")))
+    assert taken(plan(asked(kept))).keys() == {SOL}
+    assert taken(plan(asked(replace(kept, goal=2.5, limit=2.5)))).keys() == {BTC, SOL}
+
+
 def test_a_rules_share_bounds_its_own_trims() -> None:
     tight = replace(CAP, trim=TrimTerms(max_share=0.1))
     wide = replace(SHARE, trim=TrimTerms(max_share=0.9))

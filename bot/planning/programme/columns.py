@@ -6,13 +6,18 @@ day stands beside these, as further candidates.
 """
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from msgspec import Struct
 
+from bot.model import Demand
 from bot.planning.book import Leg, Priced
 from bot.planning.costs import HORIZON_SECONDS, LEAST, chords, funding_of
 from bot.planning.request import PlanRequest
+
+KEPT = 0.01
+"""By how much a USD counts as dearer that the owner would rather keep."""
 
 
 class Candidate(Struct, frozen=True):
@@ -51,12 +56,17 @@ class Terms(Protocol):
     """One demand's terms for the legs that it may use."""
 
     @property
+    def demand(self) -> Demand:
+        """Whose terms they are."""
+
+    @property
     def priced(self) -> dict[str, Priced]:
         """Prices and rooms by position key."""
 
 
 def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> list[Candidate]:
     """Return one candidate a leg that some demand may trim, with the widest room and the dearest price."""
+    kept = _kept(legs, terms)
     found: list[Candidate] = []
     for leg in legs:
         known = [one.priced[leg.key] for one in terms if leg.key in one.priced]
@@ -67,8 +77,16 @@ def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> 
         if room > 0.0:
             paid = max(one.cost for one in known)
             beside = max(one.expected for one in known) - leg.holding.trade_cost
+            beside += KEPT if leg.position.symbol.upper() in kept else 0.0
             found.append(Candidate(leg, -1, room, paid, _slopes(leg, room, beside, request)))
     return found
+
+
+def _kept(legs: Sequence[Leg], terms: Sequence[Terms]) -> frozenset[str]:
+    """Return the symbols that some demand would rather keep, in capitals."""
+    patterns = {pattern for one in terms for pattern in one.demand.trim.keep}
+    symbols = {leg.position.symbol.upper() for leg in legs} if patterns else set()
+    return frozenset(one for one in symbols if any(fnmatchcase(one, pattern) for pattern in patterns))
 
 
 def _slopes(leg: Leg, room: float, beside: float, request: PlanRequest) -> tuple[tuple[float, float], ...]:
