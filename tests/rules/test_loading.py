@@ -52,7 +52,6 @@ def test_symbols_that_would_rather_be_kept() -> None:
     rule = "  - {name: cap, metric: account.leverage, max: 5, restore: 4, do: [trim], trim: {keep: %s}}"
     assert only(rule % '[btc/usdt:usdt, "ETH/*"]').trim.keep == ("BTC/USDT:USDT", "ETH/*")
     assert only(rule % '"sol/*"').trim.keep == ("SOL/*",)
-    assert only(rule % "[]").trim.keep == ()
 
 
 def test_a_file_means_what_it_says(tmp_path: Path) -> None:
