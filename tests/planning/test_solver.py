@@ -1,5 +1,8 @@
 """The solver: what it finds, what it refuses, and what is written of brackets and costs."""
 
+import subprocess
+import sys
+
 import pytest
 
 from bot.model import (
@@ -86,3 +89,8 @@ def test_what_closes_took_counts_in_every_row() -> None:
     rows = Rows(legs, [], 30_000.0)
     face = faces(watch_of(CAP), open_book(given))[0]  # type: ignore[index]
     assert rows.expression(face, 3.0).constant == pytest.approx((150_000 + 3 * 60) / 30_000)
+
+
+def test_the_solver_is_imported_when_it_is_first_needed() -> None:
+    code = "import sys, bot.decision; sys.exit('highspy' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
