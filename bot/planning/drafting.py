@@ -90,6 +90,8 @@ class Outcome(Struct, frozen=True):
     """Whether only whole positions may go."""
     final: bool = False
     """Whether nothing may be added to what was proposed."""
+    sealed: bool = False
+    """Whether what was proposed meets the limit, so that nothing need be added."""
     expected: bool = False
     """Whether it was sized at expected prices, because at the worst permitted ones selling would not help."""
     refusals: tuple[Refusal, ...] = ()
@@ -104,6 +106,8 @@ class Proposed(Struct, frozen=True):
     priced: dict[str, Priced] = {}
     final: bool = False
     """Whether nothing may be added, although the limit is not met: what is left would harm another one."""
+    met: bool = False
+    """Whether it meets the limit: the check tells whether that is so."""
 
 
 class Drawing(Struct, frozen=True):
@@ -162,9 +166,9 @@ def draw(
 ) -> Drawing:
     """Size every demand, each on what the ones before it left. `efforts` is by demand, and so is `proposed`.
 
-    What is proposed is taken first; the closed forms add what rounding has left. What a later demand takes
-    may hedge an earlier one's limit, so all are gone through again until none needs more, at most _ROUNDS
-    times.
+    What is proposed is taken first; the closed forms answer the demands that it does not. What a later demand
+    takes may hedge an earlier one's limit, so all are gone through again until none needs more, at most
+    _ROUNDS times.
     """
     book = open_book(request)
     given = proposed or [Proposed()] * len(demands)
@@ -172,7 +176,7 @@ def draw(
     outcomes = [
         _even(demand, book, effort, prices)
         if effort.even
-        else _answer(demand, book, effort.tightness, prices, _Begun(taken, one.final, left_out))
+        else _answer(demand, book, effort.tightness, prices, _Begun(taken, one.final, one.met, left_out))
         for demand, effort, one, taken in zip(demands, efforts, given, begun, strict=True)
     ]
     for _ in range(_ROUNDS):
@@ -189,6 +193,7 @@ class _Begun(Struct, frozen=True):
 
     taken: dict[str, Decimal] = {}
     final: bool = False
+    met: bool = False
     left_out: Set[str] = frozenset()
 
 
@@ -272,12 +277,19 @@ def _sized(
     if begun.left_out:
         priced = {key: one for key, one in priced.items() if key not in begun.left_out}
     start = Outcome(
-        demand, begun.taken, priced, faces=found, whole=whole, final=begun.final, refusals=refusals
+        demand,
+        begun.taken,
+        priced,
+        faces=found,
+        whole=whole,
+        final=begun.final,
+        sealed=begun.met,
+        refusals=refusals,
     )
     outcome = _once_more(start, book)
-    if outcome.met or outcome.taken or begun.final or demand.metric != "account.margin_ratio":
+    if outcome.met or outcome.taken or demand.metric != "account.margin_ratio":
         return outcome
-    second = _once_more(replace(start, expected=True), book)
+    second = _once_more(replace(start, expected=True, final=False), book)
     return second if second.taken else outcome
 
 
@@ -290,6 +302,8 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
     """
     if not outcome.faces:
         return outcome
+    if outcome.sealed:
+        return replace(outcome, met=True)
     candidates: list[Candidate] = []
     for key, terms in () if outcome.final else outcome.priced.items():
         leg = book.by_key[key]

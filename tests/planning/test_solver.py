@@ -88,7 +88,7 @@ def test_what_closes_took_counts_in_every_row() -> None:
     legs[0].cost = 60.0
     rows = Rows(legs, [], 30_000.0)
     face = faces(watch_of(CAP), open_book(given))[0]  # type: ignore[index]
-    assert rows.expression(face, 3.0).constant == pytest.approx((150_000 + 3 * 60) / 30_000)
+    assert rows.expression(face, 3.0, {}).constant == pytest.approx((150_000 + 3 * 60) / 30_000)
 
 
 def test_the_solver_is_imported_when_it_is_first_needed() -> None:

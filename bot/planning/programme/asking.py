@@ -12,12 +12,13 @@ from bot.planning.drafting import Prices, Proposed, legs_of, tightened
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.request import watch_of
+from bot.planning.rounding import round_down
 from bot.planning.sizing import CannotHelp, Face, faces
 from bot.planning.spread import Candidate, amount, lines, missing, relief_of
 
 _TOLERANCE = 1e-12
 _ROUNDING = 1e-9
-_DUST = Decimal("0.001")
+_DUST = Decimal("0.0001")
 """Share of a lot that is no more than what the solver's own tolerance leaves."""
 
 _WEIGHTS = {
@@ -45,6 +46,10 @@ class Asked(Struct, frozen=True):
     gaps: tuple[float, ...]
     """USD that each face is past its budget before anything is done; below 0 it is inside."""
     priced: dict[str, Priced]
+    paid: dict[str, float]
+    """What one USD of each position costs at the worst price that the demand permits."""
+    whole: bool = True
+    """Whether all faces are there; one that no trim can mend is left out."""
 
 
 def weight_of(demand: Demand, face: Face) -> float:
@@ -76,8 +81,9 @@ def asked_of(
         priced = {key: one for key, one in known.items() if key not in left_out}
         kept = _within_reach(demand, made, priced, book)
         if kept and (priced or not trims):
-            made, gaps = zip(*kept, strict=True)
-            found.append(Asked(index, demand, made, gaps, priced))
+            kept_faces, gaps = zip(*kept, strict=True)
+            paid = {key: one.cost for key, one in priced.items()}
+            found.append(Asked(index, demand, kept_faces, gaps, priced, paid, len(kept) == len(made)))
     return found
 
 
@@ -119,13 +125,17 @@ def shared_out(
     The order goes out under that demand's rule and at its price, so it must permit as much. `short` are the
     demands that the programme cannot answer in full: for them the closed forms may add nothing.
     """
-    given = [Proposed({}, {}, index in short) for index in range(count)]
+    answered = {one.index for one in asked} - short
+    final = short if any(amounts.values()) else frozenset()
+    given = [Proposed({}, {}, index in final, index in answered) for index in range(count)]
     for key, usd in amounts.items():
         leg = book.by_key[key]
         assert leg.holding is not None
         assert leg.market is not None
         contracts = leg.position.contracts * Decimal(repr(usd / leg.holding.notional))
-        contracts -= leg.market.amount_step * _DUST
+        whole = round_down(contracts, leg.market.amount_step)
+        if contracts - whole <= leg.market.amount_step * _DUST:
+            contracts = whole
         if contracts <= 0:
             continue
         able = [one for one in asked if key in one.priced and one.priced[key].room > 0]

@@ -54,7 +54,7 @@ def worthwhile(
     rows = Rows(list(book.legs), candidates, unit_of(request, legs))
     for ask in asked:
         for face, gap in zip(ask.faces, ask.gaps, strict=True):
-            rows.demand(face, gap, weight_of(ask.demand, face))
+            rows.demand(face, gap, weight_of(ask.demand, face), ask.paid)
     found = solve(rows.matrix)
     if isinstance(found, Failed):
         return None

@@ -20,6 +20,8 @@ from bot.planning.recomputation import State
 from bot.planning.request import PlanRequest
 from bot.planning.settling import Attempt, attempt_of, fault_of, settle
 
+_TIGHTENINGS = 2
+
 
 class Settled(Struct, frozen=True):
     """The amounts of a plan, what was dropped on the way, and how they were found."""
@@ -103,8 +105,8 @@ class _Search:
     def _keep(self, attempt: Attempt) -> bool:
         """Write down what a plan makes worse, for the next one to respect; False where nothing is new.
 
-        Where a limit gets worse although it has its row, the lots are too coarse for it: the trims that
-        harm it are left out.
+        Where a limit gets worse although it has its row, its level is tightened; where that does not help,
+        the lots are too coarse for it, and the trims that harm it are left out.
         """
         assert not isinstance(attempt.examination, Unknown)
         expected = any(outcome.expected for outcome in attempt.drawing.outcomes)
@@ -112,11 +114,21 @@ class _Search:
         for number, watch in enumerate(self._request.watches):
             if worsened(watch, self._meter, attempt.examination, expected=expected) is None:
                 continue
-            if number not in self._kept:
-                self._kept[number] = kept_of(watch, self._meter, self._before)
+            kept = self._kept.get(number)
+            effort = Effort() if kept is None else _further(kept)
+            if effort is not None:
+                self._kept[number] = kept_of(watch, self._meter, self._before, effort)
                 new = True
                 continue
-            harmful = harming(self._kept[number], attempt.drawing) - self._left_out
+            assert kept is not None
+            harmful = harming(kept, attempt.drawing) - self._left_out
             self._left_out |= harmful
             new = new or bool(harmful)
         return new
+
+
+def _further(kept: Kept) -> Effort | None:
+    """Tighten a limit that has room, a few times."""
+    if kept.effort is None or kept.effort.tries >= _TIGHTENINGS:
+        return None
+    return kept.effort.again()

@@ -11,7 +11,7 @@ from bot.model import Action, Alternative, Binding, Demand, Reasoning, Unknown
 from bot.planning.book import Book, Leg, Priced, open_book
 from bot.planning.caps import Allowance, Draft, loss_per_contract
 from bot.planning.check import Meter, is_inside
-from bot.planning.drafting import Drawing, Prices, Proposed
+from bot.planning.drafting import Drawing, Prices, Proposed, tightened
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.nature import SURVIVAL
@@ -39,12 +39,17 @@ class Proposal(Struct, frozen=True):
     reasoning: Reasoning
 
 
+_FIRST = Effort()
+
+
 class Kept(Struct, frozen=True):
     """A limit that nobody asks to mend, and that may not get worse."""
 
     watch: Watch
     bears_cost: bool
     """Whether what the trades' cost alone takes of it is no worsening."""
+    effort: Effort | None = None
+    """How its level was tightened; None where it stands past it, and there is no room."""
 
 
 class _Written(Struct, frozen=True):
@@ -56,14 +61,21 @@ class _Written(Struct, frozen=True):
     """Columns of what is missing to it; none where nothing may be."""
     index: int = -1
     """Place of its demand; -1 for a limit that nobody asks to mend, or a cap."""
+    reachable: bool = True
+    """Whether trims can meet the goal at all."""
 
 
-def kept_of(watch: Watch, meter: Meter, before: State) -> Kept:
-    """Return a limit with the level that must hold: its own, or where it is past that, where it stands."""
+def kept_of(watch: Watch, meter: Meter, before: State, effort: Effort = _FIRST) -> Kept:
+    """Return a limit with the level that must hold: its own, or where it is past that, where it stands.
+
+    `effort` moves its own level to the safe side, where rounding would carry the trims past it.
+    """
     now = meter.read(watch, before)
     past = not isinstance(now, Unknown) and not is_inside(now, watch.limit, watch.sense)
-    level = now if past and not isinstance(now, Unknown) else watch.limit
-    return Kept(replace(watch, goal=level), watch.metric not in SURVIVAL)
+    bears = watch.metric not in SURVIVAL
+    if past and not isinstance(now, Unknown):
+        return Kept(replace(watch, goal=now), bears)
+    return Kept(tightened(replace(watch, goal=watch.limit), effort.tightness), bears, effort)
 
 
 def harming(limit: Kept, drawing: Drawing) -> set[str]:
@@ -108,7 +120,7 @@ def propose(
     if isinstance(found, Failed):
         return found
     amounts = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
-    short = _short(found, written) if kept or any(amounts.values()) else frozenset()
+    short = _short(found, written)
     shares = shared_out(amounts, asked, short, book, len(demands))
     return Proposal(shares, _reasoning(found, rows, candidates, written))
 
@@ -116,7 +128,9 @@ def propose(
 def _short(found: Solution, written: Sequence[_Written]) -> frozenset[int]:
     """Name the demands to which something is missing."""
     return frozenset(
-        one.index for one in written if sum(found.values[column] for column in one.short) > _SHORT
+        one.index
+        for one in written
+        if not one.reachable or sum(found.values[column] for column in one.short) > _SHORT
     )
 
 
@@ -132,9 +146,9 @@ def _demanded(ask: Asked, rows: Rows) -> list[_Written]:
     demand = ask.demand
     found: list[_Written] = []
     for face, gap in zip(ask.faces, ask.gaps, strict=True):
-        row, short = rows.demand(face, gap, weight_of(demand, face))
+        row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid)
         binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
-        found.append(_Written(row, binding, short, ask.index))
+        found.append(_Written(row, binding, short, ask.index, face.reachable and ask.whole))
     return found
 
 

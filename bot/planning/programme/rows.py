@@ -57,7 +57,8 @@ class Rows:
         self.moved = {one.key: self._candidate(one, rank) for rank, one in enumerate(candidates)}
         self._margins: dict[tuple[str, float], Expression] = {}
         self._totals: dict[frozenset[str], Expression] = {}
-        self._costs: dict[frozenset[str], Expression] = {}
+        self._costs: dict[tuple[frozenset[str], int], Expression] = {}
+        self._dearest = {one.key: one.paid for one in candidates}
 
     def _candidate(self, one: Candidate, rank: int) -> int:
         tie = 1.0 + TIE * rank
@@ -74,13 +75,16 @@ class Rows:
         moved = self.moved[key]
         return duals[moved] + (duals[self._first[key]] if key in self._first else 0.0)
 
-    def demand(self, face: Face, gap: float, weight: float) -> tuple[int, tuple[int, int]]:
+    def demand(
+        self, face: Face, gap: float, weight: float, paid: dict[str, float]
+    ) -> tuple[int, tuple[int, int]]:
         """Write a face that must be met; return its row, and the columns of what is missing to it.
 
-        `gap` is what is missing now: more than that, it would get worse, and that weighs more.
+        `gap` is what is missing now: more than that, it would get worse, and that weighs more. `paid` is what
+        a USD costs under the demand's own terms; one dictionary a demand.
         """
         short = self.matrix.column(weight, max(gap, 0.0) / self.unit)
-        found = self.expression(face, face.cost_weight)
+        found = self.expression(face, face.cost_weight, paid)
         worse = self.matrix.column(WORSE * weight)
         found.add(short, -1.0)
         found.add(worse, -1.0)
@@ -92,7 +96,7 @@ class Rows:
         `bears_cost` says that what the trades' cost alone takes of it is no worsening.
         """
         past = gap > 0.0
-        found = self.expression(face, 0.0 if past and bears_cost else face.cost_weight)
+        found = self.expression(face, 0.0 if past and bears_cost else face.cost_weight, {})
         return self._write(found, face.budget + max(gap, 0.0))
 
     def bound(self, weights: Iterable[tuple[str, float]], most: float) -> int:
@@ -103,7 +107,7 @@ class Rows:
     def _write(self, found: Expression, budget: float) -> int:
         return self.matrix.row(found.parts.items(), high=budget / self.unit - found.constant)
 
-    def expression(self, face: Face, cost_weight: float) -> Expression:
+    def expression(self, face: Face, cost_weight: float, paid: dict[str, float]) -> Expression:
         """Return the left side of a face, in units."""
         found = Expression(face.excess / self.unit)
         shared = sum(factor == 1.0 for factor in face.factors.values()) >= _SHARED
@@ -117,7 +121,7 @@ class Rows:
                 found.plus(self._margin(key, factor))
             if shared and factor != 1.0:
                 found.plus(self._margin(key, 1.0), -1.0)
-        self._add_cost(found, face, cost_weight, through=shared)
+        self._add_cost(found, face, cost_weight, paid, through=shared)
         return found
 
     def _total(self, keys: frozenset[str]) -> Expression:
@@ -130,15 +134,16 @@ class Rows:
             self._totals[keys] = self._column_for(inside)
         return self._totals[keys]
 
-    def _paid(self, keys: frozenset[str]) -> Expression:
-        """Cost of moving these legs: C."""
-        if keys not in self._costs:
+    def _paid(self, keys: frozenset[str], paid: dict[str, float]) -> Expression:
+        """Cost of moving these legs under one demand's terms: C."""
+        at = (keys, id(paid) if paid else 0)
+        if at not in self._costs:
             inside = Expression()
             for key, column in self.moved.items():
                 if key in keys:
-                    inside.add(column, self._by_key[key].paid)
-            self._costs[keys] = self._column_for(inside)
-        return self._costs[keys]
+                    inside.add(column, paid.get(key, self._dearest[key]))
+            self._costs[at] = self._column_for(inside)
+        return self._costs[at]
 
     def _column_for(self, inside: Expression) -> Expression:
         """Let a column stand for the variable part of an expression: it is at least as large."""
@@ -181,17 +186,19 @@ class Rows:
         if candidate is not None:
             found.add(self.moved[key], weight * candidate.sign)
 
-    def _add_cost(self, found: Expression, face: Face, weight: float, *, through: bool) -> None:
+    def _add_cost(
+        self, found: Expression, face: Face, weight: float, paid: dict[str, float], *, through: bool
+    ) -> None:
         if not weight:
             return
         begun = sum(cost for key, cost in self._begun.items() if key in face.payers)
         found.constant += weight * begun / self.unit
         if through:
-            found.plus(self._paid(face.payers), weight)
+            found.plus(self._paid(face.payers, paid), weight)
             return
         for key, column in self.moved.items():
             if key in face.payers:
-                found.add(column, weight * self._by_key[key].paid)
+                found.add(column, weight * paid.get(key, self._dearest[key]))
 
     def _excess(self, key: str) -> float:
         holding = self._legs[key].holding
