@@ -40,7 +40,7 @@ def test_two_thousand_plans_pass_or_say_why_not(kind: Kind) -> None:
     assert found.wrong == []
     assert sum(found.verdicts.values()) == MANY
     closed = sum(count for method, count in found.methods.items() if method.startswith("closed"))
-    assert closed <= MANY * 0.03, "the programme is the planner, and the closed forms stand in for it"
+    assert closed <= MANY * 0.08, "the programme is the planner, and the closed forms stand in for it"
 
 
 def test_the_table_tells_every_kind_and_policy() -> None:
@@ -125,3 +125,12 @@ def test_a_limit_that_was_not_asked_for_stays_inside_or_where_it_is(
 def test_the_same_portfolio_gives_the_same_bytes(seed: int, kind: Kind) -> None:
     asked = portfolio(seed, kind, 6)
     assert msgspec.json.encode(plan_with_hedges(asked)) == msgspec.json.encode(plan_with_hedges(asked))
+
+
+def test_closed_forms_that_bring_more_back_are_taken() -> None:
+    """One seed at which a closed form answers what the programme leaves out."""
+    codes = set()
+    for seed in range(SEED, SEED + 60):
+        reasoning = plan_with_hedges(portfolio(seed, KINDS[1])).reasoning
+        codes.add("" if reasoning is None else reasoning.code)
+    assert "meets_less" in codes

@@ -2,19 +2,25 @@
 
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from bot.model import (
     Side,
 )
 from bot.planning.book import open_book
-from bot.planning.programme.columns import Candidate
+from bot.planning.drafting import Prices
+from bot.planning.effort import Effort
+from bot.planning.programme.asking import asked_of
+from bot.planning.programme.columns import Candidate, trims
 from bot.planning.programme.matrix import Matrix
 from bot.planning.programme.rows import Rows, highest
 from bot.planning.programme.solver import Failed, Solution, judged, solve
 from bot.planning.request import watch_of
 from bot.planning.sizing import faces
+from bot.planning.spread import missing
 from tests.planning.build import (
     demand,
     position,
@@ -94,3 +100,36 @@ def test_what_closes_took_counts_in_every_row() -> None:
 def test_the_solver_is_imported_when_it_is_first_needed() -> None:
     code = "import sys, bot.decision; sys.exit('highspy' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_what_has_no_room_is_no_candidate() -> None:
+    given = request(snapshot(PAIR, 30_000), [CAP])
+    book = open_book(given)
+    prices = Prices(given)
+    known = asked_of([CAP], [Effort()], book, prices, frozenset())
+    full = {key: replace(one, room=Decimal(0)) for key, one in known[0].priced.items()}
+    assert len(trims(list(book.legs), known, given)) == 2
+    assert trims(list(book.legs), [replace(known[0], priced=full)], given) == []
+
+
+def test_a_leg_that_cannot_be_read_counts_for_what_it_cost() -> None:
+    shot = snapshot(PAIR, 30_000)
+    given = request(replace(shot, tiers={BTC: shot.tiers[BTC]}), [CAP])
+    book = open_book(given)
+    assert len(book.holdings) == 1
+    (face,) = faces(watch_of(CAP), book)  # type: ignore[misc]
+    assert missing(face, book) == pytest.approx(100_000 - 90_000)
+
+
+def test_sums_that_limits_share_are_written_once() -> None:
+    three = [*PAIR, position("SOL/USDT:USDT", Side.LONG, "300", "100")]
+    ratio = demand("account.margin_ratio", 0.01)
+    given = request(snapshot(three, 30_000), [ratio])
+    book = open_book(given)
+    asked = asked_of([ratio], [Effort()], book, Prices(given), frozenset())
+    rows = Rows(list(book.legs), trims(list(book.legs), asked, given), 30_000.0)
+    first = rows.expression(asked[0].faces[0], 0.01, asked[0].paid)
+    written = rows.matrix.rows
+    again = rows.expression(asked[0].faces[0], 0.01, asked[0].paid)
+    assert rows.matrix.rows == written
+    assert (again.constant, again.parts) == (first.constant, first.parts)

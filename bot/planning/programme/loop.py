@@ -2,22 +2,23 @@
 
 A goal that the check finds missed is tightened, a limit that it finds worsened becomes a row. Where no plan
 of the programme passes after ATTEMPTS, or the solver gives none, the closed forms answer as if there were no
-programme, and the plan says so.
+programme, and the plan says so. So they do where they bring every limit back that the programme does, and
+more.
 """
 
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-from bot.model import Demand, Reasoning, Refusal, Unknown
+from bot.model import Demand, Reasoning, Refusal, Target, Unknown
 from bot.planning.caps import Allowance
-from bot.planning.check import Meter, worsened
+from bot.planning.check import Meter, prove, worsened
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import ATTEMPTS, Effort
 from bot.planning.programme.proposal import Kept, Proposal, harming, kept_of, propose
 from bot.planning.programme.solver import Failed
 from bot.planning.recomputation import State
-from bot.planning.request import PlanRequest
+from bot.planning.request import PlanRequest, watch_of
 from bot.planning.settling import Attempt, attempt_of, fault_of, settle
 
 _TIGHTENINGS = 2
@@ -39,11 +40,28 @@ def settle_cheapest(
     found: Settled | Failed | None = None
     if demands and not isinstance(before, Unknown):
         found = _Search(request, demands, before, allowance, prices, meter).run()
-    if isinstance(found, Settled):
+    met = _met(found.attempt) if isinstance(found, Settled) else set()
+    if isinstance(found, Settled) and len(met) == len(demands):
         return found
     attempt, refusals = settle(request, demands, before, allowance, prices, meter)
+    if isinstance(found, Settled):
+        if not met < _met(attempt):
+            return found
+        found = Failed("meets_less", "the programme meets fewer limits than one after another")
     reasoning = None if found is None else Reasoning("closed_form", found.code, found.reason)
     return Settled(attempt, refusals, reasoning)
+
+
+def _met(attempt: Attempt) -> set[tuple[str, Target]]:
+    """Name the demands whose goal an attempt reaches."""
+    outcomes = attempt.drawing.outcomes
+    proofs = (
+        prove(watch_of(one.demand), attempt.meter, attempt.examination, expected=one.expected)
+        for one in outcomes
+    )
+    return {
+        (one.demand.rule, one.demand.target) for one, proof in zip(outcomes, proofs, strict=True) if proof.met
+    }
 
 
 class _Search:
