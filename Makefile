@@ -11,9 +11,11 @@ FIRST_SEED ?= 1
 LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour.py tests/profiles tests/e2e
 # Most tests wait for something: for polls, for time-outs, for processes.
 PURE := tests/model tests/risk tests/rules tests/planning tests/execution tests/hedges tests/faults
+WHOLE := planning risk rules execution
+OTHERS := $(LONG) $(filter-out $(PURE) $(LONG),$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage long simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges portfolios
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges portfolios
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,14 +38,14 @@ run: install  ## run the daemon with CONFIG=reef.yaml
 test: install  ## all tests but the slow ones
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-ci: install format lint types layers audit docs wheel  ## everything that must hold before a change lands
+ci: install  ## everything that must hold before a change lands
+	$(MAKE) --no-print-directory -j 2 --output-sync=target format lint types layers audit docs wheel
 	$(MAKE) --no-print-directory -j 2 tested simulated
 
 # Tests wait for much, days for nothing: side by side they take little longer than either alone.
 tested: install
 	$(MAKE) --no-print-directory -j 1 coverage
 	$(MAKE) --no-print-directory -j 1 rest
-	$(MAKE) --no-print-directory -j 1 long
 
 simulated: install
 	nice -n 19 $(MAKE) --no-print-directory -j 1 simulate
@@ -68,18 +70,15 @@ advisories:  ## ask for known vulnerabilities of what is locked (needs a network
 	.venv-audit/bin/pip-audit -r requirements.lock --require-hashes --disable-pip
 
 coverage: install  ## the rooms without input and output, of which every line and branch is tested
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=
-	$(BIN)/python .ci/coverage_floor.py .coverage.json planning risk rules execution
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) $(LONG:%=--ignore=%) $(WHOLE:%=--cov=bot/%) --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/python .ci/coverage_floor.py .coverage.json $(WHOLE)
 
 coverage-all: install  ## every room, by all tests but the long ones (twice the time)
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json
 
-rest: install  ## all other tests but the long ones
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG:%=--ignore=%) $(PURE:%=--ignore=%)
-
-long: install  ## what measuring coverage would make too slow: seeded days, the state machine, killed processes
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG)
+rest: install  ## all other tests; first what would take too long while coverage is measured, or waits most
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(OTHERS)
 
 docs: install  ## build the pages of docs/ into site/; a link that leads nowhere fails
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs site
@@ -96,7 +95,7 @@ simulate: install  ## SEEDS=100 days of faults and crashes from FIRST_SEED=1 in 
 
 simulate-nightly: install  ## a thousand such days, and a longer walk of the state machine
 	REEF_MACHINE_EXAMPLES=400 $(BIN)/pytest -n 0 --timeout 3600 tests/simulation/test_machine.py
-	$(BIN)/pytest -n auto -m slow tests/simulation/test_stops_alone.py
+	$(BIN)/pytest -n auto -m slow tests/simulation
 	$(BIN)/python -m tests.simulation --seeds 1000 --first-seed $(FIRST_SEED)
 
 replay: install  ## a day of October 2025 through the sandbox in virtual time (minutes)

@@ -16,6 +16,7 @@ WANTED = (
     "bot/shipped/config/scenarios/alts-halve.yaml",
     "bot/shipped/config/scenarios/lost-leg.yaml",
     "bot/shipped/config/scenarios/november-2025.yaml",
+    "bot/shipped/config/scenarios/november-2025-puts.yaml",
     "bot/shipped/config/scenarios/short-squeeze.yaml",
     "bot/shipped/config/rules.schema.json",
     "bot/shipped/config/Dockerfile",

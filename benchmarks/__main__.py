@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import append, cycle, idle, lane, planner, recovery, rules, streams
+from benchmarks import append, cycle, idle, lane, planner, recovery, rules, streams, stress
 from benchmarks.figures import Missed
 
 ALL = {
@@ -14,6 +14,7 @@ ALL = {
     "streams": streams.run,
     "rules": rules.run,
     "planner": planner.run,
+    "stress": stress.run,
 }
 
 

@@ -217,6 +217,7 @@ def terms_of(settings: Settings, account: AccountSettings) -> GuardTerms:
         strangers=settings.strangers,
         churn=settings.churn,
         grace_seconds=settings.grace.total_seconds(),
+        poll_seconds=settings.poll_interval.total_seconds(),
     )
 
 

@@ -14,6 +14,7 @@ from bot.model import (
     Churning,
     Demand,
     Difference,
+    Finding,
     Hedge,
     HedgeTerms,
     MarginRequest,
@@ -47,7 +48,7 @@ from bot.risk.ledger import UnitLedger, advance, open_ledger, view
 from bot.risk.portfolio import Portfolio
 from bot.risk.reconcile import differences
 from bot.risk.terms import venue_terms
-from bot.rules import Evaluation, RuleSet, RulesMemory, evaluate
+from bot.rules import Evaluation, Rule, RuleSet, RulesMemory, evaluate
 
 STOPS_WAIT = timedelta(seconds=15)
 """How long trims of an episode keep the stops of their block from being moved."""
@@ -201,6 +202,8 @@ def _request(
         strangers=given.strangers,
         hedges=given.hedges,
         hedging=_hedging(rules, evaluation),
+        lifted=evaluation.lifted,
+        asleep=_asleep(rules, evaluation),
         doubted=doubted,
         impact=given.impact,
         depths=given.depths,
@@ -294,15 +297,28 @@ def watches(rules: RuleSet, evaluation: Evaluation) -> tuple[Watch, ...]:
     for finding in evaluation.findings:
         rule = rules.rule(finding.rule)
         if rule is not None and rule.has_level and finding.in_force:
-            made.append(
-                Watch(
-                    rule=rule.name,
-                    metric=rule.metric,
-                    sense=rule.sense,
-                    limit=rule.limit,
-                    goal=rule.goal,
-                    target=finding.target,
-                    scenarios=rule.scenarios,
-                )
-            )
+            made.append(_watch(rule, finding))
     return tuple(made)
+
+
+def _asleep(rules: RuleSet, evaluation: Evaluation) -> tuple[Watch, ...]:
+    """Return the limits of rules that hedge and are outside their hours."""
+    made = []
+    for finding in evaluation.findings:
+        rule = rules.rule(finding.rule)
+        if rule is None or rule.hedge is None or finding.in_force or rule.name in evaluation.lifted:
+            continue
+        made.append(_watch(rule, finding))
+    return tuple(made)
+
+
+def _watch(rule: Rule, finding: Finding) -> Watch:
+    return Watch(
+        rule=rule.name,
+        metric=rule.metric,
+        sense=rule.sense,
+        limit=rule.limit,
+        goal=rule.goal,
+        target=finding.target,
+        scenarios=rule.scenarios,
+    )

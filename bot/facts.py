@@ -69,6 +69,8 @@ class GuardTerms(Struct, frozen=True):
     churn: ChurnTerms = ChurnTerms()
     grace_seconds: float = 0.0
     """How long after the start orders wait."""
+    poll_seconds: float = 0.0
+    """Time from the start of one cycle to the start of the next, for whoever asks whether they stopped."""
 
 
 class Remembered(Struct, frozen=True):

@@ -12,6 +12,7 @@ from bot.asking import Asking
 from bot.churn import ChurnWatch, recorded_churn
 from bot.clock import Clock
 from bot.decision import Decision, DecisionInput, decide
+from bot.depths import DepthReader
 from bot.errors import ReefError
 from bot.exchange.protocol import Gateway
 from bot.execution import ExecutionReport, Executor, IntentState, recover
@@ -90,7 +91,7 @@ class Guard:
         self._around = around
         self._strangers = of_account(terms.strangers, self.account)
         self._lots: tuple[Hedge, ...] = ()
-        self._recorder = Recorder(self.account, rules, armed=executor.armed)
+        self._recorder = Recorder(self.account, rules, armed=executor.armed, poll_seconds=terms.poll_seconds)
         self._remembered: Remembered | None = None
         self._recovered: Recovered | None = None
         self._seen: Snapshot | None = None
@@ -115,6 +116,7 @@ class Guard:
         self._start = Start(self.account, clock, terms.grace_seconds)
         self._asking = Asking(self.account, executor, worker, clock, terms.approvals)
         self._churn = ChurnWatch(self.account, terms.churn)
+        self._depths = DepthReader(self.account, gateway)
         self._next: tuple[RuleSet, Reload] | None = None
         self._held: tuple[str, ...] = ()
         self._turn = asyncio.Lock()
@@ -202,6 +204,7 @@ class Guard:
         await self._settle(snapshot)
         given = await self._input(snapshot)
         made = decide(given, self._rules)
+        self._depths.look(made, snapshot, self._rules)
         barred = await self._barred(made)
         await self._record(given, made, barred)
         self._teller.tell(given, made, self.gateway.venue, self.gateway.market_symbols())
@@ -236,7 +239,7 @@ class Guard:
         bound = FIRST_READ_SECONDS if last is None else READ_SECONDS
         try:
             async with asyncio.timeout(bound):
-                snapshot = await self.gateway.snapshot()
+                snapshot = await self._depths.beside(self.gateway.snapshot())
         except TimeoutError:
             raise SlowViewError(self.account, bound) from None
         if last is not None:
@@ -293,7 +296,8 @@ class Guard:
         more = (blocked, refusals, self._around(self._rules, now))
         given = decision_input(snapshot, stats, facts, flows, terms, now, *more)
         approval = await self._asking.approval(now)
-        return structs.replace(given, churning=self._churn.active(now), approval=approval)
+        depths = self._depths.of(snapshot, terms.caps.max_slippage)
+        return structs.replace(given, churning=self._churn.active(now), approval=approval, depths=depths)
 
     async def _record(self, given: DecisionInput, made: Decision, barred: Barred | None) -> None:
         sends = self._sends(made, barred)

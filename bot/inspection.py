@@ -49,6 +49,8 @@ class Inspection(Struct, frozen=True):
     """Markets that the rules ask for and that the venue does not list."""
     given: DecisionInput | None = None
     """What was decided on."""
+    listed: frozenset[str] = frozenset()
+    """Symbols of the venue's markets."""
 
 
 async def inspect(
@@ -59,11 +61,16 @@ async def inspect(
     clock: Clock,
     journal: Journal | None,
     around: Around | None = None,
+    also: frozenset[str] = frozenset(),
 ) -> Inspection:
-    """Observe, assess and decide with what the journal remembers; raises `GatewayError`."""
-    gateway.show(hedging_symbols(rules, stats.reference_symbol))
+    """Observe, assess and decide with what the journal remembers; raises `GatewayError`.
+
+    `also` are symbols that are looked at although nothing is held there.
+    """
+    gateway.show(hedging_symbols(rules, stats.reference_symbol) | also)
     snapshot = await gateway.snapshot()
-    await stats.refresh({position.symbol for position in snapshot.positions}, clock.now())
+    shown = also & set(snapshot.markets)
+    await stats.refresh({position.symbol for position in snapshot.positions} | shown, clock.now())
     if around is not None:
         await around.refresh(rules, clock.now())
     now = clock.now()
@@ -87,6 +94,7 @@ async def inspect(
         surroundings=surroundings,
         unlisted=tuple(sorted(set(rules.markets) & set(around.markets.unlisted))) if around else (),
         given=given,
+        listed=gateway.market_symbols(),
     )
 
 

@@ -76,6 +76,8 @@ class Status(Struct, frozen=True):
     """The least distance to liquidation of any position, as a fraction; None where there is no position."""
     nearest: str = ""
     """Key of the position that it is of."""
+    poll_seconds: float = 0.0
+    """Time from the start of one cycle to the start of the next, as the settings had it."""
 
 
 class Record(Struct, frozen=True):
@@ -100,9 +102,10 @@ class Record(Struct, frozen=True):
 class Recorder:
     """Remembers what was written last, so that a quiet cycle writes next to nothing."""
 
-    def __init__(self, account: str, rules: RuleSet, *, armed: bool) -> None:
+    def __init__(self, account: str, rules: RuleSet, *, armed: bool, poll_seconds: float = 0.0) -> None:
         self.account = account
         self.armed = armed
+        self._poll_seconds = poll_seconds
         self._rules = rules
         self._rules_digest = blob_digest(rules.text.encode())
         self._refusals: frozenset[tuple[str, str, str]] = frozenset()
@@ -264,7 +267,8 @@ class Recorder:
 
     def _last_or(self, at: datetime) -> Status:
         unseen = Unknown("the account has not been read since the guard began")
-        return self._last or Status(at, self.armed, unseen, unseen, 0, (), (), "")
+        blank = Status(at, self.armed, unseen, unseen, 0, (), (), "", poll_seconds=self._poll_seconds)
+        return self._last or blank
 
     def _status(self, given: DecisionInput, made: Decision, blind: Blindness | None) -> Status:
         bare = bare_of(given)
@@ -287,6 +291,7 @@ class Recorder:
             churning=given.churning,
             distance=distance,
             nearest=nearest,
+            poll_seconds=self._poll_seconds,
         )
 
     def _draft(self, at: datetime, body: Body, episode: str = "") -> Draft:

@@ -25,7 +25,9 @@ from bot.cli import (
     sandbox,
     signals,
     silence,
+    size,
     status,
+    stress,
     summary,
 )
 from bot.cli.output import complain, print_json
@@ -50,6 +52,8 @@ app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("stress")(stress.stress)
+app.command("size")(size.size)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.command("signals")(signals.signals)

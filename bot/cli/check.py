@@ -77,9 +77,12 @@ def check(
 
 
 async def look_at_all(
-    settings: Settings, accounts: dict[AccountSettings, RuleSet], clock: Clock
+    settings: Settings,
+    accounts: dict[AccountSettings, RuleSet],
+    clock: Clock,
+    also: frozenset[str] = frozenset(),
 ) -> list[Checked]:
-    """Look at every account at once; one that fails does not hold up another."""
+    """Look at every account at once, at markets of `also` too; one that fails does not hold up another."""
     from bot.bootstrap import Surveys
 
     path = settings.journal
@@ -88,7 +91,9 @@ async def look_at_all(
     named = {name for rules in accounts.values() for name in rules.signals}
     try:
         await surveys.signals.read_all(named)
-        looks = (look_at(settings, one, rules, clock, journal, surveys) for one, rules in accounts.items())
+        looks = (
+            look_at(settings, one, rules, clock, journal, surveys, also) for one, rules in accounts.items()
+        )
         return list(await asyncio.gather(*looks))
     finally:
         if journal is not None:
@@ -102,6 +107,7 @@ async def look_at(
     clock: Clock,
     journal: Journal | None,
     surveys: "Surveys",
+    also: frozenset[str] = frozenset(),
 ) -> Checked:
     """Look at one account."""
     from bot.bootstrap import gateway_of, stats_of, terms_of
@@ -110,7 +116,8 @@ async def look_at(
     try:
         stats, around = stats_of(gateway, clock), surveys.around(account, gateway, rules)
         terms = terms_of(settings, account)
-        return Checked(account.name, await inspect(gateway, stats, rules, terms, clock, journal, around), "")
+        seen = await inspect(gateway, stats, rules, terms, clock, journal, around, also)
+        return Checked(account.name, seen, "")
     except ReefError as error:
         return Checked(account.name, None, str(error))
     finally:

@@ -1,10 +1,12 @@
 """A rule in plain words: what it watches, when it fires, where it goes back to, what it may do."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from bot.cli.output import bound, percent
 from bot.documents import show_duration
 from bot.model import Action, OrderPolicy, Sense, TrimTerms
+from bot.planning.nature import SURVIVAL
 from bot.risk.catalogue import WHEN, definition_of
 from bot.rules import Gates, Match, Rule
 
@@ -76,17 +78,23 @@ def _deeds(rule: Rule) -> Iterator[str]:
     unit = "" if rule.metric == WHEN else definition_of(rule.metric).unit.value
     for action in rule.permits:
         if action is Action.TRIM:
-            yield f"trim positions until {bound(unit, rule.goal)}, {_terms(rule.trim)}"
+            yield f"trim positions until {bound(unit, rule.goal)}, {_terms(rule.trim, rule.metric)}"
         elif action is Action.HALT and rule.permits == (Action.HALT,):
             yield "halt the account, until `reef resume`"
         else:
             yield DEEDS.get(action, action.value)
 
 
-def _terms(terms: TrimTerms) -> str:
+def _terms(terms: TrimTerms, metric: str) -> str:
     share = "" if terms.max_share >= 1 else f"at most {percent(terms.max_share, 0)} of one in a cycle, "
-    order = "limit orders" if terms.order is OrderPolicy.IOC else "market orders"
-    return f"{share}with {order} within {percent(terms.max_slippage)} of mark and index"
+    order = "market orders" if terms.order is OrderPolicy.MARKET else "limit orders"
+    within = f"{share}with {order} within {percent(terms.max_slippage)} of mark and index"
+    if terms.order is not OrderPolicy.PASSIVE:
+        return within
+    if metric in SURVIVAL:
+        return f"{within}; passive is skipped, since a limit of survival does not wait"
+    after = show_duration(timedelta(seconds=terms.escalate_after_seconds))
+    return f"{within}; first with orders that only rest, for {after}"
 
 
 def _blind(rule: Rule) -> str:

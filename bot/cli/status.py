@@ -26,6 +26,7 @@ from bot.record import Status
 from bot.risk.carrying import HedgeShown
 
 OLD_AFTER_SECONDS = 60.0
+"""A cycle is old this long after the next one was due."""
 REFRESH_SECONDS = 1.0
 COLUMNS = (
     Column("account"),
@@ -58,8 +59,9 @@ def status(
 
     Exit code 1 where a finding is active, a position is without its stop, a figure of the venue is far
     from the recomputed one, a price is apart from the others, an account is blind or halted, or its last
-    cycle failed or is older than a minute. With --alive, for health checks, only where the daemon does not
-    do its work: it has ended, is gone or hangs, or looked at no account for a minute.
+    cycle failed or the next one is overdue by a minute. With --alive, for health checks, only where the
+    daemon does not do its work: it has ended, is gone or hangs, or every account's next look is overdue by a
+    minute.
 
     Example: reef status --config reef.yaml
     """
@@ -133,7 +135,7 @@ def as_value(whole: Whole, *, alive: bool) -> object:
 
 
 def is_alive(whole: Whole) -> bool:
-    """Whether the daemon lives and looked at some account within a minute, or failed to with a reason."""
+    """Whether the daemon lives and looked at some account when it should, or failed to with a reason."""
     known = [one.status for one in whole.accounts.values() if one.status is not None]
     looked = any(one.error or one.blind is not None or not old(one, whole.at) for one in known)
     return whole.daemon.alive and looked
@@ -174,8 +176,8 @@ def standstills(
 
 
 def old(one: Status, now: datetime) -> bool:
-    """Whether the last cycle is longer ago than any poll interval that is in use."""
-    return (now - one.at).total_seconds() > OLD_AFTER_SECONDS
+    """Whether the next cycle is overdue, by the interval that the last one was recorded with."""
+    return (now - one.at).total_seconds() > one.poll_seconds + OLD_AFTER_SECONDS
 
 
 def row(name: str, standing: AccountStanding, now: datetime) -> tuple[str, ...]:

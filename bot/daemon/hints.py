@@ -1,4 +1,4 @@
-"""Polls that streams ask for, beside those that come anyway.
+"""Polls that streams and fills ask for, beside those that come anyway.
 
 The polls of the schedule stay exactly where they are. A hint adds a poll before the next of them, never two
 within the least interval and never two at once, and none while polls fail. So whatever streams do, every poll
@@ -17,7 +17,7 @@ from apscheduler.schedulers.base import BaseScheduler
 
 from bot.clock import Clock
 from bot.guard import CycleReport
-from bot.model import Snapshot
+from bot.model import Snapshot, StepKind
 
 log = structlog.get_logger(__name__)
 
@@ -99,14 +99,16 @@ class Hints:
         self._streams = {one.account: one for one in streams}
         self._polls = polls
         self._clock = clock
-        self._paces = {account: Pace(least) for account in self._streams}
-        self._jobs = {job(account): account for account in self._streams for job in (poll_job, hint_job)}
+        self._paces = {account: Pace(least) for account in polls}
+        self._jobs = {job(account): account for account in polls for job in (poll_job, hint_job)}
+        self._listens = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin; needs a running loop."""
         events = EVENT_JOB_SUBMITTED | EVENT_JOB_EXECUTED | EVENT_JOB_ERROR
         self._scheduler.add_listener(self._on_event, events)
+        self._listens = True
         for account, streams in self._streams.items():
             working = streams.run(partial(self._ask, account), partial(tell, account))
             task = asyncio.create_task(working, name=f"streams {account}")
@@ -115,6 +117,7 @@ class Hints:
 
     async def end(self) -> None:
         """End all streams; whatever their venues do, this ends soon."""
+        self._listens = False
         self._scheduler.remove_listener(self._on_event)
         tasks, self._tasks = self._tasks, []
         for task in tasks:
@@ -128,7 +131,7 @@ class Hints:
 
     def _ask(self, account: str) -> None:
         job = self._scheduler.get_job(poll_job(account))
-        if job is None or job.next_run_time is None or not self._tasks:
+        if job is None or job.next_run_time is None or not self._listens:
             return
         due = self._paces[account].asked(self._clock.now(), job.next_run_time)
         if due is not None:
@@ -148,10 +151,16 @@ class Hints:
         report = event.retval if event.code == EVENT_JOB_EXECUTED else None
         snapshot = report.snapshot if isinstance(report, CycleReport) and not report.error else None
         wanted = pace.ended(well=snapshot is not None)
-        if snapshot is not None:
+        if snapshot is not None and account in self._streams:
             self._streams[account].polled(snapshot)
-        if wanted:
+        if wanted or (isinstance(report, CycleReport) and goes_on(report)):
             self._ask(account)
+
+
+def goes_on(report: CycleReport) -> bool:
+    """Whether orders of a cycle were filled, or cancelled: what is left is planned at once, on fresh data."""
+    results = () if report.execution is None else report.execution.sent
+    return any(result.executed or result.step.kind is StepKind.CANCEL for result in results)
 
 
 def poll_job(account: str) -> str:

@@ -89,6 +89,10 @@ class Gateway(Protocol):
         """Read what moved the wallet since a moment, oldest first: trades, fees, funding, transfers."""
         ...
 
+    async def order_book(self, symbol: str) -> OrderBook:
+        """Read as many levels of one symbol's order book as the venue tells at once."""
+        ...
+
     async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """Read candles, oldest first."""
         ...

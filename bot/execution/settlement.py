@@ -17,7 +17,7 @@ from bot.execution.recorder import Recorder
 from bot.execution.terms import ExecutionTerms
 from bot.journal import Draft
 from bot.journal.records import TERMINAL, IntentState, Progress
-from bot.model import NotFound, OrderReport, Snapshot, Verdict, WalletMove
+from bot.model import NotFound, OrderReport, OrderRequest, Snapshot, Style, Verdict, WalletMove
 
 T = TypeVar("T")
 
@@ -88,11 +88,13 @@ class Settler:
         return _settlement(after, ())
 
     async def follow(self, intent: Intent) -> Intent:
-        """Look an order up at once after it was sent, a few times.
+        """Look an order up at once after it was sent, a few times; one that is meant to rest, once.
 
         What is open then is left to the next cycle.
         """
-        for attempt in range(self._terms.look_tries):
+        request = intent.prepared.step.request
+        rests = isinstance(request, OrderRequest) and request.style is Style.PASSIVE
+        for attempt in range(1 if rests else self._terms.look_tries):
             if attempt:
                 await self._clock.sleep(self._terms.look_pause_seconds)
             try:

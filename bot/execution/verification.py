@@ -3,19 +3,25 @@
 from decimal import Decimal
 
 from bot.execution.report import ExecutionReport, StepResult
-from bot.journal.records import Verification
-from bot.model import OrderRequest, Snapshot, position_key
+from bot.journal.records import IntentState, Verification
+from bot.model import OrderRequest, Snapshot, Style, position_key
 
 
 def verifications(
     report: ExecutionReport, before: Snapshot, after: Snapshot
 ) -> tuple[tuple[StepResult, Verification], ...]:
-    """Compare positions before and after the orders of a report that were sent."""
+    """Compare positions before and after the orders of a report that were sent, but for those that rest."""
     return tuple(
         (result, _verification(result, result.step.request, before, after))
         for result in report.results
-        if result.sent and isinstance(result.step.request, OrderRequest)
+        if result.sent and isinstance(result.step.request, OrderRequest) and not _rests(result)
     )
+
+
+def _rests(result: StepResult) -> bool:
+    request = result.step.request
+    passive = isinstance(request, OrderRequest) and request.style is Style.PASSIVE
+    return passive and result.state is IntentState.ACCEPTED
 
 
 def _verification(

@@ -95,6 +95,8 @@ class OrderPolicy(StrEnum):
 
     IOC = "ioc"
     MARKET = "market"
+    PASSIVE = "passive"
+    """Rests at the best price of its own side until `escalate_after`, then goes on as IOC."""
 
 
 class TrimTerms(Struct, frozen=True):
@@ -106,7 +108,8 @@ class TrimTerms(Struct, frozen=True):
     """Largest distance of a fill from mark and from index, as a fraction."""
     order: OrderPolicy = OrderPolicy.IOC
     escalate_after_seconds: float = 20.0
-    """After this long the slippage is doubled, after twice as long the order is a market order."""
+    """After this long the slippage is doubled, after twice as long the order is a market order. A passive
+    order is cancelled after this long first, and the rest counts from then on."""
     keep: tuple[str, ...] = ()
     """Glob patterns, in capitals, of symbols that are dear to the owner: others are trimmed before them."""
 

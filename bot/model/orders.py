@@ -15,6 +15,8 @@ class Style(StrEnum):
 
     IOC = "ioc"
     MARKET = "market"
+    PASSIVE = "passive"
+    """A limit order that only rests: the venue cancels it where it would trade at once."""
 
 
 class OrderRequest(Struct, frozen=True, tag="order"):

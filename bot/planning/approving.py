@@ -1,12 +1,16 @@
 """One plan of all rules, or two where some of them ask their owner first. Pure."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from bot.model import Approval, Demand, Plan
-from bot.planning.asking import Asked, asked_for, asks, waiting
+from bot.planning.asking import Asked, asked_for, asks
+from bot.planning.asking import waiting as waiting_for_owner
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.planner import wants_step
 from bot.planning.request import PlanRequest
+from bot.planning.resting import waiting
 
 
 def plan_with(request: PlanRequest, approval: Approval | None) -> tuple[Plan, Asked | None]:
@@ -20,14 +24,16 @@ def plan_with(request: PlanRequest, approval: Approval | None) -> tuple[Plan, As
     if approval is None or not asking:
         return whole, None
     free = tuple(demand for demand in request.demands if demand not in asking)
-    base = _plan_of(request, free)
+    base = _plan_of(request, free, asking)
     asked = asked_for(whole.steps, base.steps, asking, approval)
     if asked is None:
         return whole, None
-    return replace(base, refusals=base.refusals + waiting(asking)), asked
+    return replace(base, refusals=base.refusals + waiting_for_owner(asking)), asked
 
 
-def _plan_of(request: PlanRequest, demands: tuple[Demand, ...]) -> Plan:
-    if not demands and not request.hedges:
-        return Plan(request.account, request.at, (), (), (), "")
-    return plan_with_hedges(replace(request, demands=demands))
+def _plan_of(request: PlanRequest, demands: Sequence[Demand], asking: Sequence[Demand] = ()) -> Plan:
+    beside = waiting(request, demands, asking)
+    made = Plan(request.account, request.at, (), (), (), "")
+    if beside.demands or request.hedges:
+        made = plan_with_hedges(replace(request, demands=beside.demands))
+    return beside.beside(made, request)

@@ -6,13 +6,15 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Market, Position, TrimTerms
+from bot.model import Market, Position, Style, TrimTerms
 from bot.planning.crowding import free_of_orders
+from bot.planning.depth import Ladder, cost_at
 from bot.planning.linked import cost_beside, must_stay
 from bot.planning.nature import Nature
-from bot.planning.pricing import NoQuote, Quote, quote
+from bot.planning.pricing import NoQuote, Quote, quote, taking_seconds
 from bot.planning.request import OrderTerms, PlanRequest
 from bot.planning.rounding import fit, largest, room, smallest
+from bot.planning.slicing import Slice, slice_of
 from bot.risk.portfolio import Holding
 
 
@@ -41,7 +43,19 @@ class Priced(Struct, frozen=True):
     cost: float
     """Cost of one USD at the worst permitted price, fee included."""
     expected: float
-    """The same at the expected price: half spread, fee and impact."""
+    """The same at the expected price, where all of `room` goes: out of the book, or half spread, fee and
+    impact."""
+    thin: bool = False
+    """Whether the book is what bounds the room."""
+    ladder: Ladder | None = None
+    """What the book holds; None where there is none that can be believed."""
+    beside: float = 0.0
+    """What of `expected` is the cost of hedges that go with it."""
+
+    def expected_of(self, contracts: Decimal, fee: Decimal) -> float:
+        """Expected cost of one USD where so many contracts go."""
+        found = None if self.ladder is None else self.ladder.cost(contracts, self.quote.mark, fee)
+        return self.expected if found is None else min(found + self.beside, self.cost)
 
 
 class Book(Struct):
@@ -89,9 +103,8 @@ def _open_leg(position: Position, market: Market | None, holding: Holding | None
 
 def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
     """Cost of one USD of notional filled at the quote's worst price, taker fee included."""
-    share = priced.mark / priced.worst if leg.position.inverse else priced.worst / priced.mark
-    slip = (share - 1 if leg.position.inverse else 1 - share) * leg.position.side.sign
-    return max(0.0, float(slip + market.taker_fee * share))
+    side, inverse = leg.position.side, leg.position.inverse
+    return cost_at(priced.worst, priced.mark, market.taker_fee, side, inverse=inverse)
 
 
 def price_leg(
@@ -102,8 +115,10 @@ def price_leg(
     nature: Nature,
     *,
     whole: bool = False,
+    pressing: bool = False,
 ) -> Priced | NoQuote:
-    """Price one leg under the terms of a limit of a nature; `whole` lifts the share caps (closes).
+    """Price one leg under the terms of a limit of a nature; `whole` lifts the share caps (closes), `pressing`
+    the patience with a thin book.
 
     NoQuote says why nothing may be sent for it now.
     """
@@ -121,6 +136,7 @@ def price_leg(
         return NoQuote("market_closed", f"{symbol} is not open for trading at the venue")
     if market.price_step <= 0 or market.amount_step <= 0:
         return NoQuote("unknown_figure", f"{symbol}: the venue's price or amount step is not positive")
+    taking = taking_seconds(terms, acting_seconds, nature, whole=whole, pressing=pressing)
     found = quote(
         leg.position.side,
         market,
@@ -128,7 +144,7 @@ def price_leg(
         terms,
         request.caps,
         request.snapshot.venue_time(request.at),
-        acting_seconds,
+        taking,
         request.max_age_seconds,
         nature,
     )
@@ -138,18 +154,39 @@ def price_leg(
     free = free_of_orders(leg.position, market, least, request)
     if isinstance(free, NoQuote):
         return free
+    kind = (terms, request, max(taking, 0.0), nature, least)
+    cut = slice_of(leg.position, market, found, *kind, whole=whole, pressing=pressing)
+    if isinstance(cut, NoQuote):
+        return cut
     share = Decimal(1) if whole else min(Decimal(str(terms.max_share)), request.caps.max_share)
     allowed = room(leg.position.contracts, share, market, found.mark, request.order_terms)
     most = largest(market, found.style)
-    worst = worst_cost(leg, found, market)
-    expected = worst if leg.holding is None else leg.holding.trade_cost
     allowed = min(allowed, free.contracts if most is None else min(free.contracts, most))
+    priced = replace(found, note=found.note + free.note)
+    return _with_room(leg, market, priced, cut, allowed, request)
+
+
+def _with_room(
+    leg: Leg, market: Market, priced: Quote, cut: Slice, allowed: Decimal, request: PlanRequest
+) -> Priced:
+    """Bound what may be taken by the book and by hedges, and say what it costs."""
+    beside = likely = 0.0
     if leg.holding is not None and request.hedges:
         kept = Decimal(0) if request.unbound else must_stay(leg.position, request)
         allowed = max(min(allowed, leg.position.contracts - kept), Decimal(0))
         beside, likely = cost_beside(leg.holding, request)
-        worst, expected = worst + beside, expected + likely
-    return Priced(replace(found, note=found.note + free.note), allowed, worst, expected)
+    thin = cut.contracts is not None and cut.contracts < allowed
+    if cut.contracts is not None and thin:
+        allowed = cut.contracts
+        words = f"the book takes {allowed.normalize():f} of {leg.position.contracts.normalize():f} contracts"
+        priced = replace(priced, note=f"{priced.note}; {words} at once, the rest follows")
+    worst = worst_cost(leg, priced, market)
+    expected = worst if leg.holding is None else leg.holding.trade_cost
+    if priced.style is Style.PASSIVE:
+        side, inverse = leg.position.side, leg.position.inverse
+        expected = cost_at(priced.worst, priced.mark, market.maker_fee, side, inverse=inverse)
+    found = Priced(priced, allowed, worst + beside, expected + likely, thin, cut.ladder, likely)
+    return replace(found, expected=found.expected_of(allowed, market.taker_fee))
 
 
 def take(

@@ -1,6 +1,6 @@
 """From demands to amounts: each demand in its order takes from one book what it still needs."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from bot.planning.nature import SURVIVAL, Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.slicing import is_pressing
 from bot.planning.spread import Candidate, Spread, spread
 from bot.planning.strangers import STRANGER, stranger_quote
 
@@ -36,7 +37,7 @@ class Prices:
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
-        self._quotes: dict[tuple[TrimTerms, float, Nature, bool], dict[str, Priced | NoQuote]] = {}
+        self._quotes: dict[tuple[TrimTerms, float, Nature, bool, bool], dict[str, Priced | NoQuote]] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -51,11 +52,11 @@ class Prices:
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
         seconds = (self._request.at - demand.acting_since).total_seconds()
-        nature = nature_of(demand.metric)
+        nature, pressing = nature_of(demand.metric), is_pressing(demand)
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
-        known = self._quotes.setdefault((demand.trim, seconds, nature, whole), {})
+        known = self._quotes.setdefault((demand.trim, seconds, nature, whole, pressing), {})
         for leg in legs:
             if leg.key in hedges:
                 if demand.target.position == leg.key:
@@ -65,7 +66,7 @@ class Prices:
             found = known.get(leg.key)
             if found is None:
                 found = stranger_quote(leg.position, self._request) or price_leg(
-                    leg, demand.trim, self._request, seconds, nature, whole=whole
+                    leg, demand.trim, self._request, seconds, nature, whole=whole, pressing=pressing
                 )
                 known[leg.key] = found
             if isinstance(found, NoQuote):
@@ -242,8 +243,7 @@ def _even(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome
             short.append(key)
     shortfall: tuple[Refusal, ...] = ()
     if short:
-        reason = f"{', '.join(short)}: no more may go in one cycle"
-        shortfall = (refuse(demand, demand.target.text, "cap_share", reason),)
+        shortfall = (_full(demand, short, priced),)
     met = bool(priced) and not short
     return Outcome(demand, taken, priced, met, refusals=refusals, shortfall=shortfall)
 
@@ -329,15 +329,25 @@ def _shortfall(
         return (refuse(demand, item, result.help.code, result.help.reason),)
     full = [key for key, terms in outcome.priced.items() if _is_full(book.by_key[key], terms)]
     missing = f"{result.shortfall:.2f} USD are missing to the goal {demand.goal:g}"
-    mended = mending(demand, full, outcome.refusals, book)
+    shares = [key for key in full if not outcome.priced[key].thin]
+    mended = mending(demand, shares, outcome.refusals, book)
     if full:
-        reason = f"{', '.join(full)}: no more may go in one cycle; {missing}{mended}"
-        return (refuse(demand, item, "cap_share", reason),)
+        return (_full(demand, full, outcome.priced, f"; {missing}{mended}"),)
     words = (
         "no trims reach it without harm to another limit" if outcome.final else "trims alone do not reach it"
     )
-    reason = f"{words}: {missing}{mended}"
-    return (refuse(demand, item, "goal_out_of_reach", reason),)
+    return (refuse(demand, item, "goal_out_of_reach", f"{words}: {missing}{mended}"),)
+
+
+def _full(demand: Demand, keys: Sequence[str], priced: Mapping[str, Priced], more: str = "") -> Refusal:
+    """Refuse what positions do not give any more in this cycle."""
+    thin = all(priced[key].thin for key in keys)
+    code, words = (
+        ("thin_book", "the book takes no more at once")
+        if thin
+        else ("cap_share", "no more may go in one cycle")
+    )
+    return refuse(demand, demand.target.text, code, f"{', '.join(keys)}: {words}{more}")
 
 
 def _is_full(leg: Leg, terms: Priced) -> bool:

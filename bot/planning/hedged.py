@@ -29,7 +29,7 @@ from bot.planning.check import Meter
 from bot.planning.drafting import is_trading, refuse
 from bot.planning.hedging import Desk, Offer, offer_of
 from bot.planning.linked import must_stay
-from bot.planning.numbering import Numbering
+from bot.planning.numbering import Numbering, numbering_after
 from bot.planning.planner import plan
 from bot.planning.programme.hedges import Opening, worthwhile
 from bot.planning.recomputation import state_before
@@ -67,7 +67,7 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         reason = "trims and unwinding go first: a hedge waits until fresh data show them"
         told.append(refuse(choice.offer.demand, _item(choice.offer), "hedge_waits", reason))
     elif choice.offer is not None:
-        opened = (_hedge_step(choice.offer, _numbering(request, made.steps)),)
+        opened = (_hedge_step(choice.offer, numbering_after(request, made.steps)),)
         told += choice.offer.refusals
         proofs = (*proofs, choice.offer.proof)
     steps = (*unwound, *made.steps, *opened)
@@ -155,14 +155,6 @@ def _taken(steps: Sequence[Step]) -> dict[str, Decimal]:
     }
 
 
-def _numbering(request: PlanRequest, steps: Sequence[Step]) -> Numbering:
-    """Number further steps after those that a plan has."""
-    taken = dict(request.steps_taken)
-    for step in steps:
-        taken[step.episode] = max(taken.get(step.episode, 0), step.number + 1)
-    return Numbering(replace(request, steps_taken=taken))
-
-
 def _unwound(
     offs: dict[str, Off], request: PlanRequest, made: Plan, allowance: Allowance
 ) -> tuple[tuple[Step, ...], list[Refusal]]:
@@ -176,7 +168,7 @@ def _unwound(
             drafts.append((off, draft))
     capped = apply([draft for _, draft in drafts], allowance, request.order_terms)
     refusals += capped.refusals
-    numbering = _numbering(request, made.steps)
+    numbering = numbering_after(request, made.steps)
     lots = {draft.key: off for off, draft in drafts}
     steps = tuple(_unwind_step(lots[draft.key], draft, request, numbering) for draft in capped.drafts)
     return steps, refusals

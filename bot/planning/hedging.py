@@ -127,7 +127,7 @@ def _priced(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest)
     most = round_down(Decimal(repr(usd / seat.unit.notional)), seat.market.amount_step)
     leg = Leg(seat.one.key, mirrored(seat, most), seat.market, seat.unit)
     patient = TrimTerms(max_slippage=terms.max_slippage, order=OrderPolicy.IOC)
-    plain = replace(request, hedges=())
+    plain = replace(request, hedges=(), depths={})
     return price_leg(leg, patient, plain, 0.0, nature_of(demand.metric), whole=True)
 
 

@@ -181,7 +181,7 @@ def lowering_step(lowering: Lowering, numbering: Numbering) -> Step:
     """Return the step that sets a leverage."""
     demand = lowering.demand
     number = numbering.next(demand.episode)
-    moved = sum(lowering.moved.values())
+    moved = sum(lowering.moved.values(), 0.0)
     isolated = f"; {moved:.2f} USD of margin go into the position" if lowering.moved else ""
     asked = LeverageRequest(
         client_order_id=numbering.identity(demand.rule, demand.target.text, demand.episode, number),

@@ -1,12 +1,8 @@
 """From demands' amounts to orders: one a position, under the rule that asked most of it."""
 
-from decimal import Decimal
-
-from bot.planning.book import Leg, Priced
+from bot.planning.book import Leg
 from bot.planning.caps import Draft
-from bot.planning.costs import average
 from bot.planning.drafting import Drawing, Outcome, is_lifeline
-from bot.planning.request import PlanRequest
 from bot.planning.rounding import largest
 
 
@@ -26,7 +22,7 @@ def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:
         if not asked:
             continue
         index = -max(asked)[1]
-        draft = _draft(leg, drawing.outcomes[index], drawing.book.request)
+        draft = _draft(leg, drawing.outcomes[index])
         if draft.contracts < leg.taken:
             short.add(leg.key)
         found.append((index, draft))
@@ -34,17 +30,7 @@ def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:
     return tuple(draft for _, draft in found), frozenset(short)
 
 
-def _expected(leg: Leg, priced: Priced, contracts: Decimal, request: PlanRequest) -> float:
-    """Cost of one USD of an order, by the order book where it was read."""
-    holding, market = leg.holding, leg.market
-    if holding is None or market is None:
-        return priced.expected
-    usd = holding.notional * float(contracts / leg.position.contracts)
-    book = average(holding, holding.side, float(market.taker_fee), usd, request)
-    return priced.expected + book - holding.trade_cost
-
-
-def _draft(leg: Leg, outcome: Outcome, request: PlanRequest) -> Draft:
+def _draft(leg: Leg, outcome: Outcome) -> Draft:
     demand, priced = outcome.demand, outcome.priced[leg.key]
     assert leg.market is not None
     most = largest(leg.market, priced.quote.style)
@@ -57,7 +43,7 @@ def _draft(leg: Leg, outcome: Outcome, request: PlanRequest) -> Draft:
         market=leg.market,
         quote=priced.quote,
         contracts=contracts,
-        trade_cost=_expected(leg, priced, contracts, request),
+        trade_cost=priced.expected_of(contracts, leg.market.taker_fee),
         lifeline=is_lifeline(demand),
         reason=demand.standing,
     )

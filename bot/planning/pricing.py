@@ -5,6 +5,8 @@ The cap holds against mark *and* index. For a sale the limit price is therefore 
 rounded to the price step toward mark, so that rounding never passes the cap. Bid and ask only decide whether
 a fill inside the cap is possible at all.
 
+A passive order rests at the best price of its own side, never beyond the cap either.
+
 Two limits bend this. The last resort of a limit of survival, its market order, is bounded against mark alone:
 mark is what liquidates, and a position that waits for the index may not live to see it. An order of a limit
 on exposure waits while mark and index are further than `PRICE_BAND` apart: one of them is a wick.
@@ -51,18 +53,33 @@ def round_price(price: Decimal, step: Decimal, *, up: bool) -> Decimal:
     return steps * step
 
 
+def taking_seconds(
+    terms: TrimTerms, acting_seconds: float, nature: Nature, *, whole: bool, pressing: bool
+) -> float:
+    """For how long an episode has taken what rests in the book; below 0 its orders only rest there.
+
+    A limit of survival, a limit that is far past and a close of a whole position do not wait.
+    """
+    waits = terms.order is OrderPolicy.PASSIVE and nature is not Nature.SURVIVAL
+    if waits and not (whole or pressing):
+        return acting_seconds - terms.escalate_after_seconds
+    return acting_seconds
+
+
 def is_last_resort(terms: TrimTerms, acting_seconds: float) -> bool:
     """Whether an episode has acted for so long that only a market order is left."""
     return acting_seconds >= 2 * terms.escalate_after_seconds
 
 
 def slippage_now(terms: TrimTerms, caps: Caps, acting_seconds: float) -> tuple[Style, Decimal]:
-    """Return style and slippage cap after an episode has acted for so long.
+    """Return style and slippage cap after an episode has been taking for so long (`taking_seconds`).
 
     First the rule's own slippage, after `escalate_after_seconds` twice as much, after twice as long a market
     order within the account's cap. `Caps.max_slippage` bounds all of them.
     """
     base = Decimal(str(terms.max_slippage))
+    if acting_seconds < 0:
+        return Style.PASSIVE, min(base, caps.max_slippage)
     if is_last_resort(terms, acting_seconds):
         return Style.MARKET, caps.max_slippage
     slippage = 2 * base if acting_seconds >= terms.escalate_after_seconds else base
@@ -98,6 +115,14 @@ def _out_of_reach(side: Side, worst: Decimal, mark: Mark) -> str | None:
     return f"best {word} {best} is beyond {worst}, the worst price that the slippage cap permits"
 
 
+def _resting_price(side: Side, market: Market, mark: Mark) -> Decimal | None:
+    """Return the best price of the own side, None where the venue told none."""
+    best = mark.ask if side is Side.LONG else mark.bid
+    if isinstance(best, Unknown) or _trouble(best):
+        return None
+    return round_price(best, market.price_step, up=side is Side.LONG)
+
+
 def _reference(mark: Mark, price: Decimal, nature: Nature) -> Decimal | NoQuote:
     """Return the index price, where it is known and not a band apart from mark for a limit on exposure."""
     index = mark.index
@@ -122,7 +147,7 @@ def quote(
     max_age_seconds: float,
     nature: Nature,
 ) -> Quote | NoQuote:
-    """Price a reduction of a position on `side`.
+    """Price a reduction of a position on `side`; `acting_seconds` are those of `taking_seconds`.
 
     NoQuote where mark or index are unknown, stale, or a band apart (a market order needs them for its cap as
     well), or where the book's best price is already beyond the cap.
@@ -135,7 +160,8 @@ def quote(
     index = price if alone else _reference(mark, price, nature)
     if isinstance(index, NoQuote):
         return index
-    style, slippage = slippage_now(terms, caps, acting_seconds)
+    rests = None if acting_seconds >= 0 else _resting_price(side, market, mark)
+    style, slippage = slippage_now(terms, caps, acting_seconds if rests else max(acting_seconds, 0.0))
     selling = side is Side.LONG
     anchor = max(price, index) if selling else min(price, index)
     worst = round_price(anchor * (1 - side.sign * slippage), market.price_step, up=selling)
@@ -143,5 +169,11 @@ def quote(
     if beyond is not None:
         bounds = "of mark" if alone else "of mark and of index"
         return NoQuote("cap_slippage", f"{market.symbol}: {beyond} ({slippage * 100:f} % {bounds})")
+    if rests:
+        price_at = max(rests, worst) if selling else min(rests, worst)
+        note = "; it only rests there, as the best of its side"
+        return Quote(style, price_at, price, price_at, slippage, note)
     note = "; last resort: bounded against mark alone, whatever the index says" if alone else ""
+    if terms.order is OrderPolicy.PASSIVE and nature is Nature.SURVIVAL:
+        note = f"; a limit of survival does not wait: no passive order{note}"
     return Quote(style, worst if style is Style.IOC else None, price, worst, slippage, note)

@@ -79,6 +79,10 @@ class PlanRequest(Struct, frozen=True):
     """What the guard opened against positions, and what others closed of that of late."""
     hedging: Mapping[str, HedgeTerms] = {}
     """Rules that permit hedges, by name: a hedge of any other rule is unwound."""
+    lifted: frozenset[str] = frozenset()
+    """Rules whose condition is false: their hedges are needed no more, whatever their limit says."""
+    asleep: tuple[Watch, ...] = ()
+    """Limits of rules that hedge, outside their hours: their hedges stay for them, and nothing else does."""
     doubted: bool = False
     """Whether a price is not believed yet: then no hedge is unwound for being needed no more."""
     unbound: bool = False

@@ -2,8 +2,9 @@
 
 A hedge goes when its parent or its rule is gone; it shrinks with its parent, and whenever it would come to
 more exposure than its parent has. It goes, too, when it is needed no more: when its rule's limit would be at
-its goal without it. That is how `unwind: restore` is meant. The limit itself comes back the moment the hedge
-is opened, so its episode ends then; the hedge stays until the account is as safe without it.
+its goal without it, or its rule's condition is false. That is how `unwind: restore` is meant. The limit
+itself comes back the moment the hedge is opened, so its episode ends then; the hedge stays until the account
+is as safe without it. The hours of a rule do not matter for that: they say when it may begin something.
 """
 
 from decimal import Decimal
@@ -73,7 +74,8 @@ def with_trims(taken: dict[str, Decimal], request: PlanRequest) -> dict[str, Off
 
 
 def restored(request: PlanRequest, before: State | Unknown, meter: Meter) -> dict[str, Off]:
-    """Return what of the first hedge is needed no more: without it its limit would stay at its goal.
+    """Return what of the first hedge is needed no more: without it its limit would stay at its goal, or does
+    not count, since the rule's condition is false.
 
     The whole of it, or else as many quarters as may go. Nothing may while its rule acts, while a price is not
     believed, or where another limit would be made worse.
@@ -86,17 +88,23 @@ def restored(request: PlanRequest, before: State | Unknown, meter: Meter) -> dic
             continue
         for quarters in (4, 3, 2, 1):
             contracts = taken_off(lot, lot.contracts * quarters / 4, request)
-            off = Off(lot, contracts, "so much of it is needed no more")
+            off = Off(lot, contracts, _needless(lot, request))
             if contracts and _is_idle(off, request, before, meter):
                 return {lot.key: off}
     return {}
 
 
+def _needless(lot: Hedge, request: PlanRequest) -> str:
+    if lot.rule in request.lifted:
+        return f"the condition of {lot.rule!r} is false"
+    return "so much of it is needed no more"
+
+
 def _is_idle(off: Off, request: PlanRequest, before: State, meter: Meter) -> bool:
     lot = off.lot
     draft = drafted(off, request)
-    own = [watch for watch in request.watches if watch.rule == lot.rule]
-    if isinstance(draft, Refusal) or not own:
+    own = [watch for watch in (*request.watches, *request.asleep) if watch.rule == lot.rule]
+    if isinstance(draft, Refusal) or not (own or lot.rule in request.lifted):
         return False
     examination = examine(request, before, {lot.key: removal_of(draft)})
     for watch in own:
@@ -116,7 +124,7 @@ def drafted(off: Off, request: PlanRequest) -> Draft | Refusal:
     terms = TERMS
     if off.urgent:
         terms = TrimTerms(max_slippage=float(request.caps.max_slippage), order=OrderPolicy.MARKET)
-    plain = replace(request, hedges=())
+    plain = replace(request, hedges=(), depths={})
     priced = price_leg(Leg(lot.key, position, market, holding), terms, plain, 0.0, Nature.OTHER, whole=True)
     if isinstance(priced, NoQuote):
         return _refusal(lot, priced.code, priced.reason)

@@ -195,15 +195,19 @@ class _Assembly:
         return max(venue, 0.0)
 
     def reference_price(self) -> float | None:
-        """Return the mark price of the first linear market of the reference, by symbol."""
-        snapshot = self.snapshot
+        """Return the mark price of the first market of the reference, a linear one before others."""
+        snapshot, found = self.snapshot, None
         for symbol in sorted(snapshot.marks):
             market = snapshot.markets.get(symbol)
-            if market is not None and market.linear and market.base == self.stats.reference:
-                price = price_of(snapshot.marks[symbol].mark, f"the mark price of {symbol}")
-                if not isinstance(price, Unknown):
-                    return price
-        return None
+            if market is None or market.base != self.stats.reference or not (market.linear or found is None):
+                continue
+            price = price_of(snapshot.marks[symbol].mark, f"the mark price of {symbol}")
+            if isinstance(price, Unknown):
+                continue
+            if market.linear:
+                return price
+            found = price
+        return found
 
 
 def with_liquidations(

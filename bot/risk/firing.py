@@ -1,8 +1,9 @@
 """Where a rule would fire: the nearest price, or move of the market, at which a metric passes its limit.
 
-A position metric is followed while that symbol alone moves, and the wallet's coins of its base with it; an
-account metric while every position and coin moves by its beta to the reference, without residual. Nothing is
-traded or liquidated on the way, the unit value moves with equity, and statistics stay as they are.
+A position metric is followed while that symbol alone moves, and with it what its liquidation counts along:
+the wallet's coins of its base, and positions of that base on its side. An account metric is followed while
+every position and coin moves by its beta to the reference, without residual. Nothing is traded or liquidated
+on the way, the unit value moves with equity, and statistics stay as they are.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from msgspec import Struct
 from bot.model import Number, Sense, Unknown
 from bot.risk.context import MetricContext, UnitView
 from bot.risk.definitions import METRICS, Scope
+from bot.risk.margin import moves_along
 from bot.risk.metrics import measure
 from bot.risk.portfolio import Portfolio
 from bot.risk.shock import market_moves, revalued
@@ -134,8 +136,8 @@ class _Search:
     def _moves(self, move: float) -> dict[str, float]:
         if self._holding is None:
             return market_moves(self._portfolio, move)
-        symbol, base = self._holding.symbol, self._holding.base
-        moves = {holding.key: move for holding in self._portfolio.holdings if holding.symbol == symbol}
+        base = self._holding.base
+        moves = {one.key: move for one in self._portfolio.holdings if moves_along(self._holding, one)}
         return moves | {coin.key: move for coin in self._portfolio.coins if coin.base == base}
 
     def _value(self, move: float) -> Number:

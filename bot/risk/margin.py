@@ -138,7 +138,10 @@ def cross_maintenance(holdings: Iterable[Holding], excess: float) -> float:
     return total
 
 
-def _joins(holding: Holding, other: Holding) -> bool:
+def moves_along(holding: Holding, other: Holding) -> bool:
+    """Whether another position moves with the price of one: of its symbol, or of its base on its side."""
+    if other.base != holding.base:
+        return False
     return other.symbol == holding.symbol or other.sign == holding.sign
 
 
@@ -166,7 +169,10 @@ class Margins:
         """
         if holding.isolated_equity is not None:
             return (holding,)
-        found = [one for one in self._bases[holding.base] if one.key == holding.key or _joins(holding, one)]
+        of_base = self._bases[holding.base]
+        if len(of_base) == 1:
+            return of_base
+        found = [one for one in of_base if moves_along(holding, one)]
         return sorted(found, key=lambda one: one.key != holding.key)
 
     def has_other_leg(self, holding: Holding) -> bool:

@@ -1,7 +1,7 @@
 """What goes across the keys of one rule, and the rule as a value."""
 
 from bot.documents import Checked, Document, KeyPath, Mistake, WordingError, show_percent
-from bot.model import Action, BlindAction, Scenario, Sense, TrimTerms
+from bot.model import Action, BlindAction, OrderPolicy, Scenario, Sense, TrimTerms
 from bot.risk.catalogue import WHEN, definition_of, market_metric
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS, MetricDefinition, Scope
@@ -255,7 +255,16 @@ class RuleCheck:
                     self._add(path, what, expected)
         for path, what, expected in part_mistakes(shape, shape.do, self._broken):
             self._add(path, what, expected, key=bool(path))
-        if shape.trim is not None and Action.TRIM not in shape.do and "do" not in self._broken:
+        self._trim()
+
+    def _trim(self) -> None:
+        shape, trim = self._shape, self._shape.trim
+        if trim is None:
+            return
+        if trim.order is OrderPolicy.PASSIVE and not trim.escalate_after and "trim" not in self._broken:
+            what = "trim.escalate_after: 0s leaves a passive order no time to rest"
+            self._add(("trim", "escalate_after"), what, "more than 0s", "or write order: ioc")
+        if Action.TRIM not in shape.do and "do" not in self._broken:
             self._add(("trim",), "trim: there is no trim in do", key=True)
 
     def _match(self, definition: MetricDefinition, *, of_position: bool) -> None:

@@ -39,6 +39,8 @@ class Evaluation(Struct, frozen=True):
     """What else must be told, for example remembered states of rules that no longer exist."""
     blind: tuple[BlindCall, ...] = ()
     """What `if_blind` of rules asks for now: those whose metric has been unknown for long enough."""
+    lifted: frozenset[str] = frozenset()
+    """Rules whose condition is known to be false wherever they are looked at."""
 
 
 def evaluate(
@@ -103,6 +105,7 @@ class _Cycle:
             tuple(self._ended),
             notes,
             tuple(self._blind),
+            frozenset(name for name, there in truths.items() if all(one is False for one in there)),
         )
 
     def _truths(self, places: Sequence[tuple[Rule, Places]]) -> dict[str, Sequence[Truth]]:

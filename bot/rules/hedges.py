@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.documents import KeyPath, Shape, WordingError, percent, shown, span, word_of
 from bot.model import Action, HedgeTerms
-from bot.risk.definitions import HEDGEABLE, MetricDefinition
+from bot.risk.definitions import HEDGEABLE, METRICS, MetricDefinition
 
 LATER_INSTRUMENTS = ("put", "call")
 LATER_VENUES = ("bybit", "binance", "binanceusdm", "okx", "hyperliquid", "deribit")
@@ -95,6 +95,8 @@ def check_hedge(
         what = "do: a halted account could not unwind its hedge"
         add(place, what, "hedge or halt", "write two rules")
     others = set(do) & {Action.TRIM, Action.CLOSE, Action.CLOSE_ALL}
+    if definition.name not in METRICS:
+        return  # it has no level to go back to, and that is said of all that needs one
     if not definition.alert_only and definition.name not in HEDGEABLE and not others:
         what = f"do: a hedge cannot bring {definition.name} back"
         add(place, what, "trim beside it, or a rule on another metric", _why_not(definition))

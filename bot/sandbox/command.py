@@ -19,6 +19,7 @@ from bot.sandbox.engine.clocks import Clock, RealClock, ScaledClock, VirtualCloc
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Feed, FeedError, ManualFeed
 from bot.sandbox.engine.instruments import default_instruments
+from bot.sandbox.engine.script import ScenarioFeed
 from bot.sandbox.engine.types import AccountSpec, EngineRefusal
 from bot.sandbox.faults.schedule import Planned
 from bot.sandbox.faults.script import load_script
@@ -110,6 +111,7 @@ def build(options: SandboxOptions) -> Sandbox:
         feed or ManualFeed(_wall_ms()),
         seed=options.seed,
         rebase_feed=options.time == "real",
+        options=feed.scenario.options if isinstance(feed, ScenarioFeed) else None,
     )
     for account in accounts:
         try:

@@ -18,6 +18,7 @@ _CONFIGS = (_PACKAGE / "shipped" / "config", _PACKAGE.parent / "config")
 FOLDER_OF_JOURNAL = "journal"
 RULES = "rules.yaml"
 SECRETS = "secrets.env"
+MODES = "observe plans and records; approve asks you first; act sends orders"
 NOBODY_UID = 10001
 """Runs the container where root wrote the folder."""
 SERVICE_USER = "reef"
@@ -52,7 +53,7 @@ def _settings(answers: Answers) -> dict[str, str]:
     if answers.base_url is not None:
         where = f"base_url: {answers.base_url}\n"
     return {
-        "mode": f"{answers.mode.value:22s} # observe plans and records; act sends orders".rstrip(),
+        "mode": f"{answers.mode.value:22s} # {MODES}",
         "network": f"{answers.network.value:19s} # sandbox, testnet or live".rstrip(),
         "where": where,
         "profile": answers.profile,

@@ -270,3 +270,14 @@ def test_watching_reads_the_journal_again(quiet: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("option", ["--json", "--alive"])
 def test_watching_is_for_people(quiet: Path, option: str) -> None:
     assert reef("status", "--journal", quiet, "--watch", option).code == 2
+
+
+def test_a_cycle_is_old_when_the_next_one_is_overdue(quiet: Path) -> None:
+    """`poll_interval` may be five minutes: four minutes without a cycle are then as they should be."""
+    with_daemon(quiet)
+    for seconds, poll, code in ((240, 300.0, 0), (361, 300.0, 1), (70, 2.0, 1), (50, 2.0, 0)):
+        change_status(quiet, at=datetime.now(UTC) - timedelta(seconds=seconds), poll_seconds=poll)
+        done = reef("status", "--journal", quiet)
+        assert done.code == code
+        assert ("is the daemon running?" in " ".join(done.out.split())) is (code == 1)
+        assert reef("status", "--journal", quiet, "--alive").code == code

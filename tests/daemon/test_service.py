@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -50,6 +51,19 @@ async def test_polls_reconciles_and_ends(tmp_path: Path) -> None:
         kinds = [entry.kind for entry in journal.entries()]
     assert kinds[0] == Kind.STARTED
     assert kinds[-1] == Kind.STOPPED
+
+
+async def test_fills_bring_the_next_poll_at_once(tmp_path: Path) -> None:
+    """The next scheduled poll is an hour away, and there are no streams."""
+    async with bench(tmp_path) as it:
+        it.open("BTCUSDT", Side.BUY, "8")
+        it.ended = True
+        terms = msgspec.structs.replace(QUICK, poll=timedelta(hours=1), hint=timedelta(milliseconds=1))
+        service = Service([it.guard], it.guard.executor.worker, SystemClock(), terms)
+        ran = asyncio.create_task(service.run())
+        await until(lambda: it.of_kind(Kind.VERIFICATION))
+        service.stop("enough")
+        await asyncio.wait_for(ran, 10)
 
 
 async def test_a_job_that_is_late_is_not_skipped(tmp_path: Path) -> None:

@@ -57,6 +57,22 @@ GOLDEN: list[tuple[Request, str, dict[str, object]]] = [
         },
     ),
     (
+        ioc(style=Style.PASSIVE),
+        CREATE,
+        {
+            "category": "linear",
+            "symbol": "BTCUSDT",
+            "side": "Sell",
+            "orderType": "Limit",
+            "qty": "0.250",
+            "positionIdx": 0,
+            "reduceOnly": True,
+            "orderLinkId": "reef-1",
+            "timeInForce": "PostOnly",
+            "price": "99500.5",
+        },
+    ),
+    (
         ioc(style=Style.MARKET, price=None, side=OrderSide.BUY, position_side=Side.SHORT, position_index=2),
         CREATE,
         {
@@ -124,7 +140,9 @@ GOLDEN: list[tuple[Request, str, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(
-    ("request_", "path", "body"), GOLDEN, ids=["ioc", "market", "opening", "hedge stop", "stop", "cancel"]
+    ("request_", "path", "body"),
+    GOLDEN,
+    ids=["ioc", "passive", "market", "opening", "hedge stop", "stop", "cancel"],
 )
 async def test_the_body_is_exactly_this(
     venue: StubVenue, guarded: CcxtGateway, request_: Request, path: str, body: dict[str, object]

@@ -23,6 +23,7 @@ from bot.model import (
     Move,
     NotFound,
     Order,
+    OrderBook,
     OrderReport,
     OrderSide,
     OrderStatus,
@@ -244,6 +245,10 @@ class FakeGateway:
     async def wallet_changes(self, since: datetime) -> tuple[WalletChange, ...]:
         """None."""
         return ()
+
+    async def order_book(self, symbol: str) -> OrderBook:
+        """Nobody is in it."""
+        return OrderBook(symbol, (), (), self.clock.now())
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """None."""

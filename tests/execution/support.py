@@ -3,6 +3,8 @@
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bot.execution import Intent, fold
 from bot.journal import Journal
 from bot.journal.records import Kind
@@ -42,6 +44,13 @@ def trim(
         price=Decimal(89500),
     )
     return step(StepKind.TRIM, request, number=number)
+
+
+def passive(name: str = "reef1", contracts: str = "0.5") -> Step:
+    """A trim that only rests."""
+    made = trim(name, contracts).request
+    assert isinstance(made, OrderRequest)
+    return step(StepKind.TRIM, replace(made, style=Style.PASSIVE, price=Decimal(90010)))
 
 
 def stop(name: str = "reefstop", trigger: str = "85000", *, symbol: str = BTC) -> Step:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bot.journal.records import IntentState
+from bot.journal.records import IntentState, Kind
 from bot.model import ProtectionTerms, StepKind
+from bot.replaying import decide_again
 from bot.sandbox.engine.types import MarginMode, Side
 from tests.faults.stage import ACCOUNT, TERMS, Stage, stage
 from tests.faults.test_margin import ends, margin, steps
@@ -48,6 +49,9 @@ async def test_every_held_symbol_is_set_down_once(tmp_path: Path) -> None:
         assert (leverage(it), leverage(it, ETH)) == (5, 4)
         assert it.asked(PATH) == 1
         assert ends(it, StepKind.LOWER_LEVERAGE) == [IntentState.FILLED]
+        decisions = it.of_kind(Kind.DECISION)
+        assert decisions
+        assert all(decide_again(it.journal, one).same for one in decisions)
         assert it.size(BTC) == 1
         assert it.requests() == []
 

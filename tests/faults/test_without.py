@@ -86,8 +86,9 @@ def every_refusal_is_tried_again(patch: Patch) -> None:
 
 
 def each_row_is_a_fill(patch: Patch) -> None:
-    def all_of_them(rows: list[dict[str, str]], symbol: str) -> tuple[Fill, ...]:
-        return tuple(fill for row in rows for fill in bybit_orders.parse_fills([row], symbol))
+    def all_of_them(rows: list[dict[str, str]], symbol: str, *, inverse: bool) -> tuple[Fill, ...]:
+        each = (bybit_orders.parse_fills([row], symbol, inverse=inverse) for row in rows)
+        return tuple(fill for fills in each for fill in fills)
 
     patch.setattr(bybit_history, "parse_fills", all_of_them)
 

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+
 from bot.execution import halt, resume
 from bot.inspection import inspect
 from bot.journal.records import Kind, Prepared
 from bot.model import State, StepKind, Unknown
 from bot.outlook import outlook
-from bot.record import LEDGER, remembered_ledger
+from bot.record import LEDGER, STATUS, remembered_ledger, remembered_status
 from bot.replaying import decide_again
 from bot.rules import load_rules_text
 from bot.sandbox.engine.types import Side
@@ -183,6 +185,18 @@ async def test_a_restart_keeps_the_episode_and_the_ledger(tmp_path: Path) -> Non
         assert len(it.of_kind(Kind.RECOVERY)) == 2
         for entry in it.of_kind(Kind.DECISION):
             assert decide_again(it.journal, entry).same
+
+
+async def test_how_often_it_looks_is_on_record_also_where_it_saw_nothing_yet(tmp_path: Path) -> None:
+    terms = msgspec.structs.replace(TERMS, poll_seconds=300.0)
+    async with bench(tmp_path, terms=terms) as it:
+        it.fault("status", path="/v5/position/list", status=503)
+        for error in (True, False):
+            assert bool((await it.guard.cycle()).error) is error
+            status = remembered_status(it.journal.load_memory("main", STATUS))
+            assert status is not None
+            assert status.poll_seconds == 300.0
+            it.mend()
 
 
 async def test_a_look_records_and_sends_nothing_and_knows_the_journal(tmp_path: Path) -> None:

@@ -5,23 +5,51 @@ from decimal import Decimal
 
 from bot.model import Unknown
 from bot.planning.check import is_inside
-from bot.planning.costs import average
+from bot.planning.depth import ladder_of
 from bot.planning.measures import recomputed
 from bot.planning.recomputation import Removal, State, state_after, state_before
 from bot.planning.request import PlanRequest, watch_of
+from bot.planning.rounding import round_up
+from bot.risk.portfolio import Holding
 
 WORST = Decimal("0.005")
 """What the rules permit as slippage: naive policies are measured at it, too."""
 
 
+def contracts_of(asked: PlanRequest, shares: dict[str, float]) -> dict[str, Decimal]:
+    """Contracts that these shares come to, rounded up to lots as every order is."""
+    found: dict[str, Decimal] = {}
+    for key, share in shares.items():
+        held = asked.snapshot.position(key)
+        assert held is not None
+        step = asked.snapshot.markets[held.symbol].amount_step
+        wanted = min(round_up(held.contracts * Decimal(min(share, 1.0)), step), held.contracts)
+        if wanted > 0:
+            found[key] = wanted
+    return found
+
+
 def cost_of(asked: PlanRequest, shares: dict[str, float]) -> float:
     """Expected cost in USD of taking these shares off."""
     total = 0.0
-    for holding in asked.portfolio.holdings:
-        usd = shares.get(holding.key, 0.0) * holding.notional
-        fee = float(asked.snapshot.markets[holding.symbol].taker_fee)
-        total += usd * average(holding, holding.side, fee, usd, asked)
+    for key, contracts in contracts_of(asked, shares).items():
+        held, holding = asked.snapshot.position(key), asked.portfolio.holding(key)
+        assert held is not None
+        assert holding is not None
+        total += holding.notional * float(contracts / held.contracts) * _rate(asked, holding, contracts)
     return total
+
+
+def _rate(asked: PlanRequest, holding: Holding, contracts: Decimal) -> float:
+    """Cost of one USD out of the book, or the constant."""
+    found, mark = asked.depths.get(holding.symbol), asked.snapshot.marks[holding.symbol].mark
+    market = asked.snapshot.markets[holding.symbol]
+    if found is None:
+        return holding.trade_cost
+    assert isinstance(mark, Decimal)
+    cost = ladder_of(found, holding.side, market).cost(contracts, mark, market.taker_fee)
+    assert cost is not None
+    return cost
 
 
 def is_met(asked: PlanRequest, shares: dict[str, float]) -> bool:
@@ -29,14 +57,12 @@ def is_met(asked: PlanRequest, shares: dict[str, float]) -> bool:
     before = state_before(asked)
     assert isinstance(before, State)
     taken: dict[str, Removal] = {}
-    for key, share in shares.items():
+    for key, contracts in contracts_of(asked, shares).items():
         held = asked.snapshot.position(key)
         assert held is not None
         assert isinstance(held.mark_price, Decimal)
         price = held.mark_price * (1 - held.side.sign * WORST)
-        contracts = held.contracts * Decimal(min(share, 1.0))
-        if contracts > 0:
-            taken[key] = Removal(contracts, price, price)
+        taken[key] = Removal(contracts, price, price)
     after = state_after(before, asked, taken)
     for one in asked.demands:
         value = recomputed(watch_of(one), after, asked.context)

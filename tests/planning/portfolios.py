@@ -298,6 +298,14 @@ def removals(asked: PlanRequest, made: Plan) -> dict[str, Removal]:
     return found
 
 
+def lots(asked: PlanRequest) -> float:
+    """What a lot of each position costs: so much rounding may add to a plan."""
+    return sum(
+        one.trade_cost * one.price * float(asked.snapshot.markets[one.symbol].amount_step)
+        for one in asked.portfolio.holdings
+    )
+
+
 class Tally(Struct):
     """What came of a set of portfolios."""
 
@@ -306,8 +314,8 @@ class Tally(Struct):
     methods: dict[str, int] = {}
     wrong: list[tuple[int, str]] = []
     ours: list[float] = []
-    theirs: dict[str, list[tuple[float, float]]] = {}
-    """Cost of the policy, and of the plan, where both meet every limit."""
+    theirs: dict[str, list[tuple[float, float, float]]] = {}
+    """Cost of the policy, and of the plan, where both meet every limit; and of a lot of each position."""
 
 
 def run(kind: Kind, count: int, seed: int, *, compare: bool = False) -> Tally:
@@ -328,7 +336,7 @@ def run(kind: Kind, count: int, seed: int, *, compare: bool = False) -> Tally:
         for name, policy in POLICIES.items():
             paid = policy(asked)
             if paid is not None:
-                found.theirs[name].append((paid, cost))
+                found.theirs[name].append((paid, cost, lots(asked)))
     return found
 
 
@@ -345,8 +353,8 @@ def table(tallies: Sequence[Tally]) -> list[str]:
     for name in POLICIES:
         pairs = [pair for one in tallies for pair in one.theirs[name]]
         if pairs:
-            ratios = [paid / ours for paid, ours in pairs]
-            whole = sum(paid for paid, _ in pairs) / sum(ours for _, ours in pairs)
+            ratios = [paid / ours for paid, ours, _ in pairs]
+            whole = sum(paid for paid, _, _ in pairs) / sum(ours for _, ours, _ in pairs)
             lines.append(
                 f"| {name} | {len(pairs)} | {mean(ratios):.2f} | {median(ratios):.2f} | {whole:.2f} |"
             )

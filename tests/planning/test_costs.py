@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from bot.model import BookLevel, OrderBook, OrderRequest, Side, Unknown
-from bot.planning.costs import average, chords, curve_of, funding_of
+from bot.model import BookLevel, OrderBook, OrderRequest, Side, TrimTerms, Unknown
+from bot.planning.book import Leg, Priced, open_book, price_leg
+from bot.planning.costs import KNOTS, chords, funding_of
+from bot.planning.nature import Nature
 from bot.planning.planner import plan
 from bot.planning.request import PlanRequest
-from bot.risk.portfolio import Holding
+from tests.planning import books, inverse
 from tests.planning.build import NOW, demand, mark, position, request, snapshot
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -34,28 +37,54 @@ def asked(**depths: OrderBook) -> PlanRequest:
     return replace(found, depths={one.symbol: one for one in depths.values()})
 
 
-def holding(given: PlanRequest) -> Holding:
-    found = given.portfolio.holding(f"{BTC}#long")
-    assert found is not None
-    return found
+def priced(given: PlanRequest, key: str = f"{BTC}#long", **trim: Any) -> tuple[Leg, Priced]:
+    """A leg as a limit of survival prices it: a book that ends inside the cap does not bound it."""
+    leg = open_book(given).by_key[key]
+    found = price_leg(leg, TrimTerms(**trim), given, 0.0, Nature.SURVIVAL)
+    assert isinstance(found, Priced)
+    return leg, found
 
 
-def test_a_book_is_eaten_level_by_level_and_deeper_costs_twice_as_much() -> None:
-    given = asked(b=book())
-    curve = curve_of(holding(given), Side.LONG, FEE, given)
-    assert curve is not None
-    assert curve.total(10_000) == pytest.approx(10_000 * (0.001 + FEE))
-    assert curve.total(20_000) == pytest.approx(10_000 * 0.001 + 10_000 * 0.003 + 20_000 * FEE)
-    assert curve.total(30_000) - curve.total(20_000) == pytest.approx(10_000 * (0.006 + FEE))
-    assert average(holding(given), Side.LONG, FEE, 10_000, given) == pytest.approx(0.001 + FEE)
-    assert average(holding(given), Side.LONG, FEE, 0.0, given) == holding(given).trade_cost
+def test_chords_meet_the_book_at_their_knots_and_grow_dearer() -> None:
+    leg, terms = priced(asked(b=book()))
+    found = chords(leg, terms)
+    assert [width for width, _ in found] == pytest.approx([5_000, 15_000, 30_000, 50_000])
+    first, last = 0.001 + FEE * 0.999, 0.003 + FEE * 0.997
+    assert found[0][1] == pytest.approx(first)
+    assert 15_000 * found[1][1] == pytest.approx(5_000 * first + 10_000 * last)
+
+
+def test_what_a_book_bounds_ends_with_its_chords() -> None:
+    """A level beyond the cap shows that no more rests within it."""
+    leg, terms = priced(asked(b=book(bids=(*book().bids, level("98000", "5")))))
+    found = chords(leg, terms)
+    assert terms.thin
+    assert sum(width for width, _ in found) == pytest.approx(20_000)
+    assert len(found) == len(KNOTS)
+
+
+def test_a_share_bounds_the_chords_too() -> None:
+    leg, terms = priced(asked(b=book()), max_share=0.1)
+    assert sum(width for width, _ in chords(leg, terms)) == pytest.approx(10_000)
 
 
 def test_buying_back_meets_the_asks() -> None:
-    given = asked(b=book(asks=(level("100500", "5"),)))
-    curve = curve_of(holding(given), Side.SHORT, FEE, given)
-    assert curve is not None
-    assert curve.rates == (pytest.approx(0.005 + FEE),)
+    held = [position(BTC, Side.SHORT, "1", "100000"), LONG[1]]
+    given = replace(
+        request(snapshot(held, 50_000), [demand("account.leverage", 3.0)]),
+        depths={BTC: book(asks=(level("100500", "5"),))},
+    )
+    found = chords(*priced(given, f"{BTC}#short"))
+    assert [slope for _, slope in found] == pytest.approx([0.005 + FEE * 1.005] * 4)
+
+
+def test_contracts_of_a_usd_are_sold_by_the_same_book() -> None:
+    given = request(inverse.account(one=inverse.held(contracts="20000")), [])
+    depths = {inverse.INVERSE: books.book(inverse.INVERSE, inverse.MARK, "0.01", 300)}
+    leg, terms = priced(replace(given, depths=depths), f"{inverse.INVERSE}#long")
+    found = chords(leg, terms)
+    assert sum(width for width, _ in found) == pytest.approx(20_000)
+    assert [slope for _, slope in found] == sorted(slope for _, slope in found)
 
 
 @pytest.mark.parametrize(
@@ -68,27 +97,18 @@ def test_buying_back_meets_the_asks() -> None:
     ],
 )
 def test_no_fresh_book_leaves_the_constant(useless: OrderBook) -> None:
-    given = asked(b=useless)
-    one = holding(given)
-    assert curve_of(one, Side.LONG, FEE, given) is None
-    assert average(one, Side.LONG, FEE, 10_000, given) == one.trade_cost
-    assert chords(one, Side.LONG, FEE, 50_000, given) == ((50_000, one.trade_cost),)
+    leg, terms = priced(asked(b=useless))
+    assert leg.holding is not None
+    assert chords(leg, terms) == ((pytest.approx(100_000), leg.holding.trade_cost),)
 
 
-def test_prices_better_than_mark_cost_the_fee_alone() -> None:
-    given = asked(b=book(bids=(level("100200", "9"),)))
-    assert average(holding(given), Side.LONG, FEE, 10_000, given) == pytest.approx(FEE)
-
-
-def test_chords_meet_the_curve_at_their_knots_and_grow_dearer() -> None:
-    given = asked(b=book())
-    one = holding(given)
-    curve = curve_of(one, Side.LONG, FEE, given)
-    assert curve is not None
-    found = chords(one, Side.LONG, FEE, 30_000, given)
-    assert [width for width, _ in found] == pytest.approx([5_000, 15_000, 10_000])
-    assert sum(width * slope for width, slope in found) == pytest.approx(curve.total(30_000))
-    assert [slope for _, slope in found] == sorted(slope for _, slope in found)
+def test_prices_better_than_mark_are_no_reason_to_sell_more() -> None:
+    free = book(bids=(level("100090", "9"),))
+    leg, terms = priced(asked(b=free))
+    assert chords(leg, terms)[0][1] == 0.0
+    found = taken(asked(b=free))
+    assert float(found[BTC]) * 100_000 == pytest.approx(50_000, rel=0.02)
+    assert ETH not in found
 
 
 def test_funding_is_paid_by_the_side_that_pays_it() -> None:
@@ -118,7 +138,7 @@ def test_the_deeper_market_gives_more_and_a_step_costs_what_its_book_says() -> N
     found = taken(given)
     assert found[ETH] * 2500 > 10 * found.get(BTC, Decimal(0)) * 100_000
     costs = {step.request.symbol: step.cost / step.notional for step in plan(given).steps}
-    assert costs[ETH] == pytest.approx(0.0004 + FEE)
+    assert costs[ETH] == pytest.approx(0.0004 + FEE * 0.9996)
 
 
 def test_what_pays_funding_goes_first_where_all_else_is_the_same() -> None:

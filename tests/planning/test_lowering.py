@@ -76,6 +76,7 @@ def test_every_held_symbol_goes_down_and_none_up() -> None:
     assert set_down(made) == {BTC: Decimal(5)}
     (step,) = made.steps
     assert (step.kind, step.notional, step.cost) == (StepKind.LOWER_LEVERAGE, 0.0, 0.0)
+    assert isinstance(step.notional, float), "an int is written otherwise than it is read again"
     assert "frees nothing" in step.reason
     assert codes(made) == []
 

@@ -83,6 +83,23 @@ def test_in_doubt_nothing_is_taken_off_for_being_idle(more: dict[str, Any]) -> N
     assert unwound(made_of(HEDGED, **{"watches": (watch_of(QUIET),), **more})) == 0
 
 
+def test_a_condition_that_is_false_takes_it_off_whatever_the_limit_says() -> None:
+    lifted = frozenset({"shock"})
+    made = made_of(HEDGED, watches=(), lifted=lifted)
+    assert unwound(made) == Decimal("0.6")
+    assert "the condition of 'shock' is false" in made.steps[0].reason
+    net = watch_of(demand("account.net_leverage", 2.3, rule="net"))
+    assert unwound(made_of(HEDGED, watches=(net,), lifted=lifted)) == 0
+    assert unwound(made_of(HEDGED, watches=(), lifted=frozenset({"other"}))) == 0
+    assert unwound(made_of(HEDGED, watches=(), lifted=lifted, doubted=True)) == 0
+
+
+@pytest.mark.parametrize(("goal", "contracts"), [(0.57, "0.6"), (0.445, "0")])
+def test_outside_the_hours_of_its_rule_its_limit_counts_for_it_alone(goal: float, contracts: str) -> None:
+    made = made_of(HEDGED, watches=(), asleep=(watch_of(shock(goal)),))
+    assert unwound(made) == Decimal(contracts)
+
+
 def test_it_stays_while_another_limit_would_be_made_worse() -> None:
     net = watch_of(demand("account.net_leverage", 2.3, rule="net"))
     assert unwound(made_of(HEDGED, watches=(watch_of(QUIET), net))) == 0

@@ -1,6 +1,6 @@
 """A recorded decision taken again with a worse mark: the trim may then not be smaller."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 from msgspec.structs import replace
@@ -118,8 +118,8 @@ def _mark(mark: Mark, factor: Decimal) -> Mark:
         mark=_times(mark.mark, factor),
         index=_times(mark.index, factor),
         last=_times(mark.last, factor),
-        bid=_times(mark.bid, factor),
-        ask=_times(mark.ask, factor),
+        bid=_on_step(mark.bid, factor, ROUND_CEILING),
+        ask=_on_step(mark.ask, factor, ROUND_FLOOR),
     )
 
 
@@ -134,6 +134,11 @@ def _poorer(balance: Balance, lost: Decimal) -> Balance:
 
 def _times(value: Figure, factor: Decimal) -> Figure:
     return value * factor if isinstance(value, Decimal) else value
+
+
+def _on_step(value: Figure, factor: Decimal, rounding: str) -> Figure:
+    """Move a price that stands in the book; between two steps it would miss a cap that is rounded to one."""
+    return (value * factor).quantize(value, rounding) if isinstance(value, Decimal) else value
 
 
 def _less(value: Figure, amount: Decimal) -> Figure:

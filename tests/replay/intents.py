@@ -9,6 +9,7 @@ from bot.journal import Entry, Journal
 from bot.journal.records import TERMINAL, Clipped, IntentState, Outcome, Prepared, Resent, Submitted
 from bot.model import (
     CancelRequest,
+    ConvertRequest,
     LeverageRequest,
     MarginRequest,
     OrderRequest,
@@ -80,7 +81,9 @@ class IntentBook:
         known = self.journal.open_intents(self._truth.account)
         prepared = [body for rows in known if isinstance(body := rows[0].record, Prepared)]
         requests = [one.step.request for one in prepared]
-        if sent.is_order:
+        if sent.is_order and sent.body.get("category") == "spot":
+            self._sale_leaves(sent, requests)
+        elif sent.is_order:
             self._order_leaves(sent, requests)
             self._nothing_doubled(sent, prepared)
         elif sent.stop is not None:
@@ -118,6 +121,14 @@ class IntentBook:
                 quantity <= request.contracts, 4, f"order {name}: {quantity} instead of {request.contracts}"
             )
 
+    def _sale_leaves(self, sent: Sent, requests: Sequence[Request]) -> None:
+        name, quantity = sent.client_id, Decimal(str(sent.body["qty"]))
+        own = [one for one in requests if isinstance(one, ConvertRequest) and one.client_order_id == name]
+        self._must(bool(own), 2, f"a sale {name} left without a durable intent")
+        self._must(sent.body["side"] == "Sell", 1, f"{name} buys")
+        for request in own:
+            self._must(quantity <= request.amount, 4, f"{name}: {quantity} instead of {request.amount}")
+
     def _nothing_doubled(self, sent: Sent, prepared: Sequence[Prepared]) -> None:
         """4: what is planned rests on a view that shows every fill of the guard's own orders before it."""
         for one in prepared:
@@ -153,7 +164,7 @@ class IntentBook:
         wanted = any(isinstance(one, CancelRequest) and one.order_id == order_id for one in requests)
         self._must(wanted, 2, f"a cancel of {order_id} left without a durable intent")
         order = self._truth.order_by_id(order_id)
-        if order is not None:
+        if order is not None and not order.client_id.startswith(PREFIX):
             self._must(not order.reduce_only, 1, f"{order_id}, which is to be cancelled, only reduces")
 
     def _move_leaves(self, sent: Sent, requests: Sequence[Request]) -> None:
@@ -304,12 +315,14 @@ class IntentBook:
 
 
 def _amount(request: Request) -> Decimal:
-    """What a request asks for: contracts of an order, USD of margin or money, a leverage; 0 for others."""
+    """What a request asks for: contracts of an order, USD of margin or money, coins, a leverage; else 0."""
     if isinstance(request, OrderRequest):
         return request.contracts
     if isinstance(request, LeverageRequest):
         return request.leverage
-    return request.amount if isinstance(request, MarginRequest | TransferRequest) else Decimal(0)
+    if isinstance(request, MarginRequest | TransferRequest | ConvertRequest):
+        return request.amount
+    return Decimal(0)
 
 
 def key_of(request: OrderRequest | StopRequest) -> Key:

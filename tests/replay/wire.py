@@ -45,6 +45,16 @@ class Answered(msgspec.Struct, frozen=True):
     code: int
 
 
+def code_of(text: str) -> int:
+    """Return an answer's code; -1 where it cannot be read, or is a success without a result."""
+    try:
+        body = msgspec.json.decode(text)
+        code = int(body["retCode"])
+        return -1 if code == 0 and body["result"] is None else code
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return -1
+
+
 class Wire:
     """Carries requests to a sandbox inside the process; counts them and shows the writing ones."""
 
@@ -68,7 +78,7 @@ class Wire:
         sent = Sent(url.split("?")[0].removeprefix("http://127.0.0.1:1"), msgspec.json.decode(body or b"{}"))
         self._seen(sent)
         answer = await self._transport.request(method, url, headers, body)
-        self.answers.append(Answered(sent, int(msgspec.json.decode(answer[3])["retCode"])))
+        self.answers.append(Answered(sent, code_of(answer[3])))
         return answer
 
     def taken(self) -> list[Answered]:

@@ -258,6 +258,9 @@ def test_the_reference_price_is_that_of_a_linear_market_with_a_mark() -> None:
         symbol_of("ETH"): market("ETH"),
     }
     assert build(snapshot(marks=marks, markets=markets)).reference_price == 100.0
+    for symbol in ("BTC/USDC:USDC", symbol_of("BTC")):
+        del marks[symbol]
+    assert build(snapshot(marks=marks, markets=markets)).reference_price == 1.0
     assert build(snapshot()).reference_price is None
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from bot.model import Side
 from bot.risk.caution import cautious
 from bot.risk.gates import Doubt
+from bot.risk.portfolio import Coin
 from tests.risk.build import holding, known, mark, portfolio, position, snapshot, symbol_of
 
 BTC = symbol_of("BTC")
@@ -46,3 +47,21 @@ def test_what_may_be_counted_on_falls_too() -> None:
     moved, shown = cautious(account, snapshot(), [doubted(100.0, 80.0)])
     assert moved.margin_floor == pytest.approx(300.0)
     assert shown.marks == {}
+
+
+@pytest.mark.parametrize(
+    ("side", "sane", "margin", "lost"),
+    [
+        (Side.LONG, 80.0, 400.0, 80.0),
+        (Side.SHORT, 120.0, -100.0, 20.0),
+        (Side.SHORT, 120.0, 400.0, 0.0),
+    ],
+)
+def test_coins_behind_the_position_count_at_the_worse_price_and_gain_nothing(
+    side: Side, sane: float, margin: float, lost: float
+) -> None:
+    coins = (Coin("BTC", 500.0, margin, 1.0, 0.0), Coin("ETH", 500.0, 400.0, 1.0, 0.0))
+    account = replace(portfolio(holding(side=side), equity=1000.0), coins=coins, margin_floor=500.0)
+    moved, _ = cautious(account, snapshot(), [doubted(100.0, sane)])
+    assert known(moved.margin_balance) == pytest.approx(800.0 - lost)
+    assert moved.margin_floor == pytest.approx(300.0 - lost)

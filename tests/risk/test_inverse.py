@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,7 +25,6 @@ from bot.model import (
     Unknown,
 )
 from bot.risk.assemble import build_portfolio
-from bot.risk.coins import LEAST_WORTH
 from bot.risk.firing import FiringPoint, firing_price
 from bot.risk.joint import joint_distance
 from bot.risk.margin import DISTANCE_BOUND
@@ -127,6 +126,18 @@ class Account(Struct, frozen=True):
         return build_portfolio(self.shot(*others), numbers(), TERMS, 0.0)
 
 
+SETTLED_AWAY = Account(
+    side=Side.SHORT,
+    contracts=42_040.0,
+    entry=14_062.5,
+    coins=1.109375,
+    money=278.0,
+    ratio=0.8,
+    mark=20_000.0,
+)
+"""The haircut falls on what is held, not on what a loss leaves of it: these coins are less than no margin."""
+
+
 def numbers(**betas: Beta) -> MarketStats:
     return MarketStats("BTC", {f"{base}/USD:{base}": beta for base, beta in betas.items()}, {}, {}, AT)
 
@@ -145,7 +156,6 @@ def accounts(draw: st.DrawFn) -> Account:
         mark=mark,
     )
     assume(made.room(mark) > 0.001 * made.contracts)
-    assume(made.equity(mark) - made.money > 2 * LEAST_WORTH)
     return made
 
 
@@ -190,6 +200,8 @@ def test_it_is_the_closed_form_in_the_first_tier(
 
 @settings(max_examples=200, deadline=None)
 @given(accounts(), st.floats(-0.9, 2.0), st.floats(-0.9, 2.0))
+@example(SETTLED_AWAY, 0.0, 1.0)
+@example(replace(SETTLED_AWAY, entry=12_500.0, money=8_000.0), 0.0, 1.0)
 def test_a_shock_leaves_what_the_contract_says(made: Account, first: float, second: float) -> None:
     moved = shocked(shocked(made.portfolio(), {"BTC": first}), {"BTC": second})
     price = made.mark * (1 + first) * (1 + second)
@@ -255,6 +267,19 @@ def test_coins_behind_a_linear_position_fall_with_it() -> None:
     assert isinstance(leverage, FiringPoint)
     # x / (60,000 + 1.5 (x - 100,000)) = 3
     assert leverage.price == pytest.approx(270_000 / 3.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("key", [f"{INVERSE}#long", "BTC/USDT:USDT#long"])
+def test_a_distance_fires_where_all_that_it_counts_along_has_moved(key: str) -> None:
+    beside = position(contracts="1", price=Decimal(100_000))
+    account = Account(money=20_000.0).portfolio(beside)
+    fires = firing_price("position.liquidation_distance", 0.1, Sense.MIN, account, context(), key)
+    assert isinstance(fires, FiringPoint)
+    assert fires.prices == dict.fromkeys((INVERSE, beside.symbol), pytest.approx(fires.price))
+    there = shocked(account, {"BTC": fires.move})
+    assert known(measure("position.liquidation_distance", there, context(), key)) == pytest.approx(
+        0.1, abs=1e-5
+    )
 
 
 def test_a_short_in_its_own_coins_shares_their_residual() -> None:

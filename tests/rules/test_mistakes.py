@@ -7,6 +7,7 @@ from bot.rules import load_rules_text
 
 BASES = "letters and digits such as BTC"
 SCENARIOS = "expected a list such as [{BTC: -20%}, {BTC: -20%, ETH: -28%}]"
+NO_REST = "0s leaves a passive order no time to rest"
 ACTIONS = (
     "notify, cancel_orders, trim, close, close_all, hedge, add_margin, lower_leverage, secure, protect, halt"
 )
@@ -240,7 +241,14 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
             {"trim": "{max_slippage: true}"},
             ["trim.max_slippage: true is not a number; expected a percentage such as 15%"],
         ),
-        ({"trim": "{order: limit}"}, ["trim.order: 'limit' is not known; expected one of ioc, market"]),
+        (
+            {"trim": "{order: limit}"},
+            ["trim.order: 'limit' is not known; expected one of ioc, market, passive"],
+        ),
+        (
+            {"trim": "{order: passive, escalate_after: 0s}"},
+            [f"trim.escalate_after: {NO_REST}; expected more than 0s (or write order: ioc)"],
+        ),
         (
             {"trim": "{escalate_after: 5}"},
             [f"trim.escalate_after: 5 has no unit; {DURATION} (write 5s for seconds)"],

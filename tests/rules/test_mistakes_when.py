@@ -37,6 +37,10 @@ ZONE = "expected Europe/Berlin or UTC"
                 "do: when names no position to close; expected close_all, or a metric of a position",
             ],
         ),
+        (
+            WHEN | {"do": "[hedge]"},
+            [f"do: hedge needs a level to go back to, and when gives none; {LEVEL}"],
+        ),
         (WHEN | {"trim": "{max_share: 50%}"}, ["trim: there is no trim in do"]),
         (
             WHEN | {"match": "{side: long}"},

@@ -109,6 +109,19 @@ def test_what_is_unknown_is_never_false() -> None:
     assert ruined.findings[0].value == Unknown("a division by zero in 1 / account.leverage > 2")
 
 
+def test_a_rule_is_lifted_where_its_condition_is_known_to_be_false() -> None:
+    limits = "name: a, metric: account.stress_loss, scenarios: [{BTC: -20%}], max: 30%, restore: 20%"
+    rule = loaded(f'{limits}, when: market("BTC").fall_24h > 0.1', "[hedge]")
+    plain = loaded(limits.replace("name: a", "name: b"), "[hedge]")
+    assert look(rule, plain).lifted == frozenset()
+    assert look(rule, plain, around=CALM).lifted == {"a"}
+    assert look(rule, plain, around=Surroundings()).lifted == frozenset()
+    size = loaded("name: c, when: position.equity_share > 3")
+    assert look(size, notionals={BTC: 4000.0, ETH: 100.0}).lifted == frozenset()
+    assert look(size, notionals={BTC: 400.0, ETH: 100.0}).lifted == {"c"}
+    assert look(size, notionals={}).lifted == frozenset()
+
+
 def test_metric_and_condition_mean_both() -> None:
     limits = "name: a, metric: account.leverage, max: 3, restore: 2, cooldown: 0s"
     rule = loaded(f'{limits}, when: market("BTC").fall_24h > 0.1', "[trim]")

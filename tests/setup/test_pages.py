@@ -60,6 +60,10 @@ def test_every_choice_loads(tmp_path: Path, network: Network, mode: Mode, profil
     environ = KEYS | {"REEF_FUND_1_API_KEY": "b", "REEF_FUND_1_SECRET": "c"}
     found = load_settings(path, environ, live=live)
     assert (found.network, found.mode) == (network, mode)
+    line = next(one for one in path.read_text().splitlines() if one.startswith("mode:"))
+    assert [word for word in ("observe", "approve", "act") if f" {word} " in line.partition("#")[2]] == [
+        one.value for one in Mode
+    ]
     assert [one.name for one in found.accounts] == ["main", "fund-1"]
     assert {one.rules for one in found.accounts} == {"rules.yaml"}
     assert found.journal.parent == found.budget_dir == tmp_path / "journal"

@@ -21,12 +21,20 @@ from bot.sandbox.engine.types import (
 from tests.simulation.market import LISTED
 
 NAMES = ("anna", "bert", "cleo")
+MOVER = "dora"
+MOVERS = 2
+"""One seed in so many has an account whose rules move margin and money."""
 DEPOSITS = (Decimal(20_000), Decimal(100_000), Decimal(1_000_000))
 FAST = """\
 version: 1
 defaults: {for: 0s, cooldown: 10s, severity: critical}
 rules:
-  - {name: small, metric: account.leverage, max: 3, restore: 2.5, do: [cancel_orders, trim]}
+  - name: small
+    metric: account.leverage
+    max: 3
+    restore: 2.5
+    do: [cancel_orders, trim]
+    trim: {max_slippage: 0.5%, order: passive, escalate_after: 10s}
   - name: room
     metric: position.liquidation_distance
     min: 20%
@@ -72,7 +80,24 @@ rules:
   - {name: too big, metric: account.leverage, max: 9, restore: 8, do: [cancel_orders, trim]}
   - {name: near, metric: position.liquidation_distance, min: 6%, restore: 9%, do: [trim]}
 """
-SYNTHETIC = {"fast": FAST, "shut": SHUT, "cap": CAP, "hedged": HEDGED}
+MOVED = """\
+version: 1
+defaults: {for: 0s, cooldown: 10s, severity: critical}
+rules:
+  - name: room
+    metric: position.liquidation_distance
+    match: {margin_mode: isolated}
+    min: 10%
+    restore: 13%
+    do: [add_margin, trim]
+    add_margin: {max_share: 40%}
+  - {name: calm, metric: account.leverage, max: 4, do: [lower_leverage], lower_leverage: {to: 12x}}
+  - {name: too big, metric: account.leverage, max: 7, restore: 6, do: [cancel_orders, trim]}
+  - {name: near, metric: account.margin_ratio, max: 60%, restore: 45%, do: [trim]}
+  - {name: bank, metric: account.available, max: 65k, do: [secure], secure: {keep: 60k, convert: true}}
+"""
+"""Moves margin and money, and trims where that is not enough."""
+SYNTHETIC = {"fast": FAST, "shut": SHUT, "cap": CAP, "hedged": HEDGED, "moved": MOVED}
 CHOICES = (
     "balanced",
     "balanced",
@@ -86,6 +111,9 @@ CHOICES = (
 )
 WATCHED = "observe"
 """Rules of an account whose guard sends nothing."""
+
+
+TRADES = frozenset({"read", "trade"})
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -108,6 +136,9 @@ class Role(msgspec.Struct, frozen=True):
     holdings: tuple[Holding, ...]
     resting: int
     """Limit orders of its owner that rest away from the market."""
+    coins: dict[str, Decimal] = {}
+    """Other coins that lie in the wallet."""
+    permissions: frozenset[str] = TRADES
 
     @property
     def armed(self) -> bool:
@@ -122,6 +153,7 @@ class Role(msgspec.Struct, frozen=True):
         return (
             f"{self.name}: {self.deposit} USDT, {self.margin.value}, {self.mode.value}, "
             f"rules {self.rules}; {held}"
+            + "".join(f", {amount} {coin}" for coin, amount in self.coins.items())
         )
 
 
@@ -129,7 +161,8 @@ def make_cast(seed: int) -> tuple[Role, ...]:
     """Draw the accounts of a seed."""
     random = Random(f"cast:{seed}")
     count = random.choice((1, 1, 1, 1, 1, 2, 2, 3))
-    return tuple(_role(random, name, first=name == NAMES[0]) for name in NAMES[:count])
+    drawn = tuple(_role(random, name, first=name == NAMES[0]) for name in NAMES[:count])
+    return (*drawn, _mover(seed)) if seed % MOVERS == 0 else drawn
 
 
 def _role(random: Random, name: str, *, first: bool) -> Role:
@@ -148,7 +181,37 @@ def _role(random: Random, name: str, *, first: bool) -> Role:
             share = gross / len(symbols) * random.uniform(0.1, 0.6)
             holdings.append(Holding(symbol, side.opposite, share, leverage))
     return Role(
-        name, random.choice(DEPOSITS), rules, margin, mode, tuple(holdings), random.choice((0, 0, 1, 3))
+        name,
+        random.choice(DEPOSITS),
+        rules,
+        margin,
+        mode,
+        tuple(holdings),
+        random.choice((0, 0, 1, 3)),
+    )
+
+
+def _mover(seed: int) -> Role:
+    """Draw an account whose rules move margin and money; it rarely meets the limits of the others."""
+    random = Random(f"mover:{seed}")
+    margin = random.choice((MarginMode.ISOLATED, MarginMode.ISOLATED, MarginMode.CROSS))
+    mode = random.choice((PositionMode.ONE_WAY, PositionMode.ONE_WAY, PositionMode.HEDGE))
+    symbols = random.sample(LISTED, random.choice((1, 2, 2)))
+    side, gross = random.choice((Side.BUY, Side.SELL)), random.choice((2.0, 3.0, 4.5))
+    holdings = [
+        Holding(one, side, gross / len(symbols), random.choice((12, 20, 25))) for one in sorted(symbols)
+    ]
+    coins = {"ETH": Decimal(random.choice(("0.5", "2", "5")))} if random.random() < 0.6 else {}
+    return Role(
+        MOVER,
+        Decimal(100_000),
+        "moved",
+        margin,
+        mode,
+        tuple(holdings),
+        random.choice((0, 0, 1)),
+        coins,
+        TRADES | {"transfer"} if random.random() < 0.9 else TRADES,
     )
 
 
@@ -170,6 +233,8 @@ def seat(engine: Engine, role: Role, random: Random) -> None:
         api_key=f"{role.name}-key",
         secret=f"{role.name}-secret",
         deposit=role.deposit,
+        coins=role.coins,
+        permissions=role.permissions,
         account_id=role.name,
         margin_mode=role.margin,
         position_mode=role.mode,

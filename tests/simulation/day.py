@@ -143,6 +143,7 @@ class Day:
             await asyncio.sleep(SETTLE_S)
         for one in world.guarded:
             one.judge.at_end()
+            one.moves.at_end()
             one.judge.restored(one.last, armed=one.armed)
         self._judged()
         await world.close()
@@ -154,6 +155,7 @@ class Day:
         for one in world.guarded:
             tally = one.judge.tally
             figures.update(orders=tally.orders, stops=tally.stops, cancels=tally.cancels, failed=one.errors)
+            figures.update(one.moves.count())
             figures.update(decisions=tally.decisions, cycles=one.cycles, check_failed=one.check_failed)
         return Outcome(
             seed=seed,

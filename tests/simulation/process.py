@@ -10,7 +10,7 @@ import msgspec
 from bot.journal import Journal, JournalWorker
 from bot.sandbox.host import Sandbox
 from bot.sandbox.http import Request, lower_headers
-from tests.replay.wire import Answered, Sent
+from tests.replay.wire import Answered, Sent, code_of
 from tests.simulation.story import Story
 
 P = ParamSpec("P")
@@ -158,11 +158,7 @@ class Wire:
             raise ConnectionRefusedError("nobody answers")
 
     def _took(self, sent: Sent, status: int, text: str) -> None:
-        try:
-            code = int(msgspec.json.decode(text)["retCode"])
-        except (msgspec.DecodeError, KeyError, TypeError):
-            code = -1
-        self.answers.append(Answered(sent, code))
+        self.answers.append(Answered(sent, code_of(text)))
         self._tell("answer", f"{status} {text[:110]}")
 
     def _tell(self, kind: str, what: str) -> None:

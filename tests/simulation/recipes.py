@@ -100,10 +100,13 @@ LEFT_OUT: Mapping[str, str] = {
 USUAL = ("hang", "drop", "server_error", "hidden_orders", "duplicate", "thin_book", "status", "corrupt")
 """Drawn more often than the others, and mostly at orders."""
 AT_ORDERS = 0.6
+MOVES = ("/v5/position/add-margin", "/v5/position/set-leverage", "/v5/asset/transfer/inter-transfer", ORDER)
+"""Where margin and money are moved."""
+AT_MOVES = 0.3
 
 
-def fault(random: Random, accounts: Sequence[str]) -> Body:
-    """Draw a fault of the venue."""
+def fault(random: Random, accounts: Sequence[str], mover: str = "") -> Body:
+    """Draw a fault of the venue; a third of those that can strike where `mover` moves margin and money."""
     name = random.choice((*RECIPES, *USUAL, *USUAL))
     uses = KINDS[name].uses
     body: Body = {
@@ -120,6 +123,8 @@ def fault(random: Random, accounts: Sequence[str]) -> Body:
     body = {"name": name, **body, **RECIPES[name](random)}
     if name in USUAL and "path" in body and random.random() < AT_ORDERS:
         body["path"] = ORDER
+    if mover in accounts and {"path", "api_key"} <= set(uses) and random.random() < AT_MOVES:
+        body |= {"path": random.choice(MOVES), "api_key": f"{mover}-key"}
     return body
 
 

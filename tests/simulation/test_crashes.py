@@ -32,6 +32,8 @@ POLLS = 14
 PAUSE_S = 4.0
 STRIDES = 3
 """The points are shared out among so many tests."""
+A_THIRD = [0, *(pytest.param(begin, marks=pytest.mark.slow) for begin in range(1, STRIDES))]
+"""The points from `begin` on, every third; two thirds of them are slow."""
 
 
 class Rest(msgspec.Struct, frozen=True):
@@ -118,7 +120,7 @@ def test_killed_anywhere_it_comes_to_the_same(holdings: tuple[Holding, ...], beg
         assert rest.stops == calm.stops, f"killed at point {crash_at}"
 
 
-@pytest.mark.parametrize("begin", range(STRIDES))
+@pytest.mark.parametrize("begin", A_THIRD)
 def test_killed_anywhere_it_brings_two_positions_home(begin: int) -> None:
     """Which of two is trimmed depends on which order was left in doubt; that the limit is met does not."""
     _, points = run(lived(TWO, None))
@@ -128,7 +130,7 @@ def test_killed_anywhere_it_brings_two_positions_home(begin: int) -> None:
         assert set(rest.states.values()) <= TERMINAL
 
 
-@pytest.mark.parametrize("begin", range(STRIDES))
+@pytest.mark.parametrize("begin", A_THIRD)
 def test_killed_anywhere_a_hedge_is_opened_once(begin: int) -> None:
     """An order that may have opened is never sent again: it is found, or planned anew once it is proven
     absent."""

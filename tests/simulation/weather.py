@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 
 from tests.simulation import hands, recipes
-from tests.simulation.cast import Role
+from tests.simulation.cast import MOVER, Role
 from tests.simulation.market import APART_S, FIRST_STORM_S, LAST_STORM_S, Storm
 from tests.simulation.world import World
 
@@ -95,7 +95,7 @@ def _moment(random: Random, storm: Storm) -> float:
 
 
 def _venue_fault(random: Random, storm: Storm, roles: tuple[Role, ...]) -> Act:
-    body = recipes.fault(random, [one.name for one in roles])
+    body = recipes.fault(random, [one.name for one in roles], MOVER)
     return Act(_moment(random, storm), body["name"], partial(hands.arm, body=body))
 
 

@@ -16,7 +16,6 @@ from bot.journal.locking import WriteLock
 from bot.market_stats import StatsKeeper
 from bot.model import Caps, ProtectionTerms, State
 from bot.rules import RuleSet
-from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Feed
 from bot.sandbox.engine.instruments import default_instruments
 from bot.sandbox.engine.terms import VenueTerms
@@ -24,6 +23,7 @@ from bot.sandbox.host import Sandbox
 from tests.replay.invariants import Invariants
 from tests.simulation.cast import Role, rules_of, seat
 from tests.simulation.market import CALM_STEP_MS, LISTED
+from tests.simulation.moves import Ledger, MoveJudge
 from tests.simulation.process import ORIGIN, Crash, Disk, Life, Net, Wire, Worker
 from tests.simulation.story import Story
 from tests.simulation.virtual import HostClock, VenueClock
@@ -44,12 +44,13 @@ LEASE_S, RESERVE_S = 900.0, 15.0
 class Guarded:
     """One account under the guard. Its judge, its wire and its figures outlive the process."""
 
-    def __init__(self, role: Role, rules: RuleSet, wire: Wire, judge: Invariants) -> None:
+    def __init__(self, role: Role, rules: RuleSet, wire: Wire, judge: Invariants, moves: MoveJudge) -> None:
         self.role = role
         self.name = role.name
         self.rules = rules
         self.wire = wire
         self.judge = judge
+        self.moves = moves
         self.armed = role.armed
         self.guard: Guard | None = None
         self.cycles = 0
@@ -79,7 +80,7 @@ class World:
         self.story = Story(self.true, folder)
         self.random = Random(f"world:{seed}")
         listed = [one for one in default_instruments() if one.symbol in LISTED]
-        self.engine = Engine(
+        self.engine = Ledger(
             VenueClock(start), feed, listed, terms=terms, market_step_ms=market_step_ms, seed=seed % 5
         )
         self.sandbox = Sandbox(self.engine, fault_seed=seed)
@@ -102,7 +103,8 @@ class World:
                 role.name, self.engine, self.reader, self.true, alone=alone, bound=BOUND_SECONDS
             )
             wire = Wire(role.name, self.sandbox, self.net, self.story, judge.before_sending)
-            self.guarded.append(Guarded(role, rules_of(role.rules), wire, judge))
+            moves = MoveJudge(role.name, self.engine, judge.book, judge.must)
+            self.guarded.append(Guarded(role, rules_of(role.rules), wire, judge, moves))
             self.story.tell("account", str(role))
 
     # The daemon
@@ -213,6 +215,7 @@ class World:
             report = await one.guard.cycle()
         except Crash:
             one.judge.after_crash(one.wire.taken())
+            one.moves.after_cycle()
             return None
         one.cycles += 1
         one.errors += bool(report.error)
@@ -220,6 +223,7 @@ class World:
         one.last = report
         self._tell_cycle(one, report)
         one.judge.after_cycle(report, one.wire.requests - before, one.wire.taken(), held)
+        one.moves.after_cycle()
         return report
 
     def _tell_cycle(self, one: Guarded, report: CycleReport) -> None:

@@ -47,6 +47,7 @@ STATUSES = {
     "Deactivated": OrderStatus.CANCELLED,
     "Rejected": OrderStatus.REJECTED,
 }
+TIMES_IN_FORCE = {Style.IOC: "IOC", Style.PASSIVE: "PostOnly"}
 ATTACHED = frozenset({"StopLoss", "TakeProfit", "TrailingStop"})
 STOP_LOSSES = frozenset({"StopLoss", "PartialStopLoss"})
 """A partial one (tpslMode Partial) has a size of its own, and does not follow the position's."""
@@ -105,11 +106,15 @@ def _order_body(request: OrderRequest, market: Market) -> dict[str, object]:
         "reduceOnly": not request.opens,
         "orderLinkId": request.client_order_id,
     }
-    if request.style is Style.IOC:
+    if request.style is not Style.MARKET:
         if request.price is None:
-            raise NotSentError("an IOC order needs a price")
+            raise NotSentError(f"an order of style {request.style.value} needs a price")
         _must_fit("price", request.price, market.price_step)
-        body |= {"orderType": "Limit", "timeInForce": "IOC", "price": plain(request.price)}
+        body |= {
+            "orderType": "Limit",
+            "timeInForce": TIMES_IN_FORCE[request.style],
+            "price": plain(request.price),
+        }
     return body
 
 

@@ -18,6 +18,8 @@ from bot.planning.request import PlanRequest
 
 KEPT = 0.01
 """By how much a USD counts as dearer that the owner would rather keep."""
+FREE = 1e-6
+"""What a USD costs at least: what costs nothing would be traded without need."""
 
 
 class Candidate(Struct, frozen=True):
@@ -72,13 +74,12 @@ def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> 
         known = [one.priced[leg.key] for one in terms if leg.key in one.priced]
         if leg.taken or not known or leg.holding is None or leg.market is None:
             continue
-        notional = leg.holding.notional
-        room = notional * float(max(one.room for one in known) / leg.position.contracts)
-        if room > 0.0:
+        widest = max(known, key=lambda one: one.room)
+        if widest.room > 0:
+            room = leg.holding.notional * float(widest.room / leg.position.contracts)
             paid = max(one.cost for one in known)
-            beside = max(one.expected for one in known) - leg.holding.trade_cost
-            beside += KEPT if leg.position.symbol.upper() in kept else 0.0
-            found.append(Candidate(leg, -1, room, paid, _slopes(leg, room, beside, request)))
+            dear = KEPT if leg.position.symbol.upper() in kept else 0.0
+            found.append(Candidate(leg, -1, room, paid, _slopes(leg, widest, dear, request)))
     return found
 
 
@@ -89,11 +90,10 @@ def _kept(legs: Sequence[Leg], terms: Sequence[Terms]) -> frozenset[str]:
     return frozenset(one for one in symbols if any(fnmatchcase(one, pattern) for pattern in patterns))
 
 
-def _slopes(leg: Leg, room: float, beside: float, request: PlanRequest) -> tuple[tuple[float, float], ...]:
+def _slopes(leg: Leg, priced: Priced, dear: float, request: PlanRequest) -> tuple[tuple[float, float], ...]:
     """Cost by chords; what the trim saves of funding makes it cheaper, what it forgoes dearer."""
-    holding, market = leg.holding, leg.market
+    holding = leg.holding
     assert holding is not None
-    assert market is not None
     saved = funding_of(holding.symbol, holding.sign, HORIZON_SECONDS, request)
-    found = chords(holding, holding.side, float(market.taker_fee), room, request)
-    return tuple((width, max(rate + beside - saved, LEAST * (rate + beside))) for width, rate in found)
+    found = [(width, max(rate + dear, FREE)) for width, rate in chords(leg, priced)]
+    return tuple((width, max(rate - saved, LEAST * rate)) for width, rate in found)

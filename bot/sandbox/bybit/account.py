@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bot.sandbox.bybit import words
+from bot.sandbox.bybit import options, words
 from bot.sandbox.bybit.codes import translate
-from bot.sandbox.bybit.contracts import CATEGORIES, category_of, in_contracts, of_category
+from bot.sandbox.bybit.contracts import CATEGORIES, OPTION, category_of, in_contracts, of_category
 from bot.sandbox.bybit.envelope import BybitError
 from bot.sandbox.bybit.formats import number
 from bot.sandbox.bybit.pages import page
@@ -46,6 +46,8 @@ def fee_rate(engine: Engine, account: AccountInfo, params: Params) -> dict[str, 
     """/v5/account/fee-rate."""
     category = params.category()
     symbol, base = params.text("symbol"), params.text("baseCoin")
+    if category == OPTION:
+        return {"category": category, "list": options.fee_rows(engine, base)}
     chosen: list[Instrument] = []
     if category in CATEGORIES:
         chosen = (

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bot.sandbox.bybit import account, auth, market, orders, positions, wallets, wording
+from bot.sandbox.bybit import account, auth, market, options, orders, positions, wallets, wording
 from bot.sandbox.bybit.calls import read_call
 from bot.sandbox.bybit.codes import translate
 from bot.sandbox.bybit.envelope import SUCCESS, BybitError, answer, envelope
@@ -44,6 +44,7 @@ READS: dict[str, Private] = {
     "/v5/account/transaction-log": account.transaction_log,
     "/v5/user/query-api": account.query_api,
     "/v5/asset/coin/query-info": account.coin_info,
+    "/v5/asset/delivery-record": options.deliveries,
     "/v5/asset/transfer/query-inter-transfer-list": wallets.transfers,
     "/v5/asset/transfer/query-account-coins-balance": wallets.coins_balance,
     "/v5/position/list": positions.positions,

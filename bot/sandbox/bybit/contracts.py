@@ -1,7 +1,7 @@
-"""Quantities on the wire are in contracts, inside the engine in coins; contracts of two categories.
+"""Quantities on the wire are in contracts, inside the engine in coins; contracts of three categories.
 
 A linear contract of the real venue is one coin; a market whose contract is another amount is this sandbox's
-own extension. An inverse contract is one USD, on the wire as in the engine.
+own extension. An inverse contract is one USD, on the wire as in the engine, and an option is on one coin.
 """
 
 from decimal import Decimal
@@ -11,23 +11,32 @@ from bot.sandbox.bybit.formats import number
 from bot.sandbox.bybit.params import Params
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.instruments import Instrument
+from bot.sandbox.engine.options.contracts import OptionContract, is_option
 
-LINEAR, INVERSE = "linear", "inverse"
+LINEAR, INVERSE, OPTION = "linear", "inverse", "option"
 CATEGORIES = (LINEAR, INVERSE)
+"""The categories of perpetuals."""
+
+
+def traded(engine: Engine, symbol: str) -> Instrument | OptionContract:
+    """The perpetual or option of a symbol. Refusal: UNKNOWN_SYMBOL."""
+    return engine.options.contract(symbol) if is_option(symbol) else engine.instrument(symbol)
 
 
 def in_contracts(engine: Engine, symbol: str, coins: Decimal) -> str:
     """A quantity as the venue writes it."""
-    return number(coins / engine.instrument(symbol).contract_size)
+    return number(coins / traded(engine, symbol).contract_size)
 
 
 def in_coins(engine: Engine, symbol: str, contracts: Decimal) -> Decimal:
     """A quantity that a client gave."""
-    return contracts * engine.instrument(symbol).contract_size
+    return contracts * traded(engine, symbol).contract_size
 
 
 def category_of(engine: Engine, symbol: str) -> str:
     """The category that a symbol belongs to."""
+    if is_option(symbol):
+        return OPTION
     return INVERSE if engine.instrument(symbol).inverse else LINEAR
 
 
@@ -39,9 +48,9 @@ def of_category(instruments: dict[str, Instrument], category: str) -> list[Instr
 
 
 def contract_symbol(engine: Engine, params: Params) -> str:
-    """The symbol of a private call.
+    """The symbol of a private call about a perpetual.
 
-    Raises BybitError where the category has no contracts here, or the symbol is none of it.
+    Raises BybitError where the category has none here, or the symbol is none of it.
     """
     category = contract_category(params)
     symbol = engine.instrument(params.required("symbol")).symbol

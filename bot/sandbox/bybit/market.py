@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from bot.sandbox.bybit import spot, words
-from bot.sandbox.bybit.contracts import CATEGORIES, category_of, in_contracts, of_category
+from bot.sandbox.bybit import options, spot, words
+from bot.sandbox.bybit.contracts import CATEGORIES, OPTION, category_of, in_contracts, of_category
 from bot.sandbox.bybit.envelope import BybitError, bad_params
 from bot.sandbox.bybit.formats import number, places, ratio
 from bot.sandbox.bybit.pages import page
@@ -31,6 +31,8 @@ def instruments_info(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/instruments-info."""
     category = params.category()
     limit = params.limit(500, 1000)
+    if category == OPTION:
+        return options.instruments(engine, params)
     if category == "spot":
         rows = [spot.market_row(one) for one in _chosen(engine, params, "linear")]
         return {"category": category, "list": rows, "nextPageCursor": ""}
@@ -48,12 +50,16 @@ def instruments_info(engine: Engine, params: Params) -> dict[str, Any]:
 def tickers(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/tickers."""
     category = params.category()
+    if category == OPTION:
+        return options.tickers(engine, params)
     chosen = _chosen(engine, params, category)
     return {"category": category, "list": [ticker_row(engine, engine.ticker(one.symbol)) for one in chosen]}
 
 
 def orderbook(engine: Engine, params: Params) -> dict[str, Any]:
     """/v5/market/orderbook."""
+    if params.category() == OPTION:
+        return options.orderbook(engine, params)
     symbol = _contract_symbol(engine, params)
     depth = engine.depth(symbol, params.limit(25, 500))
     return {**book_data(engine, depth), "ts": engine.venue_ms(), "cts": engine.venue_ms()}

@@ -1,19 +1,27 @@
 """Orders and executions: /v5/order/*, /v5/execution/list."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
-from bot.sandbox.bybit import spot, words
+from bot.sandbox.bybit import option_orders, spot, words
 from bot.sandbox.bybit.contracts import (
     CATEGORIES,
     INVERSE,
+    OPTION,
     category_of,
     contract_symbol,
     in_coins,
     of_category,
 )
 from bot.sandbox.bybit.envelope import BybitError, bad_params
+from bot.sandbox.bybit.order_lists import (
+    client_id_of,
+    either_id,
+    execution_key,
+    filtered,
+    ids,
+    order_key,
+)
 from bot.sandbox.bybit.pages import page
 from bot.sandbox.bybit.params import Params
 from bot.sandbox.bybit.positions import leg
@@ -26,25 +34,24 @@ from bot.sandbox.engine.types import (
     Order,
     OrderKind,
     OrderRequest,
-    OrderStatus,
     Reason,
-    StopKind,
     TimeInForce,
     TriggerBy,
     TriggerDirection,
 )
 
-_CLIENT_ID = re.compile(r"[A-Za-z0-9_\-]{1,36}")
 RECENTLY_CLOSED = 500
 
 
 def create(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/create."""
+    if params.category() == OPTION:
+        return option_orders.create(engine, account, params)
     if params.category() == "spot":
         return spot.create(engine, account, params)
     request = read_order(engine, account, params)
     try:
-        return _ids(engine.place(account.account_id, request))
+        return ids(engine.place(account.account_id, request))
     except EngineRefusal as refusal:
         if refusal.reason is Reason.IMMEDIATE_TRIGGER and request.trigger_direction is TriggerDirection.RISE:
             words_of_venue = "expect Rising, but trigger_price <= current"
@@ -55,7 +62,7 @@ def create(engine: Engine, account: AccountInfo, params: Params) -> dict[str, An
 def amend(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/amend: quantity, price and trigger price."""
     symbol = contract_symbol(engine, params)
-    order_id, client_id = _either_id(params)
+    order_id, client_id = either_id(params)
     trigger_by = params.choice("triggerBy", words.TRIGGERS)
     present = engine.find_order(account.account_id, order_id=order_id, client_id=client_id)
     if present is not None and trigger_by not in (None, present.trigger_by):
@@ -70,28 +77,32 @@ def amend(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any
     }
     if all(value is None for value in changes.values()):
         raise bad_params("Request parameter error: qty, price or triggerPrice is required.")
-    return _ids(
+    return ids(
         engine.amend(account.account_id, order_id=order_id, client_id=client_id, symbol=symbol, **changes)
     )
 
 
 def cancel(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/cancel."""
+    if params.category() == OPTION:
+        return option_orders.cancel(engine, account, params)
     symbol = contract_symbol(engine, params)
-    order_id, client_id = _either_id(params)
-    return _ids(engine.cancel(account.account_id, order_id=order_id, client_id=client_id, symbol=symbol))
+    order_id, client_id = either_id(params)
+    return ids(engine.cancel(account.account_id, order_id=order_id, client_id=client_id, symbol=symbol))
 
 
 def cancel_all(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/order/cancel-all: by symbol, base coin or settle coin; `orderFilter` narrows it."""
     category = params.category()
+    if category == OPTION:
+        return option_orders.cancel_all(engine, account, params)
     if category not in CATEGORIES:
         return {"list": [], "success": "1"}
     conditional = params.choice("orderFilter", {"Order": False, "StopOrder": True})
     cancelled: list[Order] = []
     for symbol in _symbols(engine, params, category):
         cancelled += engine.cancel_all(account.account_id, symbol=symbol, conditional=conditional)
-    return {"list": [_ids(order) for order in cancelled], "success": "1"}
+    return {"list": [ids(order) for order in cancelled], "success": "1"}
 
 
 def realtime(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
@@ -99,6 +110,8 @@ def realtime(engine: Engine, account: AccountInfo, params: Params) -> dict[str, 
     category = params.category()
     if category == "spot":
         return spot.orders(engine, account, params)
+    if category == OPTION:
+        return option_orders.realtime(engine, account, params)
     limit = params.limit(20, 50)
     by_id = params.has("orderId") or params.has("orderLinkId")
     found: list[Order] = []
@@ -107,8 +120,8 @@ def realtime(engine: Engine, account: AccountInfo, params: Params) -> dict[str, 
         found = engine.open_orders(account.account_id)
         if by_id or params.integer("openOnly", 0):
             found = found + engine.order_history(account.account_id)[-RECENTLY_CLOSED:]
-        found = [one for one in _filtered(found, params, symbols) if _is_of(engine, one, category)]
-    shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
+        found = [one for one in filtered(found, params, symbols) if _is_of(engine, one, category)]
+    shown, cursor = page(found, order_key, params.text("cursor"), limit, descending=True)
     rows = [order_row(engine, order) for order in shown]
     return {"category": category, "list": rows, "nextPageCursor": cursor}
 
@@ -118,15 +131,17 @@ def history(engine: Engine, account: AccountInfo, params: Params) -> dict[str, A
     category = params.category()
     if category == "spot":
         return spot.orders(engine, account, params)
+    if category == OPTION:
+        return option_orders.history(engine, account, params)
     limit = params.limit(20, 50)
     found: list[Order] = []
     if category in CATEGORIES:
         narrow = params.has("symbol") or params.has("baseCoin") or params.has("settleCoin")
         symbols = _symbols(engine, params, category) if narrow else None
-        found = _filtered(engine.order_history(account.account_id), params, symbols)
+        found = filtered(engine.order_history(account.account_id), params, symbols)
         start, end = params.window()
         found = [one for one in found if start <= one.created_ms <= end and _is_of(engine, one, category)]
-    shown, cursor = page(found, _order_key, params.text("cursor"), limit, descending=True)
+    shown, cursor = page(found, order_key, params.text("cursor"), limit, descending=True)
     rows = [order_row(engine, order) for order in shown]
     return {"category": category, "list": rows, "nextPageCursor": cursor}
 
@@ -136,6 +151,8 @@ def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str
     category = params.category()
     if category == "spot":
         return spot.executions(engine, account, params)
+    if category == OPTION:
+        return option_orders.executions(engine, account, params)
     limit = params.limit(50, 100)
     found: list[Execution] = []
     if category in CATEGORIES:
@@ -151,7 +168,7 @@ def executions(engine: Engine, account: AccountInfo, params: Params) -> dict[str
             and client_id in ("", execution.client_id)
             and start <= execution.time_ms <= end
         ]
-    shown, cursor = page(found, _execution_key, params.text("cursor"), limit, descending=True)
+    shown, cursor = page(found, execution_key, params.text("cursor"), limit, descending=True)
     rows = [execution_row(engine, execution) for execution in shown]
     return {"category": category, "list": rows, "nextPageCursor": cursor}
 
@@ -164,9 +181,7 @@ def read_order(engine: Engine, account: AccountInfo, params: Params) -> OrderReq
     if kind is OrderKind.LIMIT and price is None:
         raise bad_params("Request parameter error: price is required for a limit order.")
     _refuse_unoffered(params)
-    client_id = params.text("orderLinkId")
-    if client_id and not _CLIENT_ID.fullmatch(client_id):
-        raise bad_params("params error: OrderLinkedID invalid: at most 36 of letters, digits, - and _.")
+    client_id = client_id_of(params)
     return OrderRequest(
         symbol=symbol,
         side=params.required_choice("side", words.SIDES),
@@ -204,17 +219,6 @@ def _refuse_unoffered(params: Params) -> None:
         raise bad_params("params error: only tpslMode Full with market stops is offered here.")
 
 
-def _ids(order: Order) -> dict[str, Any]:
-    return {"orderId": order.order_id, "orderLinkId": order.client_id}
-
-
-def _either_id(params: Params) -> tuple[str, str]:
-    order_id, client_id = params.text("orderId"), params.text("orderLinkId")
-    if not order_id and not client_id:
-        raise bad_params("Request parameter error: orderId or orderLinkId is required.")
-    return order_id, "" if order_id else client_id
-
-
 def _is_of(engine: Engine, order: Order, category: str) -> bool:
     return category_of(engine, order.symbol) == category
 
@@ -234,49 +238,3 @@ def _symbols(engine: Engine, params: Params, category: str) -> list[str]:
         for one in of_category(engine.instruments, category)
         if base in ("", one.base) and settle in ("", one.settle)
     ]
-
-
-def _filtered(orders: list[Order], params: Params, symbols: list[str] | None) -> list[Order]:
-    allowed = None if symbols is None else frozenset(symbols)
-    order_id, client_id = params.text("orderId"), params.text("orderLinkId")
-    belongs = params.choice("orderFilter", _FILTERS) or _any_order
-    status = params.text("orderStatus")
-    return [
-        order
-        for order in orders
-        if (allowed is None or order.symbol in allowed)
-        and order_id in ("", order.order_id)
-        and client_id in ("", order.client_id)
-        and belongs(order)
-        and status in ("", words.STATUS_WORDS[order.status])
-    ]
-
-
-def _any_order(_order: Order) -> bool:
-    return True
-
-
-def _is_plain(order: Order) -> bool:
-    return not _is_conditional(order)
-
-
-def _is_attached(order: Order) -> bool:
-    return _is_conditional(order) and order.stop_kind in (StopKind.STOP_LOSS, StopKind.TAKE_PROFIT)
-
-
-def _is_conditional(order: Order) -> bool:
-    """Whether the order waits for its trigger, or was conditional when it ended."""
-    return order.status in (OrderStatus.UNTRIGGERED, OrderStatus.DEACTIVATED) or (
-        order.trigger_price is not None and not order.status.is_open
-    )
-
-
-_FILTERS = {"Order": _is_plain, "StopOrder": _is_conditional, "tpslOrder": _is_attached}
-
-
-def _order_key(order: Order) -> str:
-    return f"{order.created_ms:013d},{order.order_id}"
-
-
-def _execution_key(execution: Execution) -> str:
-    return f"{execution.time_ms:013d},{execution.sequence:012d}"

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from bot.sandbox.bybit import words
+from bot.sandbox.bybit import options, words
 from bot.sandbox.bybit.contracts import (
     CATEGORIES,
     LINEAR,
+    OPTION,
     category_of,
     contract_category,
     contract_symbol,
@@ -22,6 +23,8 @@ from bot.sandbox.engine.types import AccountInfo, Leg, Position
 def positions(engine: Engine, account: AccountInfo, params: Params) -> dict[str, Any]:
     """/v5/position/list: with `symbol` also flat legs, with `settleCoin` or `baseCoin` what is open."""
     category = params.category()
+    if category == OPTION:
+        return options.positions(engine, account, params)
     limit = params.limit(20, 200)
     found: list[Position] = []
     if category in CATEGORIES:

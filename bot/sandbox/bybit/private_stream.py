@@ -4,9 +4,17 @@ from typing import Any
 
 from bot.sandbox.bybit.api import BybitApi
 from bot.sandbox.bybit.contracts import category_of
+from bot.sandbox.bybit.options import position_row as option_row
 from bot.sandbox.bybit.session import Session
 from bot.sandbox.bybit.views import execution_row, order_row, position_row, wallet_row
-from bot.sandbox.engine.events import Event, ExecutionEvent, OrderEvent, PositionEvent, WalletEvent
+from bot.sandbox.engine.events import (
+    Event,
+    ExecutionEvent,
+    OptionEvent,
+    OrderEvent,
+    PositionEvent,
+    WalletEvent,
+)
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.types import Position, Wallet
 from bot.sandbox.http import Send
@@ -67,6 +75,8 @@ class PrivateSession(Session):
                 self._publish("execution", execution.symbol, execution_row(self.engine, execution))
             case PositionEvent(position=position) if position.account_id == self.account_id:
                 self._publish("position", position.symbol, _position(self.engine, position))
+            case OptionEvent(position=option) if option.account_id == self.account_id:
+                self._publish("position", option.contract.symbol, _with_entry(option_row(option)))
             case WalletEvent(wallet=wallet) if wallet.account_id == self.account_id:
                 self._publish("wallet", "", _wallet(wallet))
 
@@ -88,7 +98,10 @@ class PrivateSession(Session):
 
 
 def _position(engine: Engine, position: Position) -> dict[str, Any]:
-    row = position_row(engine, position)
+    return _with_entry(position_row(engine, position))
+
+
+def _with_entry(row: dict[str, Any]) -> dict[str, Any]:
     return {"entryPrice": row["avgPrice"], **row}
 
 

@@ -4,9 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 from bot.sandbox.bybit import words
-from bot.sandbox.bybit.contracts import in_contracts
+from bot.sandbox.bybit.contracts import in_contracts, traded
 from bot.sandbox.bybit.formats import number, number_or_blank
+from bot.sandbox.bybit.options import execution_figures
 from bot.sandbox.engine.exchange import Engine
+from bot.sandbox.engine.options.values import OptionExecution
 from bot.sandbox.engine.types import (
     CoinBalance,
     Execution,
@@ -73,12 +75,12 @@ def _order_progress(engine: Engine, order: Order) -> dict[str, Any]:
         "avgPrice": number(order.average_price),
         "leavesQty": in_contracts(engine, order.symbol, leaves),
         "leavesValue": number(
-            engine.instrument(order.symbol).value(leaves, order.price or order.last_price_on_created)
+            traded(engine, order.symbol).value(leaves, order.price or order.last_price_on_created)
         ),
         "cumExecQty": in_contracts(engine, order.symbol, order.filled_qty),
         "cumExecValue": number(order.filled_value),
         "cumExecFee": fee,
-        "cumFeeDetail": {engine.instrument(order.symbol).settle: fee} if order.filled_qty else {},
+        "cumFeeDetail": {traded(engine, order.symbol).settle: fee} if order.filled_qty else {},
     }
 
 
@@ -175,20 +177,24 @@ def execution_row(engine: Engine, execution: Execution) -> dict[str, Any]:
         "execFee": number(execution.fee),
         "execPnl": number(execution.realised_pnl),
         "execTime": str(execution.time_ms),
-        "feeCurrency": engine.instrument(symbol).settle,
+        "feeCurrency": traded(engine, symbol).settle,
         "feeRate": number(execution.fee_rate),
         "isMaker": execution.is_maker,
         "closedSize": in_contracts(engine, symbol, execution.closed_qty),
         "markPrice": number(execution.mark_price),
         "indexPrice": number(execution.index_price),
-        "underlyingPrice": "",
-        "tradeIv": "",
-        "markIv": "",
+        **_volatilities(execution),
         "blockTradeId": "",
         "isLeverage": "",
         "extraFees": "",
         "seq": execution.sequence,
     }
+
+
+def _volatilities(execution: Execution) -> dict[str, Any]:
+    if isinstance(execution, OptionExecution):
+        return execution_figures(execution)
+    return {"underlyingPrice": "", "tradeIv": "", "markIv": ""}
 
 
 def wallet_row(wallet: Wallet, coins: frozenset[str] | None = None) -> dict[str, Any]:

@@ -78,6 +78,7 @@ EXECUTION_WORDS = {
     ExecutionKind.FUNDING: "Funding",
     ExecutionKind.LIQUIDATION: "BustTrade",
     ExecutionKind.ADL: "AdlTrade",
+    ExecutionKind.DELIVERY: "Delivery",
 }
 EXECUTION_ORIGINS = {
     ExecutionKind.LIQUIDATION: ORIGIN_WORDS[Origin.LIQUIDATION],
@@ -95,6 +96,7 @@ LOG_WORDS = {
     LogKind.TRANSFER_IN: "TRANSFER_IN",
     LogKind.TRANSFER_OUT: "TRANSFER_OUT",
     LogKind.SPOT: "TRADE",
+    LogKind.DELIVERY: "DELIVERY",
 }
 
 CANCEL_WORDS = {
@@ -109,6 +111,7 @@ CANCEL_WORDS = {
     CancelCause.INSUFFICIENT_MARGIN: "UNKNOWN",
     CancelCause.LIQUIDATION: "CancelAllBeforeLiq",
     CancelCause.DELISTED: "CancelBySettle",
+    CancelCause.EXPIRED: "CancelBySettle",
 }
 
 REJECT_WORDS = {
@@ -123,6 +126,7 @@ REJECT_WORDS = {
     CancelCause.INSUFFICIENT_MARGIN: "EC_NotEnoughBalance",
     CancelCause.LIQUIDATION: "EC_PerCancelRequest",
     CancelCause.DELISTED: "EC_PerCancelRequest",
+    CancelCause.EXPIRED: "EC_PerCancelRequest",
 }
 
 INTERVALS_MS = {

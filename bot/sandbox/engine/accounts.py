@@ -22,6 +22,7 @@ from bot.sandbox.engine.types import (
 
 if TYPE_CHECKING:
     from bot.sandbox.engine.moves import SpotOrder, WalletMove
+    from bot.sandbox.engine.options.holdings import OptionBooks
 
 DEFAULT_LEVERAGE = Decimal(10)
 
@@ -77,6 +78,8 @@ class Account:
     transfers: "dict[str, WalletMove]" = field(default_factory=dict)
     spot_orders: "list[SpotOrder]" = field(default_factory=list)
     spot_ids: set[str] = field(default_factory=set)
+    options: "OptionBooks | None" = None
+    """Options and their orders; None where the account never traded one."""
     positions: dict[tuple[str, Leg], PositionState] = field(default_factory=dict)
     """Every leg ever held, flat ones included, so that cumulative figures stay."""
     held: dict[tuple[str, Leg], PositionState] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from bot.sandbox.engine.accounts import Account
 from bot.sandbox.engine.checks import check_price, check_qty
 from bot.sandbox.engine.controls import check_leverage
 from bot.sandbox.engine.core import Core
+from bot.sandbox.engine.options import backing
 from bot.sandbox.engine.state import AccountState, EngineState, MoneyTotals
 from bot.sandbox.engine.types import (
     ZERO,
@@ -139,11 +140,14 @@ def totals(core: Core, coin: str) -> MoneyTotals:
         if market.instrument.settle == coin:
             worth = market.instrument.value(market.counterparty_qty, market.mark)
             counterparty += -worth if market.instrument.inverse else worth
-    everything = wallets + pnl + pool.fees + pool.insurance_gain + pool.funding + counterparty
+    counterparty += core.chains.counterparty_worth(coin)
+    options = sum((backing.worth_in(core, account, coin) for account in accounts), ZERO)
+    everything = wallets + pnl + options + pool.fees + pool.insurance_gain + pool.funding + counterparty
     return MoneyTotals(
         deposits=pool.deposits,
         wallets=wallets,
         unrealised_pnl=pnl,
+        options=options,
         fees=pool.fees,
         insurance_gain=pool.insurance_gain,
         funding=pool.funding,
@@ -174,6 +178,7 @@ def _account_state(engine: "Queries", account: Account) -> AccountState:
         api_key=account.spec.api_key,
         wallet=engine.wallet(name),
         positions=tuple(engine.positions(name)),
+        options=tuple(engine.options.positions(name)),
         open_orders=tuple(engine.open_orders(name)),
         order_count=len(account.orders) + len(account.history),
         execution_count=len(account.executions),

@@ -53,6 +53,8 @@ class CandleStore:
         self._history = history
         self._rows: dict[CandleKind, list[Row]] = {kind: [] for kind in CandleKind}
         self._complete: dict[tuple[CandleKind, int], Row] = {}
+        self._begun: dict[CandleKind, tuple[Row, int]] = {}
+        """An hour that is not over, and until when it is added up."""
         self._day: tuple[int, DayFigures] | None = None
 
     def update(self, time_ms: int, last: float, mark: float, index: float, volume: float) -> None:
@@ -98,21 +100,34 @@ class CandleStore:
         return found
 
     def _hours(self, kind: CandleKind, from_ms: int, until_ms: int) -> Iterator[Row]:
-        # hours that are over never change again, so each is added up once
-        complete_ms = self._rows[kind][-1].start_ms
         for hour_ms in range(from_ms, until_ms, HOUR_MS):
-            row = self._complete.get((kind, hour_ms))
+            row = self._complete.get((kind, hour_ms)) or self._hour(kind, hour_ms, until_ms)
+            if row is not None:
+                yield row
+
+    def _hour(self, kind: CandleKind, hour_ms: int, until_ms: int) -> Row | None:
+        """Add up an hour; minutes before the last one never change again, so each is added once."""
+        settled_ms = min(self._rows[kind][-1].start_ms, until_ms - until_ms % MINUTE_MS, hour_ms + HOUR_MS)
+        begun, done_ms = self._begun.get(kind, (None, hour_ms))
+        if begun is None or begun.start_ms != hour_ms or done_ms > settled_ms:
+            begun, done_ms = None, hour_ms
+        row = self._add(begun, kind, done_ms, settled_ms)
+        if row is not None and settled_ms == hour_ms + HOUR_MS:
+            self._complete[kind, hour_ms] = row
+            return row
+        if row is not None:
+            self._begun[kind] = (replace(row), settled_ms)
+        return self._add(row, kind, max(settled_ms, hour_ms), min(hour_ms + HOUR_MS, until_ms))
+
+    def _add(self, row: Row | None, kind: CandleKind, from_ms: int, until_ms: int) -> Row | None:
+        if from_ms >= until_ms:
+            return row
+        for minute in self._minutes(kind, from_ms, until_ms):
             if row is None:
-                minutes = self._minutes(kind, hour_ms, min(hour_ms + HOUR_MS, until_ms))
-                row = next(minutes, None)
-                if row is None:
-                    continue
-                row = replace(row, start_ms=hour_ms)
-                for minute in minutes:
-                    row.absorb(minute)
-                if hour_ms + HOUR_MS <= min(complete_ms, until_ms):
-                    self._complete[kind, hour_ms] = row
-            yield row
+                row = replace(minute, start_ms=from_ms - from_ms % HOUR_MS)
+            else:
+                row.absorb(minute)
+        return row
 
     def _minutes(self, kind: CandleKind, from_ms: int, until_ms: int) -> Iterator[Row]:
         rows = self._rows[kind]

@@ -7,6 +7,7 @@ from bot.sandbox.engine.accounts import Account, PositionState
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.instruments import Instrument
 from bot.sandbox.engine.markets import Market
+from bot.sandbox.engine.options.contracts import OptionContract
 from bot.sandbox.engine.positions import closing_qty
 from bot.sandbox.engine.types import (
     EngineRefusal,
@@ -23,7 +24,7 @@ from bot.sandbox.engine.types import (
 )
 
 
-def check_price(instrument: Instrument, price: Decimal, name: str = "price") -> None:
+def check_price(instrument: Instrument | OptionContract, price: Decimal, name: str = "price") -> None:
     """A price is finite, positive and on the tick."""
     if not price.is_finite() or price <= 0:
         raise EngineRefusal(Reason.INVALID_VALUE, f"{name} {price} must be a positive number")
@@ -34,7 +35,9 @@ def check_price(instrument: Instrument, price: Decimal, name: str = "price") -> 
         )
 
 
-def check_qty(instrument: Instrument, qty: Decimal, kind: OrderKind, *, whole_close: bool = False) -> None:
+def check_qty(
+    instrument: Instrument | OptionContract, qty: Decimal, kind: OrderKind, *, whole_close: bool = False
+) -> None:
     """A quantity is finite, on the step and within the limits of its kind of order.
 
     A `whole_close` is held to the largest quantity only.

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from bot.sandbox.engine.core import Core
 
 ONE = Decimal(1)
+DOLLARS = frozenset({"USDT", "USDC"})
+"""Coins that are worth one USD here, always."""
 
 
 def rate_of(core: "Core", account: Account, coin: str) -> Decimal:
     """What one of a coin is worth at its index price, in the account's settle coin; 0 without a market."""
-    if coin == account.settle_coin:
+    if coin == account.settle_coin or {coin, account.settle_coin} <= DOLLARS:
         return ONE
     market = core.markets.get(f"{coin}{account.settle_coin}") or core.markets.get(f"{coin}USD")
     return ZERO if market is None else market.index

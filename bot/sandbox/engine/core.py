@@ -12,6 +12,8 @@ from bot.sandbox.engine.history import PriceHistory
 from bot.sandbox.engine.hooks import Hooks
 from bot.sandbox.engine.instruments import Instrument
 from bot.sandbox.engine.markets import Market
+from bot.sandbox.engine.options.chains import Chains
+from bot.sandbox.engine.options.settings import OptionSettings
 from bot.sandbox.engine.pools import Pool
 from bot.sandbox.engine.terms import VenueTerms
 from bot.sandbox.engine.types import (
@@ -78,6 +80,20 @@ class Core:
             )
         self.next_funding_ms = min(market.next_funding_ms for market in self.markets.values())
         self.fed_markets = [market for market in self.markets.values() if market.fed]
+        self.chains = Chains(OptionSettings(coins={}), self._index_of, self.market_ms)
+
+    def list_options(self, settings: OptionSettings) -> None:
+        """List options; raises ValueError where a coin has no perpetual to take its index from."""
+        missing = [coin for coin in settings.coins if self._perpetual(coin) not in self.markets]
+        if missing:
+            raise ValueError(f"options need a perpetual of their coin, which {', '.join(missing)} lacks")
+        self.chains = Chains(settings, self._index_of, self.market_ms)
+
+    def _perpetual(self, coin: str) -> str:
+        return f"{coin}{self.terms.settle_coin}"
+
+    def _index_of(self, coin: str) -> Decimal:
+        return self.markets[self._perpetual(coin)].index
 
     def _list(self, instrument: Instrument, seed: int, fed: set[str]) -> None:
         symbol = instrument.symbol

@@ -109,6 +109,7 @@ class CancelCause(Enum):
     INSUFFICIENT_MARGIN = "insufficient_margin"
     LIQUIDATION = "liquidation"
     DELISTED = "delisted"
+    EXPIRED = "expired"
 
 
 class MarginMode(Enum):
@@ -133,6 +134,8 @@ class ExecutionKind(Enum):
     LIQUIDATION = "liquidation"
     ADL = "adl"
     """Auto-deleveraging: the venue closed a part of the position against its owner's will."""
+    DELIVERY = "delivery"
+    """An option was settled at its expiry."""
 
 
 class LogKind(Enum):
@@ -147,6 +150,7 @@ class LogKind(Enum):
     TRANSFER_IN = "transfer_in"
     TRANSFER_OUT = "transfer_out"
     SPOT = "spot"
+    DELIVERY = "delivery"
 
 
 class CandleKind(Enum):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from bot.sandbox.engine.options.values import OptionPosition
 from bot.sandbox.engine.types import Execution, LiquidationRecord, Order, Position, Wallet
 
 
@@ -23,6 +24,12 @@ class PositionEvent(msgspec.Struct, frozen=True):
     """A position changed by a trade, a stop, margin or leverage (not by the mark alone)."""
 
     position: Position
+
+
+class OptionEvent(msgspec.Struct, frozen=True):
+    """An option that an account holds changed by a trade or a delivery."""
+
+    position: OptionPosition
 
 
 class WalletEvent(msgspec.Struct, frozen=True):
@@ -52,6 +59,13 @@ class MarketEvent(msgspec.Struct, frozen=True):
 
 
 Event = (
-    OrderEvent | ExecutionEvent | PositionEvent | WalletEvent | LiquidationEvent | PublicTrade | MarketEvent
+    OrderEvent
+    | ExecutionEvent
+    | PositionEvent
+    | OptionEvent
+    | WalletEvent
+    | LiquidationEvent
+    | PublicTrade
+    | MarketEvent
 )
 Subscriber = Callable[[Event], None]

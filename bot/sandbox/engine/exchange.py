@@ -17,6 +17,7 @@ from bot.sandbox.engine.feeds import Feed
 from bot.sandbox.engine.hooks import Hooks
 from bot.sandbox.engine.instruments import Instrument, default_instruments
 from bot.sandbox.engine.moves import SpotOrder, SpotRequest, WalletMove
+from bot.sandbox.engine.options.settings import OptionSettings
 from bot.sandbox.engine.orders import OrderDesk
 from bot.sandbox.engine.queries import Queries
 from bot.sandbox.engine.state import EngineState, MoneyTotals
@@ -44,7 +45,7 @@ class Engine(Queries):
     `set_price`). The market moves in steps of `market_step_ms` on a fixed grid and stops at every breakpoint
     of the feed, so that no low of a candle is skipped and two runs with the same feed agree. `rebase_feed`
     shifts the feed so that it starts now (for a clock whose market time is the present). `seed` makes the
-    history that is invented for the time before the start.
+    history that is invented for the time before the start. `options` lists options (default: none).
     """
 
     def __init__(
@@ -58,11 +59,14 @@ class Engine(Queries):
         market_step_ms: int = 1000,
         seed: int = 0,
         rebase_feed: bool = False,
+        options: OptionSettings | None = None,
     ) -> None:
         listed = default_instruments() if instruments is None else list(instruments)
         core = Core(
             clock, feed, listed, terms or VenueTerms(), hooks or Hooks(), market_step_ms, seed, rebase_feed
         )
+        if options is not None:
+            core.list_options(options)
         super().__init__(core)
         self._desk = OrderDesk(core)
         self._disturbances = Disturbances(core)
@@ -94,9 +98,9 @@ class Engine(Queries):
         `until_ms`: only to this market time, where that is earlier.
 
         In each step, in this order: prices, resting orders, liquidations (where the terms put them
-        before stops), conditional orders, funding, liquidations.
+        before stops), conditional orders, options (orders, expiries), funding, liquidations.
         """
-        return timeline.advance(self._core, self._desk, until_ms)
+        return timeline.advance(self._core, self._desk, self._options, until_ms)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` with every event, inside the call that caused it; returns the way to stop."""
@@ -238,7 +242,7 @@ class Engine(Queries):
 
         Orders, stops and liquidations that follow from the new price happen inside the call.
         """
-        timeline.set_price(self._core, self._desk, symbol, price, index)
+        timeline.set_price(self._core, self._desk, self._options, symbol, price, index)
 
     def release_price(self, symbol: str) -> None:
         """Give a symbol's price back to the feed."""

@@ -19,6 +19,7 @@ from bot.sandbox.engine import collateral
 from bot.sandbox.engine.accounts import Account, PositionState
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.instruments import Instrument
+from bot.sandbox.engine.options import backing
 from bot.sandbox.engine.types import ZERO, Leg, OrderStatus, Side
 
 
@@ -36,6 +37,8 @@ class Figures(msgspec.Struct, frozen=True):
     haircut: Decimal
     coins: Decimal
     """What coins other than the settle coin are worth; the margin balance holds them less their haircut."""
+    options: Decimal
+    """What options are worth, of which the margin balance holds what the venue credits."""
 
     @property
     def ratio(self) -> Decimal | None:
@@ -106,7 +109,8 @@ def figures(core: Core, account: Account) -> Figures:
     balance = account.balance
     cross_cut = account.cut(balance - set_apart)
     margin_balance = balance - set_apart + cross_pnl - cross_cut + collateral.margin_of(core, account)
-    orders = order_margin(core, account)
+    margin_balance += backing.credited(core, account)
+    orders = order_margin(core, account) + backing.reserved(core, account)
     return Figures(
         balance=balance,
         pnl=cross_pnl + isolated_pnl,
@@ -118,6 +122,7 @@ def figures(core: Core, account: Account) -> Figures:
         free=margin_balance - position_margin - orders,
         haircut=haircut + cross_cut,
         coins=collateral.worth(core, account),
+        options=backing.worth(core, account),
     )
 
 
@@ -132,7 +137,7 @@ def coin_sums(core: Core, account: Account, coin: str) -> CoinSums:
             pnl += state.pnl(core.mark(state))
             upkeep += maintenance(core, account, state)
             position_margin += state.isolated_margin if state.isolated else initial(core, account, state)
-    orders = _orders_by_coin(core, account).get(coin, ZERO)
+    orders = _orders_by_coin(core, account).get(coin, ZERO) + backing.reserved_in(core, account, coin)
     return CoinSums(pnl, position_margin, orders, upkeep, cumulative)
 
 
@@ -140,6 +145,8 @@ def cross_state(core: Core, account: Account) -> tuple[Decimal, Decimal]:
     """(margin balance, maintenance margin) of the cross positions: the quick form that every step needs."""
     cash, upkeep = account.balance, ZERO
     balance = cash + collateral.margin_of(core, account)
+    if account.options is not None:
+        balance += backing.credited(core, account)
     for state in account.held.values():
         if state.isolated:
             balance -= state.isolated_margin

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bot.sandbox.engine import views
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.instruments import Instrument
+from bot.sandbox.engine.options.desk import OptionDesk
 from bot.sandbox.engine.types import (
     AccountInfo,
     BookDepth,
@@ -36,10 +37,16 @@ class Queries:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._options = OptionDesk(core)
+
+    @property
+    def options(self) -> OptionDesk:
+        """The options that are listed here (perhaps none), and all that can be done with them."""
+        return self._options
 
     @property
     def instruments(self) -> dict[str, Instrument]:
-        """Every instrument that ever was listed, by symbol."""
+        """Every instrument that ever was listed, by symbol; options are none of them."""
         return {symbol: market.instrument for symbol, market in self._core.markets.items()}
 
     @property

@@ -9,6 +9,7 @@ from random import Random
 import msgspec
 
 from bot.sandbox.engine.feeds import Bar, Tick
+from bot.sandbox.engine.options.settings import OptionSettings
 
 Points = tuple[tuple[int, float], ...]
 """(offset in ms from the start, value), in the order of time, the first at 0."""
@@ -37,12 +38,13 @@ class SymbolScript(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """A named script with its start (ms since the epoch) and duration (ms)."""
+    """A named script with its start (ms since the epoch), duration (ms) and options (None: none)."""
 
     name: str
     start_ms: int
     duration_ms: int
     symbols: Mapping[str, SymbolScript]
+    options: OptionSettings | None = None
 
 
 class ScenarioFeed:

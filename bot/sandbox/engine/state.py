@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from bot.sandbox.engine.options.values import OptionPosition
 from bot.sandbox.engine.types import LiquidationRecord, Order, Position, Ticker, Wallet
 
 
@@ -14,6 +15,7 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str
     wallet: Wallet
     positions: tuple[Position, ...]
+    options: tuple[OptionPosition, ...]
     open_orders: tuple[Order, ...]
     order_count: int
     execution_count: int
@@ -23,13 +25,14 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True):
 class MoneyTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Where one coin is. `difference` = all holdings - all deposits; 0 but for rounding.
 
-    `counterparty` is the equity of the synthetic book, which stands opposite to every user's fill, and
-    `funding` the pool that receives and pays funding.
+    `counterparty` is the equity of the synthetic book, which stands opposite to every user's fill, `funding`
+    the pool that receives and pays funding, and `options` what accounts' options are worth.
     """
 
     deposits: Decimal
     wallets: Decimal
     unrealised_pnl: Decimal
+    options: Decimal
     fees: Decimal
     insurance_gain: Decimal
     funding: Decimal

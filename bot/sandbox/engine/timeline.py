@@ -7,10 +7,11 @@ from bot.sandbox.engine import funding, liquidation, matching
 from bot.sandbox.engine.checks import check_price
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.markets import Market
+from bot.sandbox.engine.options.desk import OptionDesk
 from bot.sandbox.engine.orders import OrderDesk
 
 
-def advance(core: Core, desk: OrderDesk, until_ms: int | None = None) -> int:
+def advance(core: Core, desk: OrderDesk, options: OptionDesk, until_ms: int | None = None) -> int:
     """Do every step up to the clock's market time and return their number (see `Engine.advance`)."""
     now_ms = core.clock.market_ms()
     until_ms = now_ms if until_ms is None else min(until_ms, now_ms)
@@ -19,7 +20,7 @@ def advance(core: Core, desk: OrderDesk, until_ms: int | None = None) -> int:
     try:
         while (at_ms := _next_stop(core)) <= until_ms:
             core.market_ms = at_ms
-            _step(core, desk)
+            _step(core, desk, options)
             steps += 1
     finally:
         core.in_step = False
@@ -36,11 +37,13 @@ def _next_stop(core: Core) -> int:
     return min(stop_ms, max(core.next_funding_ms, now_ms + 1))
 
 
-def _step(core: Core, desk: OrderDesk) -> None:
+def _step(core: Core, desk: OrderDesk, options: OptionDesk) -> None:
     for market in core.fed_markets:
         market.take(core.feed_tick(market.symbol, core.market_ms), core.market_ms)
         core.touch(market.symbol)
     _orders(core, desk, list(core.markets.values()))
+    if options.any_listed:
+        options.pass_to(core.market_ms)
     if core.market_ms >= core.next_funding_ms:
         funding.settle_due(core)
         core.next_funding_ms = funding.next_due_ms(core)
@@ -58,7 +61,9 @@ def _orders(core: Core, desk: OrderDesk, markets: Sequence[Market]) -> None:
             desk.trigger(market)
 
 
-def set_price(core: Core, desk: OrderDesk, symbol: str, price: Decimal, index: Decimal | None) -> None:
+def set_price(
+    core: Core, desk: OrderDesk, options: OptionDesk, symbol: str, price: Decimal, index: Decimal | None
+) -> None:
     """Hold a symbol at a price and do what follows from it (see `Engine.set_price`)."""
     market = core.market(symbol)
     check_price(market.instrument, price)
@@ -69,6 +74,7 @@ def set_price(core: Core, desk: OrderDesk, symbol: str, price: Decimal, index: D
         one.hold(one.on_tick(price), index)
         core.touch(one.symbol)
     _orders(core, desk, moved)
+    options.cross()
     liquidation.check(core)
     core.flush_market_events()
 

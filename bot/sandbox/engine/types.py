@@ -246,7 +246,10 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CoinBalance(msgspec.Struct, frozen=True, kw_only=True):
-    """One coin of a wallet. Coins that have a market here are collateral, and worth their index price."""
+    """One coin of a wallet. Coins that have a market here are collateral, and worth their index price.
+
+    `equity` holds what options that settle in it are worth; `unrealised_pnl` does not.
+    """
 
     coin: str
     wallet_balance: Decimal
@@ -264,7 +267,8 @@ class CoinBalance(msgspec.Struct, frozen=True, kw_only=True):
 class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     """The account's figures in its settle coin.
 
-    `equity` is wallet balance plus all unrealised PnL and `coins_worth`, what other coins are worth.
+    `equity` is wallet balance plus all unrealised PnL (of options: their value, `option_value`) and
+    `coins_worth`, what other coins are worth.
     `margin_balance` is what stands behind the cross positions: wallet less isolated margins plus cross PnL,
     and other coins less their haircut; `maintenance_margin` and `margin_ratio` are of the cross positions
     alone. `margin_ratio` reaches 1 at liquidation; None where there is no margin balance to divide by.
@@ -278,6 +282,7 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     wallet_balance: Decimal
     equity: Decimal
     coins_worth: Decimal
+    option_value: Decimal
     unrealised_pnl: Decimal
     margin_balance: Decimal
     position_initial_margin: Decimal

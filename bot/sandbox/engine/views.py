@@ -10,6 +10,7 @@ from bot.sandbox.engine.accounts import Account, PositionState
 from bot.sandbox.engine.core import Core
 from bot.sandbox.engine.history import MINUTE_MS
 from bot.sandbox.engine.markets import Market
+from bot.sandbox.engine.options import backing
 from bot.sandbox.engine.types import (
     ZERO,
     BookDepth,
@@ -107,8 +108,9 @@ def wallet(core: Core, account: Account) -> Wallet:
         account_id=account.account_id,
         margin_mode=account.margin_default,
         wallet_balance=sums.balance,
-        equity=sums.balance + sums.pnl + sums.coins,
+        equity=sums.balance + sums.pnl + sums.coins + sums.options,
         coins_worth=sums.coins,
+        option_value=sums.options,
         unrealised_pnl=sums.pnl,
         margin_balance=sums.margin_balance,
         position_initial_margin=sums.position_margin,
@@ -128,17 +130,18 @@ def _coin(core: Core, account: Account, coin: str, sums: margin.Figures) -> Coin
     balance, settles = account.wallets.get(coin, ZERO), coin == account.settle_coin
     own = margin.coin_sums(core, account, coin)
     rate = collateral.rate_of(core, account, coin)
+    equity = balance + own.pnl + backing.worth_in(core, account, coin)
     return CoinBalance(
         coin=coin,
         wallet_balance=balance,
-        equity=balance + own.pnl,
+        equity=equity,
         unrealised_pnl=own.pnl,
         available=max(ZERO, sums.free) if settles else balance,
         position_initial_margin=own.position_margin,
         order_initial_margin=own.order_margin,
         maintenance_margin=own.maintenance,
         cumulative_pnl=own.cumulative_pnl,
-        usd_value=(balance + own.pnl) * rate,
+        usd_value=equity * rate,
         is_collateral=rate > 0,
     )
 

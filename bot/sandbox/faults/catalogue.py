@@ -8,6 +8,7 @@ from bot.sandbox.faults.connection import CONNECTION
 from bot.sandbox.faults.elsewhere import ELSEWHERE
 from bot.sandbox.faults.kinds import Kind
 from bot.sandbox.faults.market import MARKET
+from bot.sandbox.faults.options import OPTIONS
 from bot.sandbox.faults.refusals import REFUSALS
 from bot.sandbox.faults.streams import STREAMS
 from bot.sandbox.faults.traffic import TRAFFIC
@@ -19,6 +20,7 @@ KINDS: Mapping[str, Kind] = {
     **TRAFFIC,
     **VIEWS,
     **MARKET,
+    **OPTIONS,
     **ACCOUNTS,
     **STREAMS,
     **ELSEWHERE,

@@ -13,7 +13,8 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from bot.sandbox.engine.quantities import duration_ms
-from bot.sandbox.engine.scenario import Problem, ScenarioError, load_scenario, read_document
+from bot.sandbox.engine.reading import Problem
+from bot.sandbox.engine.scenario import ScenarioError, load_scenario, read_document
 from bot.sandbox.engine.script import ScenarioFeed
 from bot.sandbox.faults.catalogue import KINDS
 from bot.sandbox.faults.checks import find_mistakes

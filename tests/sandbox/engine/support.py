@@ -9,6 +9,7 @@ from bot.sandbox.engine.clocks import VirtualClock
 from bot.sandbox.engine.events import Event
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Feed, ManualFeed
+from bot.sandbox.engine.options.settings import OptionSettings
 from bot.sandbox.engine.terms import VenueTerms
 from bot.sandbox.engine.types import (
     AccountSpec,
@@ -83,6 +84,7 @@ def open_desk(
     start_ms: int = START_MS,
     market_step_ms: int = 1000,
     seed: int = 0,
+    options: OptionSettings | None = None,
 ) -> Desk:
     """A desk with one account."""
     clock = VirtualClock(start_ms)
@@ -92,6 +94,7 @@ def open_desk(
         terms=terms,
         market_step_ms=market_step_ms,
         seed=seed,
+        options=options,
     )
     spec = AccountSpec(
         api_key="key",

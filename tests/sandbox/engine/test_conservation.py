@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from bot.sandbox.engine.options.settings import DAY_MS, CoinOptions, OptionSettings
 from bot.sandbox.engine.types import (
     EngineRefusal,
     Leg,
@@ -33,11 +34,21 @@ class Exchange(RuleBasedStateMachine):
         modes=st.lists(st.sampled_from(list(PositionMode)), min_size=2, max_size=2),
     )
     def begin(self, margin: MarginMode, modes: list[PositionMode]) -> None:
-        self.desk: Desk = open_desk(50_000, margin_mode=margin, position_mode=modes[0], market_step_ms=60_000)
+        options = OptionSettings(
+            coins={"BTC": CoinOptions(settles=("USDT", "USDC"), expiries=(0, 7 * DAY_MS))}
+        )
+        self.desk: Desk = open_desk(
+            50_000,
+            margin_mode=margin,
+            position_mode=modes[0],
+            market_step_ms=60_000,
+            options=options,
+        )
         self.users = [self.desk.account, self.desk.add("second", 20_000, position_mode=modes[1])]
         self.opposite = [False, False]
         self.base = {BTC: Decimal(100_000), ETH: Decimal(3500), INVERSE: Decimal(100_000)}
         self.desk.engine.transfer(self.users[0], "BTC", dec("0.2"))
+        self.desk.engine.transfer(self.users[0], "USDC", dec(3_000))
 
     def sizes(self, user: str) -> dict[tuple[str, Leg], Decimal]:
         return {
@@ -111,6 +122,48 @@ class Exchange(RuleBasedStateMachine):
                     )
                 except EngineRefusal:
                     return
+
+    @rule(
+        user=USERS,
+        number=st.integers(0, 10_000),
+        side=SIDES,
+        steps=st.integers(1, 300),
+        offset=st.one_of(st.none(), st.integers(-20, 20)),
+        time_in_force=st.sampled_from(list(TimeInForce)),
+        reduce_only=st.booleans(),
+    )
+    def trade_option(
+        self,
+        user: int,
+        number: int,
+        side: Side,
+        steps: int,
+        offset: int | None,
+        time_in_force: TimeInForce,
+        reduce_only: bool,
+    ) -> None:
+        options, name = self.desk.engine.options, self.users[user]
+        held = [one.contract for one in options.positions(name)]
+        choice = held if held and side is Side.SELL else options.listed()
+        contract = choice[number % len(choice)]
+        last = options.quote(contract.symbol).last
+        price = None if offset is None else max(contract.tick, last + offset * contract.tick)
+        request = OrderRequest(
+            symbol=contract.symbol,
+            side=side,
+            qty=contract.qty_step * steps,
+            kind=OrderKind.MARKET if price is None else OrderKind.LIMIT,
+            price=price,
+            time_in_force=time_in_force,
+            reduce_only=reduce_only,
+        )
+        before = options.position(name, contract.symbol).size
+        try:
+            options.place(name, request)
+        except EngineRefusal:
+            return
+        after = options.position(name, contract.symbol).size
+        assert after >= before if side is Side.BUY else after <= before
 
     @rule(user=USERS, amount=st.integers(-60_000, 20_000))
     def transfer(self, user: int, amount: int) -> None:
@@ -206,7 +259,7 @@ class Exchange(RuleBasedStateMachine):
 
     @invariant()
     def money_is_conserved(self) -> None:
-        for coin in ("USDT", "BTC"):
+        for coin in ("USDT", "BTC", "USDC"):
             assert abs(self.desk.engine.totals(coin).difference) < dec("1e-5")
 
     @invariant()
@@ -218,6 +271,7 @@ class Exchange(RuleBasedStateMachine):
             assert wallet.available >= 0
             if wallet.maintenance_margin:
                 assert wallet.margin_balance > wallet.maintenance_margin
+            assert all(one.size > 0 for one in engine.options.positions(user))
             sizes = self.sizes(user)
             for order in engine.open_orders(user):
                 assert order.leaves_qty > 0

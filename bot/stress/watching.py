@@ -1,0 +1,93 @@
+"""Looks at the rules where a shock stands: which fire, and when the first of them does."""
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from bot.decision import DecisionInput, advance_ledger, view_units
+from bot.model import Finding, Policy, State, policies
+from bot.risk.assemble import build_portfolio
+from bot.risk.context import MetricContext
+from bot.risk.terms import VenueTerms
+from bot.rules import RuleSet, RulesMemory, evaluate
+from bot.stress.account import Account
+from bot.stress.path import Walk
+from bot.stress.there import there
+
+LOOKS = 5
+"""Halvings of a step by which the moment is found at which a rule fires."""
+
+Name = tuple[str, str]
+"""Rule and target of a finding."""
+
+
+def eager(rules: RuleSet) -> RuleSet:
+    """Return rules that fire at once, whatever their `for` and their hours say."""
+    hasty = tuple(replace(rule, hold=timedelta(0), active=None) for rule in rules.rules)
+    return replace(rules, rules=hasty)
+
+
+def name_of(finding: Finding) -> Name:
+    """Return by what a finding is known."""
+    return finding.rule, finding.target.text
+
+
+class Lookout:
+    """The rules of one account on its way."""
+
+    def __init__(self, rules: RuleSet, terms: VenueTerms) -> None:
+        """Take rules that are eager already."""
+        self.rules = rules
+        self._terms = terms
+
+    def input_at(self, given: DecisionInput, walk: Walk, account: Account, t: float) -> DecisionInput:
+        """Return what would be decided on there."""
+        path = walk.path
+
+        def factor(symbol: str, base: str) -> float:
+            return max(1.0 + t * path.move(symbol, base), 1e-4)
+
+        return there(given, account, path.scenario, factor)
+
+    def firing(self, given: DecisionInput) -> list[Finding]:
+        """Return what fires on an input."""
+        return [one for one in self.findings(given) if one.state in (State.FIRING, State.RESTORING)]
+
+    def findings(self, given: DecisionInput) -> tuple[Finding, ...]:
+        """Return what the rules say of an input, with nothing remembered."""
+        portfolio = build_portfolio(given.snapshot, given.stats, self._terms, given.impact)
+        context = MetricContext(given.stats, view_units(given, advance_ledger(given)))
+        ignored = frozenset(
+            key for key, one in policies(given.strangers, given.snapshot).items() if one is Policy.IGNORE
+        )
+        return evaluate(
+            self.rules,
+            given.snapshot,
+            portfolio,
+            context,
+            RulesMemory(),
+            given.at,
+            None,
+            given.surroundings,
+            given.tags,
+            ignored,
+        ).findings
+
+    def fires_at(self, given: DecisionInput, walk: Walk, t: float, muted: set[Name]) -> list[Finding]:
+        """Return what would fire at `t`, where nothing happens before; what is muted is left out."""
+        moved = walk.peek(t)
+        found = self.firing(self.input_at(given, walk, moved, t))
+        return [one for one in found if name_of(one) not in muted]
+
+    def first(self, given: DecisionInput, walk: Walk, until: float, muted: set[Name]) -> float | None:
+        """Return when the first rule fires on the way to `until`; None where none does."""
+        if not self.fires_at(given, walk, until, muted):
+            return None
+        quiet, loud = walk.t, until
+        for _ in range(LOOKS):
+            middle = (quiet + loud) / 2.0
+            if self.fires_at(given, walk, middle, muted):
+                loud = middle
+            else:
+                quiet = middle
+        return loud
