@@ -4,9 +4,11 @@ A book is read beside the snapshot, and is a hint: one that is old, crossed, emp
 is not believed, and everything is priced as it is without one.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
 
 from msgspec import Struct
@@ -28,7 +30,7 @@ class Rung(Struct, frozen=True):
     contracts: Decimal
 
 
-class Ladder(Struct, frozen=True):
+class Ladder(Struct, frozen=True, dict=True):
     """What a reduction of a position on `side` meets: the bids for a long one, the asks for a short one."""
 
     side: Side
@@ -39,12 +41,23 @@ class Ladder(Struct, frozen=True):
     @property
     def told(self) -> Decimal:
         """Contracts on all levels that were told."""
-        return sum((rung.contracts for rung in self.rungs), Decimal(0))
+        return self._sums[-1][0]
+
+    @cached_property
+    def _sums(self) -> list[tuple[Decimal, Decimal]]:
+        """Contracts down to each level, and what they come to, from nothing on."""
+        found = [(Decimal(0), Decimal(0))]
+        for rung in self.rungs:
+            more = rung.contracts / rung.price if self.inverse else rung.contracts * rung.price
+            found.append((found[-1][0] + rung.contracts, found[-1][1] + more))
+        return found
 
     def within(self, worst: Decimal) -> Decimal:
         """Contracts that rest at `worst` or better."""
-        inside = (rung.contracts for rung in self.rungs if _reaches(self.side, rung.price, worst))
-        return sum(inside, Decimal(0))
+        inside = 0
+        while inside < len(self.rungs) and _reaches(self.side, self.rungs[inside].price, worst):
+            inside += 1
+        return self._sums[inside][0]
 
     def ends_inside(self, worst: Decimal) -> bool:
         """Whether the last level that was told is at `worst` or better: nobody knows what rests behind it."""
@@ -55,15 +68,12 @@ class Ladder(Struct, frozen=True):
 
         Contracts of an inverse market are worth USD each: their average is the harmonic one.
         """
-        left, total = contracts, Decimal(0)
-        for rung in self.rungs:
-            part = min(left, rung.contracts)
-            total += part / rung.price if self.inverse else part * rung.price
-            left -= part
-            if left <= 0:
-                break
-        if left > 0 or total <= 0:
+        if not 0 < contracts <= self.told:
             return None
+        last = bisect_left(self._sums, (contracts,)) - 1
+        begun, total = self._sums[last]
+        price = self.rungs[last].price
+        total += (contracts - begun) / price if self.inverse else (contracts - begun) * price
         return contracts / total if self.inverse else total / contracts
 
     def cost(self, contracts: Decimal, mark: Decimal, fee: Decimal) -> float | None:

@@ -16,7 +16,7 @@ from bot.planning.nature import SURVIVAL, Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.sizing import CannotHelp, Face, faces
-from bot.planning.slicing import is_pressing
+from bot.planning.slicing import Books, is_pressing
 from bot.planning.spread import Candidate, Spread, spread
 from bot.planning.strangers import STRANGER, stranger_quote
 
@@ -36,6 +36,7 @@ class Prices:
 
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
+        self._books = Books(request)
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
         self._quotes: dict[tuple[TrimTerms, float, Nature, bool, bool], dict[str, Priced | NoQuote]] = {}
 
@@ -66,7 +67,14 @@ class Prices:
             found = known.get(leg.key)
             if found is None:
                 found = stranger_quote(leg.position, self._request) or price_leg(
-                    leg, demand.trim, self._request, seconds, nature, whole=whole, pressing=pressing
+                    leg,
+                    demand.trim,
+                    self._request,
+                    self._books,
+                    seconds,
+                    nature,
+                    whole=whole,
+                    pressing=pressing,
                 )
                 known[leg.key] = found
             if isinstance(found, NoQuote):
