@@ -272,6 +272,10 @@ def _sized(
     whole: bool,
 ) -> Outcome:
     """Trim (or close whole positions) until the limit is back at its goal."""
+    legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
+    if begun.met:
+        priced, refusals = prices.of(demand, legs, whole=whole)
+        return Outcome(demand, begun.taken, priced, met=True, sealed=True, refusals=refusals)
     found = faces(tightened(watch_of(demand), tightness), book)
     if isinstance(found, CannotHelp):
         refusal = refuse(demand, demand.target.text, found.code, found.reason)
@@ -280,7 +284,6 @@ def _sized(
         return Outcome(demand, met=True)
     if book.request.hedges:
         found = tuple(folded(face, book) for face in found)
-    legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
     priced, refusals = prices.of(demand, legs, whole=whole)
     if begun.left_out:
         priced = {key: one for key, one in priced.items() if key not in begun.left_out}
@@ -291,7 +294,6 @@ def _sized(
         faces=found,
         whole=whole,
         final=begun.final,
-        sealed=begun.met,
         refusals=refusals,
     )
     outcome = _once_more(start, book)
@@ -308,10 +310,8 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
     the ratio only while the maintenance rate exceeds ratio times cost, and near liquidation a wide slippage
     cap breaks that for every large coin, although a real fill helps.
     """
-    if not outcome.faces:
+    if outcome.sealed or not outcome.faces:
         return outcome
-    if outcome.sealed:
-        return replace(outcome, met=True)
     candidates: list[Candidate] = []
     for key, terms in () if outcome.final else outcome.priced.items():
         leg = book.by_key[key]

@@ -97,14 +97,14 @@ def _within_reach(
         gap = missing(face, book)
         if not isfinite(gap):
             return []
-        if not (strict or face.released) or _is_enough(face, gap, priced, book):
+        if not (strict or face.released) or is_enough(face, gap, priced, book):
             kept.append((face, gap))
         elif strict:
             return []
     return kept
 
 
-def _is_enough(face: Face, gap: float, priced: dict[str, Priced], book: Book) -> bool:
+def is_enough(face: Face, gap: float, priced: dict[str, Priced], book: Book) -> bool:
     """Whether some position alone can meet a face."""
     tolerance = _TOLERANCE * max(1.0, abs(face.budget))
     if gap <= tolerance:

@@ -3,7 +3,7 @@
 A goal that the check finds missed is tightened, a limit that it finds worsened becomes a row. Where no plan
 of the programme passes after ATTEMPTS, or the solver gives none, the closed forms answer as if there were no
 programme, and the plan says so. So they do where they bring every limit back that the programme does, and
-more.
+more; where no trims could bring back more, they are not asked.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bot.model import Demand, Reasoning, Refusal, Target, Unknown
+from bot.planning.book import open_book
 from bot.planning.caps import Allowance
 from bot.planning.check import Meter, prove, worsened
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import ATTEMPTS, Effort
 from bot.planning.programme.proposal import Kept, Proposal, harming, kept_of, propose
+from bot.planning.programme.reach import all_beyond
 from bot.planning.programme.solver import Failed
 from bot.planning.recomputation import State
 from bot.planning.request import PlanRequest, watch_of
@@ -43,6 +45,10 @@ def settle_cheapest(
     met = _met(found.attempt) if isinstance(found, Settled) else set()
     if isinstance(found, Settled) and len(met) == len(demands):
         return found
+    if isinstance(found, Settled):
+        unmet = [demand for demand in demands if (demand.rule, demand.target) not in met]
+        if all_beyond(unmet, demands, open_book(request), prices):
+            return found
     attempt, refusals = settle(request, demands, before, allowance, prices, meter)
     if isinstance(found, Settled):
         if not met < _met(attempt):
