@@ -4,7 +4,7 @@ A book is read beside the snapshot, and is a hint: one that is old, crossed, emp
 is not believed, and everything is priced as it is without one.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -52,12 +52,15 @@ class Ladder(Struct, frozen=True, dict=True):
             found.append((found[-1][0] + rung.contracts, found[-1][1] + more))
         return found
 
+    @cached_property
+    def _fallen(self) -> list[Decimal]:
+        """The levels' prices, their sign such that they rise from level to level."""
+        sign = -self.side.sign
+        return [sign * rung.price for rung in self.rungs]
+
     def within(self, worst: Decimal) -> Decimal:
         """Contracts that rest at `worst` or better."""
-        inside = 0
-        while inside < len(self.rungs) and _reaches(self.side, self.rungs[inside].price, worst):
-            inside += 1
-        return self._sums[inside][0]
+        return self._sums[bisect_right(self._fallen, -self.side.sign * worst)][0]
 
     def ends_inside(self, worst: Decimal) -> bool:
         """Whether the last level that was told is at `worst` or better: nobody knows what rests behind it."""

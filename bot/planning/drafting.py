@@ -53,7 +53,8 @@ class Prices:
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
         seconds = (self._request.at - demand.acting_since).total_seconds()
-        nature, pressing = nature_of(demand.metric), is_pressing(demand)
+        nature = nature_of(demand.metric)
+        pressing = nature is not Nature.SURVIVAL and is_pressing(demand)  # survival is never patient
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys

@@ -122,9 +122,7 @@ def _distance(watch: Watch, state: State, context: MetricContext) -> Number:
     legs: tuple[Entry, ...] = (entry,)
     if entry.equity is None:
         legs += tuple(
-            one
-            for one in state.cross
-            if one.key != entry.key and one.base == entry.base and _falls_along(one, entry)
+            one for one in state.cross_of(entry.base) if one.key != entry.key and _falls_along(one, entry)
         )
     room = _room_of(legs, state)
     if isinstance(room, Unknown):

@@ -103,6 +103,17 @@ class State(Struct, frozen=True, dict=True):
         """Positions that share the cross margin balance."""
         return tuple(entry for entry in self.entries if entry.equity is None)
 
+    def cross_of(self, base: str) -> list[Entry]:
+        """Positions of one base that share the cross margin balance."""
+        return self._by_base.get(base, [])
+
+    @cached_property
+    def _by_base(self) -> dict[str, list[Entry]]:
+        found: dict[str, list[Entry]] = {}
+        for entry in self.cross:
+            found.setdefault(entry.base, []).append(entry)
+        return found
+
     @cached_property
     def isolated(self) -> tuple[Entry, ...]:
         """Positions with margin of their own."""
@@ -231,7 +242,7 @@ def state_after(
     entries: list[Entry] = []
     for entry in before.entries:
         removal = removals.get(entry.key)
-        position = request.snapshot.position(entry.key)
+        position = None if removal is None else request.snapshot.position(entry.key)
         if removal is None or position is None:
             entries.append(entry)
             continue
