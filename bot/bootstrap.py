@@ -1,6 +1,6 @@
 """The only place that wires rooms together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -9,6 +9,7 @@ from msgspec import Struct
 
 import bot
 from bot.around import Around, nothing_around
+from bot.chains import ChainKeeper
 from bot.clock import Clock
 from bot.daemon.errands import Errand
 from bot.daemon.notices import Notices
@@ -110,6 +111,7 @@ class Surveys:
         self._settings = settings
         self._clock = clock
         self._markets: dict[tuple[str, str | None], MarketKeeper] = {}
+        self._chains: dict[tuple[str, str | None], ChainKeeper] = {}
         tokens = {name: token.get_secret_value() for name, token in settings.signal_tokens.items()}
         self.signals = SignalKeeper(settings.signals, tokens, clock)
 
@@ -119,13 +121,20 @@ class Surveys:
         keeper = self._markets.setdefault(key, MarketKeeper(account.venue, self._settings.prices))
         keeper.join(gateway)
         keeper.watch(rules.markets, self._clock.now())
-        return Around(keeper, self.signals)
+        chains = self._chains.setdefault(key, ChainKeeper(account.venue))
+        chains.join(gateway)
+        return Around(keeper, self.signals, chains)
 
     def errands(self) -> list[Errand]:
         """Return the daemon's work: each signal and each venue by itself, so that none waits for another."""
+        keepers: dict[str, Iterable[MarketKeeper | ChainKeeper]] = {
+            "markets": self._markets.values(),
+            "options": self._chains.values(),
+        }
         markets = [
-            Errand(f"markets {number}", MARKETS_EVERY, partial(self._refresh, keeper))
-            for number, keeper in enumerate(self._markets.values())
+            Errand(f"{what} {number}", MARKETS_EVERY, partial(self._refresh, keeper))
+            for what, found in keepers.items()
+            for number, keeper in enumerate(found)
         ]
         signals = [
             Errand(f"signal {one.name}", one.every, partial(self.signals.read, one.name))
@@ -133,7 +142,7 @@ class Surveys:
         ]
         return [*markets, *signals]
 
-    async def _refresh(self, keeper: MarketKeeper) -> None:
+    async def _refresh(self, keeper: MarketKeeper | ChainKeeper) -> None:
         await keeper.refresh(self._clock.now())
 
 

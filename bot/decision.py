@@ -206,6 +206,7 @@ def _request(
         asleep=_asleep(rules, evaluation),
         doubted=doubted,
         impact=given.impact,
+        chains=given.surroundings.chains,
         depths=given.depths,
     )
 

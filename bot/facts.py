@@ -245,7 +245,21 @@ def decision_input(
 
 def hedging_symbols(rules: RuleSet, reference: str) -> frozenset[str]:
     """Return the perpetuals that rules may hedge with, to be shown although nothing may be held there."""
-    return frozenset(rule.hedge.symbol or reference for rule in rules.rules if rule.hedge is not None)
+    return frozenset(
+        rule.hedge.symbol or reference for rule in rules.rules if rule.hedge is not None and rule.hedge.perp
+    )
+
+
+def buys_options(rules: RuleSet, hedges: tuple[Hedge, ...] = ()) -> bool:
+    """Whether options may be bought, or are held as hedges: then snapshots show them."""
+    terms = [rule.hedge for rule in rules.rules if rule.hedge is not None]
+    return any(one.put or one.call for one in terms) or any(lot.is_option for lot in hedges)
+
+
+def bases_of(snapshot: Snapshot) -> frozenset[str]:
+    """Return the base currencies of all positions of a snapshot."""
+    held = {one.symbol for one in snapshot.positions}
+    return frozenset(one.base for one in snapshot.markets.values() if one.symbol in held)
 
 
 def position_keys(snapshot: Snapshot) -> tuple[str, ...]:

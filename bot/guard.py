@@ -20,6 +20,8 @@ from bot.execution.gate import Barred
 from bot.facts import (
     GuardTerms,
     Remembered,
+    bases_of,
+    buys_options,
     decision_input,
     hedging_symbols,
     position_keys,
@@ -235,6 +237,7 @@ class Guard:
         """
         self._hedging = hedging_symbols(self._rules, self.stats.reference_symbol)
         self.gateway.show(self._hedging)
+        self.gateway.show_options(buys_options(self._rules, await self.executor.hedging.lots()))
         last = self._seen
         bound = FIRST_READ_SECONDS if last is None else READ_SECONDS
         try:
@@ -293,7 +296,7 @@ class Guard:
         blocked = await self.executor.blocked_symbols()
         refusals = self.executor.refusals
         stats, terms = self.stats.stats, self._terms
-        more = (blocked, refusals, self._around(self._rules, now))
+        more = (blocked, refusals, self._around(self._rules, now, bases_of(snapshot)))
         given = decision_input(snapshot, stats, facts, flows, terms, now, *more)
         approval = await self._asking.approval(now)
         depths = self._depths.of(snapshot, terms.caps.max_slippage)

@@ -13,6 +13,8 @@ from bot.facts import (
     Facts,
     GuardTerms,
     Remembered,
+    bases_of,
+    buys_options,
     decision_input,
     hedging_symbols,
     position_keys,
@@ -68,18 +70,19 @@ async def inspect(
     `also` are symbols that are looked at although nothing is held there.
     """
     gateway.show(hedging_symbols(rules, stats.reference_symbol) | also)
+    hedges = () if journal is None else recorded_hedges(journal, gateway.account, clock.now())
+    gateway.show_options(buys_options(rules, hedges))
     snapshot = await gateway.snapshot()
     shown = also & set(snapshot.markets)
     await stats.refresh({position.symbol for position in snapshot.positions} | shown, clock.now())
     if around is not None:
-        await around.refresh(rules, clock.now())
+        await around.refresh(rules, clock.now(), bases_of(snapshot))
     now = clock.now()
     facts = NOTHING_KNOWN
     if journal is not None:
-        hedges = recorded_hedges(journal, gateway.account, now)
         facts = read_facts(journal, gateway.account, position_keys(snapshot), now, hedges=hedges)
     flows = await wallet_flows(gateway, facts.remembered.ledger, snapshot)
-    surroundings = around(rules, now) if around else Surroundings()
+    surroundings = around(rules, now, bases_of(snapshot)) if around else Surroundings()
     given = decision_input(snapshot, stats.stats, facts, flows, terms, now, surroundings=surroundings)
     made = decide(given, rules)
     symbols = gateway.market_symbols() | {position.symbol for position in snapshot.positions}

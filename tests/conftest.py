@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast a machine draws examples, while it does other things, says nothing about what is tested.
+settings.register_profile("reef", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("reef")
 
 ROOT = Path(__file__).resolve().parent.parent
 

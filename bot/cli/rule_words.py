@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.cli.output import bound, percent
 from bot.documents import show_duration
-from bot.model import Action, OrderPolicy, Sense, TrimTerms
+from bot.model import Action, HedgeTerms, OrderPolicy, Right, Sense, TrimTerms
 from bot.planning.nature import SURVIVAL
 from bot.risk.catalogue import WHEN, definition_of
 from bot.rules import Gates, Match, Rule
@@ -81,8 +81,24 @@ def _deeds(rule: Rule) -> Iterator[str]:
             yield f"trim positions until {bound(unit, rule.goal)}, {_terms(rule.trim, rule.metric)}"
         elif action is Action.HALT and rule.permits == (Action.HALT,):
             yield "halt the account, until `reef resume`"
+        elif action is Action.HEDGE and rule.hedge is not None:
+            yield "; ".join(_hedges(rule.hedge))
         else:
             yield DEEDS.get(action, action.value)
+
+
+def _hedges(terms: HedgeTerms) -> Iterator[str]:
+    if terms.perp:
+        yield f"open a perpetual against a position, for at most {percent(terms.max_share, 0)} of it"
+    for right, one in ((Right.PUT, terms.put), (Right.CALL, terms.call)):
+        if one is None:
+            continue
+        side, way = ("long", "fall") if right is Right.PUT else ("short", "rise")
+        yield (
+            f"buy {right.value}s against a {side} position that protect beyond a {way} of "
+            f"{percent(one.protect_below, 0)}, with {one.min_days} to {one.max_days} days left, "
+            f"for at most {percent(one.max_premium)} of equity"
+        )
 
 
 def _terms(terms: TrimTerms, metric: str) -> str:

@@ -32,7 +32,7 @@ class Catalog:
 
     def __init__(self, venue: Profile, currency_of: CurrencyOf) -> None:
         self._venue = venue
-        self._currency_of = currency_of
+        self.currency_of = currency_of
         self._lock = asyncio.Lock()
         self._markets: dict[str, Market] = {}
         self._venue_symbols: dict[str, str] = {}
@@ -121,7 +121,7 @@ class Catalog:
         if self._markets and not self._old("", now):
             return
         try:
-            listing = await self._venue.markets(reads, self._currency_of)
+            listing = await self._venue.markets(reads, self.currency_of)
         except GatewayError:
             if not self._markets:
                 raise
@@ -146,7 +146,7 @@ class Catalog:
 
     async def _load_one(self, reads: Reads, venue_symbol: str) -> None:
         try:
-            found = await self._venue.markets(reads, self._currency_of, venue_symbol)
+            found = await self._venue.markets(reads, self.currency_of, venue_symbol)
         except GatewayError as error:
             if error.verdict is not Verdict.REJECTED:
                 raise
@@ -158,7 +158,7 @@ class Catalog:
     async def _read_anew(self, reads: Reads, venue_symbol: str) -> None:
         """Renew one market that did not fit. The old one stays while that fails, and is doubted still."""
         try:
-            found = await self._venue.markets(reads, self._currency_of, venue_symbol)
+            found = await self._venue.markets(reads, self.currency_of, venue_symbol)
         except GatewayError:
             return  # the next look tries again
         self._learn(found)

@@ -20,6 +20,7 @@ from bot.exchange.failures import (
 )
 from bot.exchange.freshness import Freshness
 from bot.exchange.gate import Gate
+from bot.exchange.options import Held, OptionDesk
 from bot.exchange.parts import Holdings, Profile, Terms, Wire
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
@@ -30,6 +31,7 @@ from bot.exchange.venue_clock import VenueClock
 from bot.model import (
     Answer,
     Candle,
+    Chain,
     Fill,
     KeyRights,
     Mark,
@@ -91,6 +93,7 @@ class CcxtGateway:
         self._before: Holdings | None = None
         self._wanted: frozenset[str] = frozenset()
         self._spots = Spots(venue)
+        self._options = OptionDesk(venue, catalog.currency_of, clock)
 
     @property
     def account(self) -> str:
@@ -120,6 +123,10 @@ class CcxtGateway:
         """Let snapshots hold market, tiers and prices of these symbols too, although nothing names them."""
         self._wanted = frozenset(symbols)
 
+    def show_options(self, wanted: bool) -> None:
+        """Let snapshots hold what the account has of options, or not."""
+        self._options.wanted = wanted
+
     def market_symbols(self) -> frozenset[str]:
         """Return the symbols of the venue's markets; empty before the first snapshot."""
         return self._catalog.symbols
@@ -133,7 +140,7 @@ class CcxtGateway:
         with self._reads.told("snapshot"):
             self._gate.check_poll()
         await self._catalog.ensure_markets(self._reads, self._clock.now())
-        holdings, terms = await self._holdings_and_terms()
+        holdings, terms, held = await self._holdings_and_terms()
         with self._reads.told("positions and orders"):
             shown = holdings.venue_symbols
         await self._catalog.ensure(self._reads, self._clock.now(), shown)
@@ -163,12 +170,18 @@ class CcxtGateway:
             position_mode=parts.position_mode,
             clock_offset_seconds=self._venue_clock.offset.total_seconds(),
             spots=await self._spots.of(self._reads, parts.balance, self._clock.now()),
+            options=held.options,
+            options_read=held.read,
+            options_unread=held.unread,
         )
 
-    async def _holdings_and_terms(self) -> tuple[Any, Terms]:
+    async def _holdings_and_terms(self) -> tuple[Any, Terms, Held]:
         reading: Any = self._venue.holdings(self._reads, self._before, self._also())
-        holdings, terms, _ = await together(reading, self._current_terms(), self._venue_clock.keep())
-        return holdings, terms
+        beside: Any = self._options.held(self._reads)
+        holdings, terms, _, held = await together(
+            reading, self._current_terms(), self._venue_clock.keep(), beside
+        )
+        return holdings, terms, held
 
     def _also(self) -> frozenset[str]:
         """Return the venue's symbols of what is shown although nothing names it: linear contracts alone."""
@@ -278,6 +291,12 @@ class CcxtGateway:
             self._gate.check_poll()
         return await self._venue.order_book(self._reads, await self._market(symbol))
 
+    async def chain(self, base: str) -> Chain:
+        """Read the options of a base currency with their quotes. Raises GatewayError."""
+        with self._reads.told("options"):
+            self._gate.check_poll()
+        return await self._options.chain(self._reads, base)
+
     async def market(self, symbol: str) -> Market:
         """Return what may be traded under a symbol, held or not. Raises GatewayError."""
         return await self._market(symbol)
@@ -298,7 +317,7 @@ class CcxtGateway:
         market = self._catalog.market(symbol)
         if market is None:  # only then: no order waits while a list is renewed
             await self._catalog.ensure_markets(self._looks, self._clock.now())
-            market = self._catalog.market(symbol)
+            market = self._catalog.market(symbol) or await self._options.market(self._looks, symbol)
         if market is None:
             with self._reads.told("markets"):
                 raise NotSentError(f"{self._venue.name} has {self._catalog.why_not(symbol)}")

@@ -1,6 +1,6 @@
 """Parts that a venue's profile hands to the gateway, and what the gateway asks of a profile."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -16,12 +16,15 @@ from bot.model import (
     Balance,
     Candle,
     Cause,
+    Chain,
     Fill,
     KeyRights,
     MarginMode,
     Mark,
     Market,
     OnMarket,
+    OptionMarket,
+    OptionPosition,
     Order,
     OrderBook,
     OrderReport,
@@ -61,6 +64,18 @@ class Listing(Struct, frozen=True):
 
     markets: list[Market]
     aside: list[Aside] = []
+
+
+class OptionListing(Struct, frozen=True):
+    """The options of one base at a venue, by unified symbol, and why others were set aside, by the
+    venue's."""
+
+    markets: dict[str, OptionMarket]
+    aside: dict[str, str]
+
+
+ListOf = Callable[[str], Awaitable[OptionListing]]
+"""Returns the options of a base, read before or now."""
 
 
 class Contracts(Protocol):
@@ -226,4 +241,16 @@ class Profile(Protocol):
 
     async def order_book(self, reads: Reads, market: Market) -> OrderBook:
         """Read as many levels of one contract's book as the venue tells at once."""
+        ...
+
+    async def option_listing(self, reads: Reads, base: str, currency_of: CurrencyOf) -> OptionListing:
+        """Read the options of one base currency that trade."""
+        ...
+
+    async def chain(self, reads: Reads, base: str, listing: OptionListing) -> Chain:
+        """Read the quotes of one base's options."""
+        ...
+
+    async def held_options(self, reads: Reads, listed: ListOf) -> tuple[OptionPosition, ...]:
+        """Read the open positions in options, with what they are quoted at."""
         ...

@@ -7,6 +7,7 @@ from typing import Protocol
 from bot.model import (
     Answer,
     Candle,
+    Chain,
     Fill,
     Mark,
     NotFound,
@@ -55,6 +56,10 @@ class Gateway(Protocol):
 
         Replaces what was asked for before. A symbol that the venue does not have is left out.
         """
+        ...
+
+    def show_options(self, wanted: bool) -> None:
+        """Let snapshots hold what the account has of options, or not."""
         ...
 
     def market_symbols(self) -> frozenset[str]:
@@ -129,4 +134,12 @@ class MarketReader(Protocol):
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> tuple[Candle, ...]:
         """Read candles, oldest first; the last may still be open."""
+        ...
+
+
+class ChainReader(Protocol):
+    """Who reads the options of a venue. May raise `GatewayError`."""
+
+    async def chain(self, base: str) -> Chain:
+        """Read the options of a base currency with their quotes."""
         ...

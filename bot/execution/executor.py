@@ -46,6 +46,7 @@ from bot.model import (
     Snapshot,
     Step,
     Verdict,
+    option_base,
 )
 
 DISARMED = Barred(Held.DISARMED, "disarmed: planned, not sent")
@@ -240,7 +241,8 @@ class Executor:
             self.hedging.touch()
         if intent.is_order:
             self._unseen.note(intent)
-            self.onlooker.note(intent)
+            if option_base(intent.symbol) is None:
+                self.onlooker.note(intent)
 
     async def verify(
         self, report: ExecutionReport, before: Snapshot, after: Snapshot

@@ -189,7 +189,8 @@ def shrunk(lots: Sequence[Hedge], snapshot: Snapshot) -> list[HedgeChanged]:
         own = [lot for lot in lots if lot.key == key and lot.contracts]
         position = snapshot.position(key)
         held = position.contracts if position else ZERO
-        if not own or not held.is_finite() or any(lot.pending for lot in lots if lot.key == key):
+        unseen = own and own[0].is_option and (not snapshot.options_read or snapshot.options_unread)
+        if not own or unseen or not held.is_finite() or any(lot.pending for lot in lots if lot.key == key):
             continue
         missing = sum((lot.contracts for lot in own), ZERO) - held
         for lot in sorted(own, key=lambda lot: lot.opened_at, reverse=True):

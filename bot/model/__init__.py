@@ -3,6 +3,7 @@
 from bot.model.account import (
     Balance,
     MarginMode,
+    OptionPosition,
     Order,
     OrderKind,
     OrderSide,
@@ -31,7 +32,7 @@ from bot.model.findings import (
     Target,
     TrimTerms,
 )
-from bot.model.hedges import Hedge, HedgeLink, HedgeTerms
+from bot.model.hedges import Hedge, HedgeLink, HedgeTerms, OptionTerms
 from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
@@ -61,6 +62,7 @@ from bot.model.moves import (
     WalletMove,
 )
 from bot.model.notices import LOUDNESS, DailyHour, NoticeKind, NoticeTerms, Quiet, Route
+from bot.model.options import Chain, OptionMarket, OptionQuote, Right, option_base
 from bot.model.orders import (
     Answer,
     CancelRequest,
@@ -141,6 +143,7 @@ __all__ = [
     "Candle",
     "Caps",
     "Cause",
+    "Chain",
     "ChurnTerms",
     "Churning",
     "CommandSource",
@@ -175,6 +178,10 @@ __all__ = [
     "NoticeTerms",
     "Number",
     "OnMarket",
+    "OptionMarket",
+    "OptionPosition",
+    "OptionQuote",
+    "OptionTerms",
     "Order",
     "OrderBook",
     "OrderKind",
@@ -196,6 +203,7 @@ __all__ = [
     "Refusal",
     "RefusedBefore",
     "Request",
+    "Right",
     "Route",
     "Scenario",
     "SecureTerms",
@@ -236,6 +244,7 @@ __all__ = [
     "left_alone",
     "may_ask",
     "of_account",
+    "option_base",
     "policies",
     "policy_of",
     "position_key",

@@ -8,6 +8,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from bot.model.markets import Mark, Market, SpotMarket, Tier, coins_of
+from bot.model.options import OptionMarket, OptionQuote
 from bot.model.unknown import Figure
 
 
@@ -96,6 +97,20 @@ class Position(Struct, frozen=True):
 def position_key(symbol: str, side: Side) -> str:
     """Join symbol and side to the identity of a position inside its account."""
     return symbol + "#" + side
+
+
+class OptionPosition(Struct, frozen=True):
+    """What an account holds of one option, with what it is quoted at."""
+
+    position: Position
+    """Contracts, side and prices; no margin stands behind what is bought."""
+    market: OptionMarket
+    quote: OptionQuote
+
+    @property
+    def key(self) -> str:
+        """Identity of the position inside its account."""
+        return self.position.key
 
 
 class Balance(Struct, frozen=True):
@@ -215,15 +230,26 @@ class Snapshot(Struct, frozen=True, dict=True):
     """How far the venue's clock is ahead of the guard's; negative where it is behind."""
     spots: dict[str, SpotMarket] = {}
     """Where coins of the wallet may be sold, by unified symbol, as far as that is known."""
+    options: tuple[OptionPosition, ...] = ()
+    """What is held of options, where they were read: no margin of the account counts on them."""
+    options_read: bool = False
+    """Whether options were read, or at least asked for."""
+    options_unread: str = ""
+    """Why options could not be read although they were asked for; '' where they were, or were not."""
 
     def venue_time(self, at: datetime) -> datetime:
         """Return a moment of the guard's clock as the venue's clock showed it."""
         return at + timedelta(seconds=self.clock_offset_seconds)
 
     def position(self, key: str) -> Position | None:
-        """Find a position by its key."""
+        """Find a position by its key, an option's too."""
         return self._by_key.get(key)
+
+    def option(self, key: str) -> OptionPosition | None:
+        """Find what is held of an option by its key."""
+        return next((one for one in self.options if one.key == key), None)
 
     @cached_property
     def _by_key(self) -> dict[str, Position]:
-        return {position.key: position for position in reversed(self.positions)}
+        held = [*self.positions, *(one.position for one in self.options)]
+        return {position.key: position for position in reversed(held)}

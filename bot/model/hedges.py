@@ -6,8 +6,25 @@ from decimal import Decimal
 from msgspec import Struct
 
 from bot.model.account import Side, position_key
+from bot.model.options import Right, option_base
 
 ZERO = Decimal(0)
+
+
+class OptionTerms(Struct, frozen=True):
+    """Which options a rule lets positions be hedged with. Shares are fractions."""
+
+    protect_below: float = 0.2
+    """How far the price may go against the position before the strike is reached."""
+    min_days: int = 14
+    """Days that an option must have left when it is bought; it is sold once half of them are."""
+    max_premium: float = 0.02
+    """Largest share of equity that the options of a rule may have cost, fees included."""
+
+    @property
+    def max_days(self) -> int:
+        """Days that an option may have left at most: time beyond the need is paid for, too."""
+        return 3 * self.min_days
 
 
 class HedgeTerms(Struct, frozen=True):
@@ -24,6 +41,16 @@ class HedgeTerms(Struct, frozen=True):
     """Largest distance of a fill from mark and from index when it is opened."""
     stop: float = 0.1
     """How far the market may move against a hedge before its own stop closes it, from its entry."""
+    perp: bool = True
+    """Whether a perpetual may hedge."""
+    put: OptionTerms | None = None
+    """Whether puts may stand against long positions, and which."""
+    call: OptionTerms | None = None
+    """Whether calls may stand against short positions, and which."""
+
+    def options(self, right: Right) -> OptionTerms | None:
+        """Return the terms of one right; None where the rule does not permit it."""
+        return self.put if right is Right.PUT else self.call
 
 
 class HedgeLink(Struct, frozen=True):
@@ -56,6 +83,11 @@ class Hedge(Struct, frozen=True):
     """Contracts of an order to open more, of which nobody knows yet how much was filled."""
     lost_at: datetime | None = None
     """When others closed it or a part of it: its owner, the venue, its own stop."""
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it is an option, and no perpetual."""
+        return option_base(self.symbol) is not None
 
     @property
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from bot.model.options import Chain
 from bot.model.unknown import Number, Unknown
 
 
@@ -15,6 +16,8 @@ class Surroundings(Struct, frozen=True):
     """Figures by base currency, then by the name of the market metric without `market.`."""
     signals: dict[str, Number] = {}
     """Numbers by the name that the settings give the signal."""
+    chains: dict[str, Chain] = {}
+    """Options by base currency, for rules that may buy them, where they were read."""
 
     def market(self, base: str, figure: str) -> Number:
         """Return one figure of one market."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 from bot.model import Demand, HedgeTerms, Market, Position, Side, position_key
 from bot.planning.linked import ZERO, as_holding, hedged, virtual
 from bot.planning.request import PlanRequest
+from bot.risk.options import exposure_of
 from bot.risk.portfolio import Holding
 
 MOST_PARENTS = 3
@@ -51,16 +52,17 @@ class Seat(Struct, frozen=True):
 
 
 def net_exposure(request: PlanRequest) -> float:
-    """Return the account's exposure to the reference market in USD, its hedges and coins included."""
+    """Return the account's exposure to the reference market in USD, hedges, coins and options included."""
     held = sum(one.sign * one.beta * one.notional for one in request.portfolio.holdings)
-    return held + sum(coin.beta * coin.worth for coin in request.portfolio.coins)
+    held += sum(coin.beta * coin.worth for coin in request.portfolio.coins)
+    return held + sum(one.beta * exposure_of(one) for one in request.portfolio.options)
 
 
 def parents(request: PlanRequest) -> Iterator[tuple[Position, Holding]]:
     """Yield the positions that may be hedged, that with most exposure left first, a few at the most."""
     net, hedges = net_exposure(request), request.hedge_keys
     ranked = [
-        (one.beta * one.notional - hedged(one.key, request), one)
+        (one.beta * one.notional - hedged(one.key, request, full=True), one)
         for one in request.portfolio.holdings
         if one.isolated_equity is None and one.key not in hedges and one.beta > 0.0 and one.sign * net > 0.0
     ]
@@ -149,7 +151,7 @@ def room_for(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
             position = virtual(lot.symbol, lot.side, lot.position_index, lot.most, request)
             known = None if position is None else as_holding(position, request)
             worth += known.notional if known else 0.0
-    own = seat.holding.beta * seat.holding.notional - hedged(seat.parent.key, request)
+    own = seat.holding.beta * seat.holding.notional - hedged(seat.parent.key, request, full=True)
     bounds = (
         terms.max_share * seat.holding.notional - worth,
         own / seat.unit.beta,

@@ -24,7 +24,7 @@ def own_stops_of(hedges: Sequence[Hedge], snapshot: Snapshot) -> dict[str, float
     """Return how far the stops of hedges stand, by position key; a position that is partly its owner's has
     none."""
     found: dict[str, float] = {}
-    for key in dict.fromkeys(lot.key for lot in hedges if lot.most):
+    for key in dict.fromkeys(lot.key for lot in hedges if lot.most and not lot.is_option):
         lots = [lot for lot in hedges if lot.key == key and lot.most]
         position = snapshot.position(key)
         if position is not None and sum((lot.most for lot in lots), Decimal(0)) >= position.contracts:

@@ -27,11 +27,13 @@ from bot.model import (
 from bot.planning.caps import Allowance, Draft, apply, notional_of
 from bot.planning.check import Meter
 from bot.planning.drafting import is_trading, refuse
-from bot.planning.hedging import Desk, Offer, offer_of
+from bot.planning.hedging import offer_of
 from bot.planning.linked import must_stay
 from bot.planning.numbering import Numbering, numbering_after
+from bot.planning.offers import Desk, Offer
+from bot.planning.options.offering import option_offer
 from bot.planning.planner import plan
-from bot.planning.programme.hedges import Opening, worthwhile
+from bot.planning.programme.hedges import worthwhile
 from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, stale_reason
 from bot.planning.unwinding import Off, drafted, forced, restored, with_trims
@@ -97,7 +99,7 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     trimmed: list[Demand] = []
     refusals: list[Refusal] = []
     first: Offer | None = None
-    offers = [offer_of(demand, desk) if demand.hedge is not None else () for demand in request.demands]
+    offers = [best_offer(demand, desk) if demand.hedge is not None else () for demand in request.demands]
     used = _worthwhile(request, offers)
     for demand, offer in zip(request.demands, offers, strict=True):
         trades = is_trading(demand)
@@ -116,16 +118,31 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     return _Choice(tuple(trimmed), first, tuple(refusals))
 
 
+def best_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
+    """Return the hedge that answers a demand: one that reaches its goal, the cheaper of a perpetual and an
+    option; or why there is none."""
+    terms = demand.hedge
+    assert terms is not None
+    made = [offer_of(demand, desk)] if terms.perp else []
+    if terms.put or terms.call:
+        made.append(option_offer(demand, desk))
+    offers = [one for one in made if isinstance(one, Offer)]
+    if not offers:
+        return tuple(refusal for one in made if not isinstance(one, Offer) for refusal in one)
+    return min(offers, key=lambda one: (not one.proof.met, one.cost))
+
+
 def _worthwhile(request: PlanRequest, offers: Sequence[Offer | tuple[Refusal, ...]]) -> frozenset[str] | None:
     """Return the hedges of the cheapest plan of all demands; None where each demand is asked for itself.
 
-    That is so where there is but one demand, or the programme cannot tell.
+    That is so where there is but one demand, where an option is the best hedge of one, or where the programme
+    cannot tell.
     """
-    made = [offer for offer in offers if isinstance(offer, Offer)]
-    if not made or len(request.demands) < 2:
+    openings = [offer.opening for offer in offers if isinstance(offer, Offer)]
+    known = {one.seat.one.key: one for one in openings if one is not None}
+    if not openings or None in openings or len(request.demands) < 2:
         return None
-    open_to = {offer.seat.one.key: Opening(offer.seat, offer.priced, offer.carried) for offer in made}
-    return worthwhile(request, request.demands, open_to)
+    return worthwhile(request, request.demands, known)
 
 
 def _is_better(offer: Offer, demand: Demand, request: PlanRequest, used: frozenset[str] | None) -> bool:
@@ -133,8 +150,8 @@ def _is_better(offer: Offer, demand: Demand, request: PlanRequest, used: frozens
 
     `used` are the hedges that the cheapest plan of all demands opens, where that is known.
     """
-    if used is not None and offer.proof.met:
-        return offer.seat.one.key in used
+    if used is not None and offer.opening is not None and offer.proof.met:
+        return offer.opening.seat.one.key in used
     alone = plan(replace(request, demands=(demand,)))
     steps = [step for step in alone.steps if isinstance(step.request, OrderRequest)]
     met = bool(steps) and all(proof.met for proof in alone.proofs)
@@ -198,20 +215,20 @@ def _unwind_step(off: Off, draft: Draft, request: PlanRequest, numbering: Number
 
 
 def _hedge_step(offer: Offer, numbering: Numbering) -> Step:
-    draft, seat = offer.draft, offer.seat
+    draft, symbol = offer.draft, offer.draft.position.symbol
     number = numbering.next(draft.episode)
     asked = OrderRequest(
         client_order_id=numbering.identity(draft.rule, draft.target, draft.episode, number, opens=True),
-        symbol=seat.symbol,
-        side=OrderSide.BUY if seat.side is Side.LONG else OrderSide.SELL,
-        position_side=seat.side,
-        position_index=seat.one.position_index,
+        symbol=symbol,
+        side=OrderSide.BUY if offer.side is Side.LONG else OrderSide.SELL,
+        position_side=offer.side,
+        position_index=draft.position.position_index,
         contracts=draft.contracts,
         style=draft.quote.style,
         price=draft.quote.price,
         opens=True,
     )
-    words = f"hedge {offer.link.parent.replace('#', ' ')} with {seat.symbol}, about {offer.cost:.2f} USD"
+    words = f"hedge {offer.link.parent.replace('#', ' ')} with {symbol}, about {offer.cost:.2f} USD"
     told = replace(draft, reason=f"{draft.reason}: {words} over its horizon")
     return replace(_step(StepKind.HEDGE, told, number, asked, offer.link), cost=offer.cost)
 

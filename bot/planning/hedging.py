@@ -9,7 +9,6 @@ from bot.model import (
     Demand,
     HedgeLink,
     HedgeTerms,
-    LimitProof,
     OrderPolicy,
     Position,
     Refusal,
@@ -18,18 +17,19 @@ from bot.model import (
     Unknown,
 )
 from bot.planning.book import Leg, Priced, price_leg
-from bot.planning.caps import Allowance, Capped, Draft, apply
-from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_nearer, is_worse, prove
+from bot.planning.caps import Capped, Draft, apply
+from bot.planning.check import Examination, is_nearer, prove
 from bot.planning.costs import funding_of
 from bot.planning.drafting import refuse, tightened
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import NoHedge, Seat, parents, room_for, seat_of
 from bot.planning.hedge_sizing import needed
 from bot.planning.linked import ZERO
-from bot.planning.nature import SURVIVAL, nature_of
+from bot.planning.nature import nature_of
+from bot.planning.offers import PLAIN, Desk, Offer, Opening, harm
 from bot.planning.pricing import NoQuote
 from bot.planning.recomputation import Addition, State, charged, with_addition
-from bot.planning.request import OrderTerms, PlanRequest, watch_of
+from bot.planning.request import PlanRequest, watch_of
 from bot.planning.rounding import round_down, smallest
 from bot.planning.sizing import CannotHelp
 from bot.planning.slicing import Books
@@ -37,36 +37,6 @@ from bot.risk.definitions import HEDGEABLE
 
 TRIFLE = 0.01
 """Share of the parent: where a bound leaves less than that of what is needed, nothing is opened."""
-PLAIN = OrderTerms()
-"""What opens is never exempt from the smallest order."""
-
-
-class Offer(Struct, frozen=True):
-    """A hedge that passes every check."""
-
-    demand: Demand
-    seat: Seat
-    draft: Draft
-    """Priced like a reduction of the other side: it meets the same side of the book."""
-    link: HedgeLink
-    proof: LimitProof
-    priced: Priced
-    """What one USD of it costs, and how much may be opened."""
-    carried: float
-    """Funding that one USD of it pays over its horizon."""
-    cost: float
-    """USD: both ways of half spread, fee and impact, and the funding over the horizon."""
-    refusals: tuple[Refusal, ...] = ()
-    """What a cap takes off it."""
-
-
-class Desk(Struct, frozen=True):
-    """What offers are made from."""
-
-    request: PlanRequest
-    before: State | Unknown
-    meter: Meter
-    allowance: Allowance
 
 
 class _Case(Struct, frozen=True):
@@ -189,31 +159,15 @@ def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
     proof = prove(watch_of(demand), desk.meter, examination)
     if not is_nearer(proof):
         return NoHedge("check_failed", f"a hedge would not bring {demand.metric} nearer to its goal")
-    harm = _harm(examination, desk)
-    if harm:
-        return NoHedge("check_failed", harm)
+    worse = harm(examination, desk)
+    if worse:
+        return NoHedge("check_failed", worse)
     notional = float(draft.contracts) * seat.unit.notional
     link = HedgeLink(seat.parent.key, seat.parent.contracts, seat.held, case.terms.stop)
     carried = carry(seat, case.terms, desk.request)
     cost = notional * (2 * draft.trade_cost + carried)
-    return Offer(demand, seat, draft, link, proof, case.priced, carried, cost, sized.refusals)
-
-
-def _harm(examination: Examination, desk: Desk) -> str:
-    """Say which limit a hedge would make worse beyond its target; '' for none.
-
-    As with trims, a limit on exposure that stays inside may lose what the cost alone takes.
-    """
-    for watch in desk.request.watches:
-        now = desk.meter.read(watch, examination.worst)
-        if watch.metric in COST_ONLY or isinstance(now, Unknown) or is_inside(now, watch.goal, watch.sense):
-            continue
-        bears = watch.metric not in SURVIVAL and is_inside(now, watch.limit, watch.sense)
-        was = desk.meter.read(watch, examination.costed if bears else examination.before)
-        if not isinstance(was, Unknown) and is_worse(now, was, watch.sense):
-            what = f"{watch.rule} ({watch.metric} of {watch.target.text})"
-            return f"a hedge would take {what} from {was:.6g} to {now:.6g}, beyond its target"
-    return ""
+    opening = Opening(seat, case.priced, carried)
+    return Offer(demand, seat.side, draft, link, proof, cost, opening, sized.refusals)
 
 
 def carry(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 
 from bot.model import Hedge, MarginMode, Mark, Position, Side, TrimTerms, Unknown
+from bot.planning.options.held import fit_option, option_exposure
 from bot.planning.request import PlanRequest
 from bot.planning.rounding import fit
 from bot.risk.assemble import holding_of
@@ -59,18 +60,23 @@ def as_holding(position: Position, request: PlanRequest) -> Holding | None:
     return found if isinstance(found, Holding) else None
 
 
-def exposure(lot: Hedge, contracts: Decimal, request: PlanRequest) -> float:
-    """USD by which contracts of a hedge lower the exposure to the market; 0 where nobody can tell."""
+def exposure(lot: Hedge, contracts: Decimal, request: PlanRequest, *, full: bool = False) -> float:
+    """USD by which contracts of a hedge lower the exposure to the market; 0 where nobody can tell.
+
+    An option counts by its delta, or `full` as what it comes to when the price has gone far.
+    """
     if not contracts:
         return 0.0
+    if lot.is_option:
+        return option_exposure(lot, contracts, request, full=full)
     position = virtual(lot.symbol, lot.side, lot.position_index, contracts, request)
     holding = None if position is None else as_holding(position, request)
     return 0.0 if holding is None else abs(holding.beta) * holding.notional
 
 
-def hedged(key: str, request: PlanRequest) -> float:
+def hedged(key: str, request: PlanRequest, *, full: bool = False) -> float:
     """USD of exposure that all hedges of a position take off it, those that may still be filled included."""
-    return sum(exposure(lot, lot.most, request) for lot in request.hedges if lot.parent == key)
+    return sum(exposure(lot, lot.most, request, full=full) for lot in request.hedges if lot.parent == key)
 
 
 def must_stay(position: Position, request: PlanRequest) -> Decimal:
@@ -125,6 +131,8 @@ def going(key: str, contracts: Decimal, request: PlanRequest) -> dict[str, tuple
 
 def taken_off(lot: Hedge, wanted: Decimal, request: PlanRequest) -> Decimal:
     """Fit what must go of a hedge to its market: rounded up, never past the hedge; 0 where nothing must."""
+    if lot.is_option:
+        return ZERO if wanted <= lot.contracts * NOTHING else fit_option(lot, wanted, request)
     market = request.snapshot.markets.get(lot.symbol)
     mark = _mark(request.snapshot.marks.get(lot.symbol))
     if market is None or mark is None or market.amount_step <= 0 or wanted <= lot.contracts * NOTHING:

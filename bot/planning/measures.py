@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bot.model import Number, Scenario, Unknown
+from bot.planning.papers import leaning, paper_gain
 from bot.planning.recomputation import Entry, Purse, State, margin_for
 from bot.planning.request import Watch
 from bot.planning.roots import falling_root
@@ -35,7 +36,9 @@ def _leverage(watch: Watch, state: State, context: MetricContext) -> Number:
 
 def _net_leverage(watch: Watch, state: State, context: MetricContext) -> Number:
     net = sum(entry.sign * entry.beta * entry.value for entry in state.entries)
-    return _ratio(abs(net + sum(coin.beta * coin.worth for coin in state.coins)), state.equity)
+    net += sum(coin.beta * coin.worth for coin in state.coins)
+    net += sum(paper.beta * leaning(paper) for paper in state.papers)
+    return _ratio(abs(net), state.equity)
 
 
 def _margin_ratio(watch: Watch, state: State, context: MetricContext) -> Number:
@@ -147,18 +150,19 @@ def _rates(entries: tuple[Entry, ...], coins: tuple[Purse, ...], direction: floa
 
     All that is held of a base shares the residual of its net side.
     """
+    sides = _sides(entries, coins)
+    movers: list[Entry | Purse] = [*entries, *coins]
+    return [one.beta * direction - sides[one.base] * one.residual for one in movers]
+
+
+def _sides(entries: tuple[Entry, ...], coins: tuple[Purse, ...]) -> dict[str, int]:
+    """Return the side of what is held of each base: the one that its residual hurts; 0 where it cancels."""
     nets: dict[str, float] = {}
     for entry in entries:
         nets[entry.base] = nets.get(entry.base, 0.0) + entry.sign * entry.value
     for coin in coins:
         nets[coin.base] = nets.get(coin.base, 0.0) + coin.worth
-    rates: list[float] = []
-    movers: list[Entry | Purse] = [*entries, *coins]
-    for one in movers:
-        net = nets[one.base]
-        side = 1 if net > 0 else -1 if net < 0 else 0
-        rates.append(one.beta * direction - side * one.residual)
-    return rates
+    return {base: 1 if net > 0 else -1 if net < 0 else 0 for base, net in nets.items()}
 
 
 def _first_root(
@@ -215,6 +219,10 @@ def _loss(state: State, scenario: Scenario) -> float:
     loss = 0.0
     for coin, rate in zip(state.coins, rates[len(state.entries) :], strict=True):
         loss -= coin.worth * max(scenario.shocks.get(coin.base, rate * size), -1.0)
+    sides = _sides(state.entries, state.coins)
+    for paper in state.papers:
+        rate = paper.beta * (1.0 if market > 0 else -1.0) - sides.get(paper.base, 0) * paper.residual
+        loss -= paper_gain(paper, max(scenario.shocks.get(paper.base, rate * size), -1.0))
     for entry, rate in zip(state.entries, rates, strict=False):
         change = max(scenario.shocks.get(entry.base, rate * size), -1.0)
         own = -entry.sign * entry.value * change

@@ -6,16 +6,16 @@ position at shocked prices. Equity, margin balance and the venue's surcharges ar
 betas and the margin terms of the venue: they are data, not formulas.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Number, Position, Side, Tier, Unknown
+from bot.model import Number, Position, Right, Side, Tier, Unknown
 from bot.planning.request import PlanRequest
-from bot.risk.portfolio import Holding
+from bot.risk.portfolio import Holding, OptionHolding
 
 
 class Removal(Struct, frozen=True):
@@ -41,6 +41,23 @@ class Purse(Struct, frozen=True):
     base: str
     worth: float
     margin: float
+    beta: float
+    residual: float
+
+
+class Paper(Struct, frozen=True):
+    """An option of the account, for one coin. It stands behind no margin."""
+
+    key: str
+    base: str
+    coins: float
+    """Below 0 where it was sold."""
+    put: bool
+    strike: float
+    spread: float
+    """Volatility times the root of the years to expiry; 0 counts on exercise alone."""
+    forward: float
+    worth: float
     beta: float
     residual: float
 
@@ -84,6 +101,7 @@ class State(Struct, frozen=True, dict=True):
     cross_cost: float
     """The part of it that the cross margin balance paid."""
     coins: tuple[Purse, ...] = ()
+    papers: tuple[Paper, ...] = ()
 
     def entry(self, key: str | None) -> Entry | None:
         """Find a position by its key."""
@@ -208,6 +226,23 @@ def state_before(request: PlanRequest) -> State | Unknown:
         coins=tuple(
             Purse(one.base, one.worth, one.margin, one.beta, one.residual) for one in portfolio.coins
         ),
+        papers=tuple(paper_of(one) for one in portfolio.options),
+    )
+
+
+def paper_of(one: OptionHolding) -> Paper:
+    """Return an option as the check sees it."""
+    return Paper(
+        key=one.key,
+        base=one.base,
+        coins=one.side.sign * one.coins,
+        put=one.right is Right.PUT,
+        strike=one.strike,
+        spread=one.vol * one.years**0.5,
+        forward=one.forward,
+        worth=one.worth,
+        beta=one.beta,
+        residual=one.residual,
     )
 
 
@@ -256,7 +291,37 @@ def state_after(
         if left > 0:
             share = float(left / position.contracts)
             entries.append(_reduced(entry, share, cost, released=request.terms.releases_isolated_margin))
-    return charged(replace(before, entries=tuple(entries)), total, cross_cost)
+    papers: list[Paper] = []
+    for paper in before.papers:
+        removal = removals.get(paper.key)
+        held = request.snapshot.option(paper.key)
+        if removal is None or held is None:
+            papers.append(paper)
+            continue
+        size = held.market.contract_size
+        cost, income = sold_for(paper, removal, size, held.market.fee)
+        total += cost
+        cross_cost -= income
+        coins = paper.coins - float(removal.contracts * size)
+        if coins > 0.0:
+            papers.append(replace(paper, coins=coins))
+    return charged(replace(before, entries=tuple(entries), papers=tuple(papers)), total, cross_cost)
+
+
+def sold_for(
+    paper: Paper, removal: Removal, size: Decimal, fee: Callable[[float, float], float]
+) -> tuple[float, float]:
+    """Return what selling an option loses against its worth, never a gain, and what comes into the wallet."""
+    coins, fill = float(removal.contracts * size), float(removal.worst)
+    paid = fee(paper.forward, fill)
+    return coins * (max(paper.worth - fill, 0.0) + paid), coins * (fill - paid)
+
+
+def with_paper(before: State, paper: Paper, price: float, fee: float) -> State:
+    """Buy an option: equity loses the fee and what it is dearer than its worth, the wallet the premium."""
+    coins = paper.coins
+    cost = coins * (max(price - paper.worth, 0.0) + fee)
+    return charged(replace(before, papers=(*before.papers, paper)), cost, coins * (price + fee))
 
 
 def charged(state: State, total: float, cross: float) -> State:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from bot.planning.caps import Draft
 from bot.planning.linked import SLIPPAGE, as_holding, removed, virtual
+from bot.planning.options.held import option_removal
 from bot.planning.recomputation import Removal
 from bot.planning.request import PlanRequest
 
@@ -27,6 +28,10 @@ def hedge_removals(drafts: Sequence[Draft], request: PlanRequest) -> dict[str, R
         return {}
     found: dict[str, Removal] = {}
     for key, (lot, contracts) in removed({one.key: one.contracts for one in drafts}, request).items():
+        if lot.is_option:
+            sold = option_removal(lot, contracts, request)
+            found |= {} if sold is None else {key: sold}
+            continue
         position = virtual(lot.symbol, lot.side, lot.position_index, contracts, request)
         holding = None if position is None else as_holding(position, request)
         if holding is None:

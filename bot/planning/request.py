@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from bot.model import (
     Caps,
+    Chain,
     Demand,
     Hedge,
     HedgeTerms,
@@ -89,6 +90,8 @@ class PlanRequest(Struct, frozen=True):
     """Whether a parent may be trimmed below its hedges: only to see how much of these must go first."""
     impact: float = 0.0
     """Price impact to allow for, as a fraction, beside half spread and fee."""
+    chains: Mapping[str, Chain] = {}
+    """Options by base currency, where a rule may buy them."""
     depths: Mapping[str, OrderBook] = {}
     """Order books of markets, by symbol, where they were read."""
 

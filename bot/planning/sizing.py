@@ -20,7 +20,8 @@ for leverage, distances, margin ratio, stress loss and shares are these with the
 | stress loss X         | loss of one USD in the scenario  | -                | X E          | 1     |
 | cushion D             | the same, X = 1 - (1 - D) Peak/U | -                | X E          | 1     |
 
-Coins of the wallet are not for trimming: what they lose by a face's moves is part of its excess. Of an
+Coins of the wallet are not for trimming: what they lose by a face's moves is part of its excess; so are
+options, revalued. Of an
 inverse position MM_i(f_i n_i) is max_k (r_k n_i - D_k f_i p), see `Holding.asked`.
 
 An isolated position has faces of its own, with its isolated equity e for M. In a scenario it loses at most
@@ -39,6 +40,7 @@ from bot.planning.book import Book
 from bot.planning.request import Watch
 from bot.risk.context import MetricContext
 from bot.risk.definitions import METRICS
+from bot.risk.options import exposure_of, option_gain
 from bot.risk.portfolio import Coin, Holding
 from bot.risk.shock import adverse_signs, scenario_moves
 
@@ -138,7 +140,9 @@ def _net_leverage(watch: Watch, book: Book, context: MetricContext) -> Faces:
             for leg in book.legs
             if leg.holding is not None
         }
-        beside = direction * sum(coin.beta * coin.worth for coin in book.request.portfolio.coins)
+        portfolio = book.request.portfolio
+        beside = direction * sum(coin.beta * coin.worth for coin in portfolio.coins)
+        beside += direction * sum(one.beta * exposure_of(one) for one in portfolio.options)
         part = _equity_face(book, weights, watch.goal, watch.goal, beside)
         if isinstance(part, CannotHelp):
             return part
@@ -269,6 +273,7 @@ def _stress(watch: Watch, book: Book, share: float) -> Faces:
                 loss = min(loss, max(holding.isolated_equity, 0.0) / holding.notional)
             weights[leg.key] = loss
         beside = -sum(coin.worth * moves[coin.key] for coin in portfolio.coins)
+        beside -= sum(option_gain(one, moves[one.key]) for one in portfolio.options)
         part = _equity_face(book, weights, share, 1.0, beside)
         if isinstance(part, CannotHelp):
             return part

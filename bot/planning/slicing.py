@@ -95,7 +95,7 @@ def slice_of(
     if takes < min(position.contracts, max(least, position.contracts * SLIVER)):
         wait = 2 * terms.escalate_after_seconds - acting_seconds
         holds = f"{takes.normalize():f} of {position.contracts.normalize():f} contracts of {position.key}"
-        reason = f"the book takes {holds} at {near:f} or better: it waits for more, at most {wait:.0f} s"
+        reason = f"the book takes {holds} at {near:.8g} or better: it waits for more, at most {wait:.0f} s"
         return NoQuote("thin_book", reason)
     return Slice(takes, ladder)
 

@@ -18,6 +18,7 @@ from bot.planning.caps import Draft
 from bot.planning.check import Meter, examine, is_inside, worsened
 from bot.planning.linked import TERMS, ZERO, hedged, removed, taken_off
 from bot.planning.nature import Nature
+from bot.planning.options.held import is_old, option_draft
 from bot.planning.pricing import NoQuote
 from bot.planning.recomputation import State
 from bot.planning.removing import removal_of
@@ -55,6 +56,8 @@ def _forced(lot: Hedge, request: PlanRequest) -> Off | None:
         return Off(lot, lot.contracts, f"its parent {name} is gone", urgent=True)
     if lot.rule not in request.hedging:
         return Off(lot, lot.contracts, f"the rule {lot.rule!r} is gone, or hedges no more")
+    if lot.is_option and is_old(lot, request):
+        return Off(lot, lot.contracts, "half of its time is over: the rule buys anew where it must")
     if not parent.contracts.is_finite():
         return None
     more = lot.contracts - parent.contracts * lot.ratio
@@ -118,6 +121,8 @@ def _is_idle(off: Off, request: PlanRequest, before: State, meter: Meter) -> boo
 def drafted(off: Off, request: PlanRequest) -> Draft | Refusal:
     """Price what goes of a hedge; a refusal says why it cannot go now."""
     lot = off.lot
+    if lot.is_option:
+        return option_draft(lot, off.contracts, off.why, request, urgent=off.urgent)
     position, holding = request.snapshot.position(lot.key), request.portfolio.holding(lot.key)
     market = request.snapshot.markets.get(lot.symbol)
     if position is None or market is None:

@@ -26,6 +26,7 @@ from bot.risk.margin import (
     maintenance_of,
     room_at,
 )
+from bot.risk.options import options_of
 from bot.risk.portfolio import Holding, Portfolio
 from bot.risk.terms import VenueTerms
 
@@ -79,6 +80,7 @@ class _Assembly:
         gaps = tuple(missing.values())
         coins = coins_of(snapshot, self.stats)
         known = () if isinstance(coins, Unknown) else coins
+        options = options_of(snapshot, self.stats)
         margin_balance = self.margin_balance(holdings, gaps)
         excess = 0.0 if gaps else self.maintenance_excess(holdings)
         return Portfolio(
@@ -99,7 +101,8 @@ class _Assembly:
             available=number_of(snapshot.balance.available, f"the free margin of {snapshot.account}"),
             margin_floor=margin_floor(snapshot, holdings, missing, self.terms) if gaps else None,
             coins=known,
-            unpriced=coins.reason if isinstance(coins, Unknown) else "",
+            unpriced=next((one.reason for one in (coins, options) if isinstance(one, Unknown)), ""),
+            options=() if isinstance(options, Unknown) else options,
         )
 
     def holding(self, position: Position) -> Holding | Unknown | None:

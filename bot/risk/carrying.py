@@ -24,7 +24,7 @@ class HedgeShown(Struct, frozen=True):
     contracts: Decimal
     pending: Decimal
     notional: Number
-    """USD at mark."""
+    """USD at mark; of an option what it is worth."""
     funding_a_day: Number
     """USD that it pays in a day at the rate in force; negative where it earns."""
     orphan: bool
@@ -49,6 +49,11 @@ def _shown(lot: Hedge, snapshot: Snapshot) -> HedgeShown:
         if not isinstance(rate, Unknown):
             paid = lot.side.sign * rate * PAYMENTS_A_DAY
             funding = notional if isinstance(notional, Unknown) else paid * notional
+    option = snapshot.option(lot.key)
+    if option is not None:
+        price = number_of(option.quote.mark, f"the mark price of {lot.symbol}")
+        coins = float(lot.contracts * option.market.contract_size)
+        notional, funding = price if isinstance(price, Unknown) else coins * price, 0.0
     return HedgeShown(
         key=lot.key,
         parent=lot.parent,

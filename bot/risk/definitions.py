@@ -203,6 +203,9 @@ HEDGEABLE = (
 """Metrics that a perpetual against a position can bring back; it hurts gross leverage and the margin
 ratio."""
 
+OPTIONS_HELP = ("account.stress_loss", "account.cushion")
+"""Metrics that a bought option can bring back: it gains in a scenario, and carries no margin before."""
+
 METRICS: dict[str, MetricDefinition] = {definition.name: definition for definition in _DEFINITIONS}
 """Every metric by name."""
 

@@ -17,7 +17,7 @@ from bot.risk.context import MetricContext, UnitView
 from bot.risk.definitions import METRICS, Scope
 from bot.risk.margin import moves_along
 from bot.risk.metrics import measure
-from bot.risk.portfolio import Portfolio
+from bot.risk.portfolio import Coin, OptionHolding, Portfolio
 from bot.risk.shock import market_moves, revalued
 
 LOWEST_MOVE = -0.95
@@ -138,7 +138,8 @@ class _Search:
             return market_moves(self._portfolio, move)
         base = self._holding.base
         moves = {one.key: move for one in self._portfolio.holdings if moves_along(self._holding, one)}
-        return moves | {coin.key: move for coin in self._portfolio.coins if coin.base == base}
+        beside: list[Coin | OptionHolding] = [*self._portfolio.coins, *self._portfolio.options]
+        return moves | {one.key: move for one in beside if one.base == base}
 
     def _value(self, move: float) -> Number:
         moved = revalued(self._portfolio, self._moves(move), self._liquidations)

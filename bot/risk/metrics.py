@@ -14,6 +14,7 @@ from bot.risk.context import MetricContext, UnitView
 from bot.risk.definitions import METRICS, MetricDefinition, Scope, Unit
 from bot.risk.joint import joint_distance
 from bot.risk.margin import DISTANCE_BOUND, cross_maintenance
+from bot.risk.options import exposure_of
 from bot.risk.portfolio import Holding, Portfolio
 from bot.risk.shock import scenario_loss
 
@@ -100,6 +101,8 @@ def _net_leverage(portfolio: Portfolio, _: MetricContext) -> Number:
         net += holding.sign * holding.beta * holding.value
     for coin in portfolio.coins:
         net += coin.beta * coin.worth
+    for option in portfolio.options:
+        net += option.beta * exposure_of(option)
     return _share(abs(net), portfolio.equity)
 
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from bot.model import Number, Side, Unknown, position_key
+from bot.model import Number, Right, Side, Unknown, position_key
 
 
 class Bracket(Struct, frozen=True):
@@ -38,6 +38,32 @@ class Coin(Struct, frozen=True):
     def key(self) -> str:
         """Name of its price among moves."""
         return self.base + "#coin"
+
+
+class OptionHolding(Struct, frozen=True):
+    """What is held of one option. Money in USD, prices for one coin."""
+
+    symbol: str
+    base: str
+    side: Side
+    right: Right
+    coins: float
+    """Positive; the side says whether they were bought."""
+    strike: float
+    years: float
+    """To expiry."""
+    vol: float
+    """A fraction a year; 0 where it is not known, which counts on exercise alone."""
+    forward: float
+    worth: float
+    beta: float
+    """Of its base."""
+    residual: float
+
+    @property
+    def key(self) -> str:
+        """Identity of the position inside its account."""
+        return position_key(self.symbol, self.side)
 
 
 class Holding(Struct, frozen=True):
@@ -133,7 +159,9 @@ class Portfolio(Struct, frozen=True, dict=True):
     coins: tuple[Coin, ...] = ()
     """Coins of the wallet that move with the market."""
     unpriced: str = ""
-    """Why the worth of a coin is not known; '' where none is."""
+    """Why the worth of a coin or an option is not known; '' where none is."""
+    options: tuple[OptionHolding, ...] = ()
+    """Options of the account, where they were read: no margin counts on them."""
 
     @property
     def hidden(self) -> Unknown | None:

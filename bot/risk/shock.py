@@ -3,6 +3,7 @@
 A shock keeps sizes, collateral and statistics, and moves prices at once: nothing is traded or liquidated on
 the way. Prices do not fall below 0. An isolated position loses at most its isolated equity (there it is
 liquidated and the loss ends); a cross position's loss is not cut off.
+Options are revalued at the volatility they have; what they gain counts with nine tenths.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -11,7 +12,8 @@ from msgspec.structs import replace
 
 from bot.model import Number, Scenario, Unknown
 from bot.risk.margin import Margins, maintenance_of
-from bot.risk.portfolio import Coin, Holding, Portfolio
+from bot.risk.options import option_gain, worth_after
+from bot.risk.portfolio import Coin, Holding, OptionHolding, Portfolio
 
 
 def shocked(portfolio: Portfolio, moves: Mapping[str, float]) -> Portfolio:
@@ -53,6 +55,13 @@ def revalued(
         profit += coin.worth * max(move, -1.0)
         cross_profit += coin.margin * max(move, -1.0)
         coins.append(_moved_coin(coin, move) if move else coin)
+    options: list[OptionHolding] = []
+    for option in portfolio.options:
+        move = moves.get(option.key)
+        if move is None:
+            move = moves.get(option.base, 0.0)
+        profit += option_gain(option, move)
+        options.append(_moved_option(option, move) if move else option)
     margin_balance = _plus(portfolio.margin_balance, cross_profit)
     if liquidations is None or liquidations:
         margins = Margins(holdings, margin_balance, portfolio.maintenance_excess, coins)
@@ -75,6 +84,7 @@ def revalued(
         gaps=portfolio.gaps,
         missing=portfolio.missing,
         coins=tuple(coins),
+        options=tuple(options),
         unpriced=portfolio.unpriced,
         reference_price=None
         if reference is None
@@ -117,8 +127,8 @@ def market_moves(portfolio: Portfolio, m: float, adverse: bool = False) -> dict[
     return moves
 
 
-def _movable(portfolio: Portfolio) -> list[Holding | Coin]:
-    return [*portfolio.holdings, *portfolio.coins]
+def _movable(portfolio: Portfolio) -> list[Holding | Coin | OptionHolding]:
+    return [*portfolio.holdings, *portfolio.coins, *portfolio.options]
 
 
 def scenario_moves(portfolio: Portfolio, scenario: Scenario) -> dict[str, float]:
@@ -131,7 +141,7 @@ def scenario_moves(portfolio: Portfolio, scenario: Scenario) -> dict[str, float]
     signs = adverse_signs(portfolio.holdings, portfolio.coins)
     moves = {portfolio.reference: m}
     for one in _movable(portfolio):
-        moves[one.key] = _scenario_move(one, scenario, m, signs[one.base])
+        moves[one.key] = _scenario_move(one, scenario, m, signs.get(one.base, 0))
     return moves
 
 
@@ -147,10 +157,12 @@ def scenario_loss(portfolio: Portfolio, scenario: Scenario) -> Number:
         loss -= gain_of(holding, _scenario_move(holding, scenario, m, signs[holding.base]))
     for coin in portfolio.coins:
         loss -= coin.worth * _scenario_move(coin, scenario, m, signs[coin.base])
+    for option in portfolio.options:
+        loss -= option_gain(option, _scenario_move(option, scenario, m, signs.get(option.base, 0)))
     return loss
 
 
-def _scenario_move(one: Holding | Coin, scenario: Scenario, m: float, adverse: int) -> float:
+def _scenario_move(one: Holding | Coin | OptionHolding, scenario: Scenario, m: float, adverse: int) -> float:
     named = scenario.shocks.get(one.base)
     move = one.beta * m - adverse * one.residual * abs(m) if named is None else named
     return max(move, -1.0)
@@ -176,3 +188,8 @@ def _moved(holding: Holding, move: float, gain: float) -> Holding:
 def _moved_coin(coin: Coin, move: float) -> Coin:
     factor = 1.0 + max(move, -1.0)
     return replace(coin, worth=coin.worth * factor, margin=coin.margin * factor)
+
+
+def _moved_option(option: OptionHolding, move: float) -> OptionHolding:
+    forward = option.forward * (1.0 + max(move, -1.0))
+    return replace(option, forward=forward, worth=worth_after(option, move))

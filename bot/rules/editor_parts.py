@@ -42,6 +42,18 @@ def _hedge() -> Schema:
             "horizon": told(DURATION, "How long it is expected to be held, for its cost."),
             "stop": told(PERCENT, "How far from its parent's stop its own rests."),
             "unwind": told(words_of(Unwinding), "When it is closed."),
+            "put": told(_option(), "Which puts may be bought against long positions."),
+            "call": told(_option(), "Which calls may be bought against short positions."),
+        }
+    )
+
+
+def _option() -> Schema:
+    return mapping(
+        {
+            "protect_below": told(PERCENT, "How far the price may go before the strike is reached."),
+            "min_days": told({"type": "integer", "minimum": 1}, "Days that it must have left when bought."),
+            "max_premium": told(PERCENT, "Largest share of equity that these options may have cost."),
         }
     )
 

@@ -118,6 +118,9 @@ class FakeGateway:
     def show(self, symbols: Iterable[str]) -> None:
         """Nothing: every market is shown."""
 
+    def show_options(self, wanted: bool) -> None:
+        """Nothing: it has none."""
+
     def market_symbols(self) -> frozenset[str]:
         return frozenset(MARKS)
 

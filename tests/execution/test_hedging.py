@@ -111,3 +111,13 @@ def test_before_it_opens_the_place_must_be_free() -> None:
     long = held(Side.LONG, "1")
     assert "long position of somebody else" in gate.taken(asked, (long,))
     assert gate.taken(asked, (replace(long, position_index=1),)) == ""
+
+
+def test_an_option_that_was_not_read_is_not_taken_for_gone() -> None:
+    (old,) = hedges_of(told(*OPENED))
+    put = replace(old, symbol="BTC/USDT:USDT-251226-45000-P", side=Side.LONG)
+    bare = snapshot((), 1_000)
+    assert shrunk((put,), bare) == []
+    assert shrunk((put,), replace(bare, options_read=True, options_unread="no answer")) == []
+    (gone,) = shrunk((put,), replace(bare, options_read=True))
+    assert (gone.after, gone.lost) == (0, True)

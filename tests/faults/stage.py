@@ -25,6 +25,7 @@ from bot.model import Caps, ProtectionTerms
 from bot.rules import load_rules_text
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import ManualFeed
+from bot.sandbox.engine.options.settings import OptionSettings
 from bot.sandbox.engine.types import AccountSpec, OrderKind, OrderRequest, Side
 from bot.sandbox.host import Sandbox
 from bot.sandbox.requests_log import OrderRequestRecord
@@ -264,14 +265,16 @@ async def stage(
     max_age_seconds: float | None = None,
     fault_seed: int = 0,
     permissions: frozenset[str] = TRADES,
+    options: OptionSettings | None = None,
+    made_by: type[Stage] = Stage,
 ) -> AsyncIterator[Stage]:
     """Set the stage: prices stand until they are moved, the account has 100,000 USD and no position."""
     clock = JointClock(START)
-    engine = Engine(clock.engine, ManualFeed(clock.engine.market_ms(), PRICES))
+    engine = Engine(clock.engine, ManualFeed(clock.engine.market_ms(), PRICES), options=options)
     admit(engine, ACCOUNT, permissions)
     sandbox = Sandbox(engine, fault_seed=fault_seed)
     used = terms if max_age_seconds is None else replace(terms, max_age_seconds=max_age_seconds)
-    made = Stage(clock, engine, folder / "journal.sqlite", rules, used, sandbox=sandbox)
+    made = made_by(clock, engine, folder / "journal.sqlite", rules, used, sandbox=sandbox)
     try:
         yield made
     finally:

@@ -4,10 +4,12 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from bot.model import Unknown
+from bot.model import Side, Unknown
 from bot.risk.carrying import shown_hedges
 from tests.planning.build import mark, snapshot
 from tests.planning.hedges import BTC, LONG, account, hedge, short
+from tests.planning.options.build import contract
+from tests.planning.options.held import option, with_options
 
 SHOT = account(short())
 
@@ -42,3 +44,15 @@ def test_without_its_parent_it_is_an_orphan() -> None:
     (shown,) = shown_hedges((hedge("0", pending=Decimal(1)),), snapshot((short(),), 1_000))
     assert shown.orphan
     assert shown.pending == 1
+
+
+def test_an_option_is_worth_its_mark_and_pays_no_funding() -> None:
+    market = contract(45_000)
+    held = option(market, "2")
+    bought = hedge("2", symbol=market.symbol, side=Side.LONG)
+    (shown,) = shown_hedges((bought,), with_options(SHOT, held))
+    assert isinstance(held.quote.mark, Decimal)
+    assert (shown.notional, shown.funding_a_day) == (2 * float(held.quote.mark), 0.0)
+    blind = option(market, "2", mark=Unknown("no mark"))
+    (shown,) = shown_hedges((bought,), with_options(SHOT, blind))
+    assert isinstance(shown.notional, Unknown)

@@ -8,7 +8,7 @@ from bot.model import Action, BlindAction, Severity, State
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS, Scope
 from bot.rules import load_rules_text, profile_names
-from bot.rules.hedges import HedgeShape
+from bot.rules.hedges import HedgeShape, OptionShape
 from bot.rules.limits import TRADING_CANNOT_MOVE
 from bot.rules.moves import MOVE_WORDS
 from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
@@ -40,6 +40,7 @@ def test_every_field_is_documented_and_no_other() -> None:
         *(f"match.{key}" for key in MatchShape.known_keys()),
         *(f"trim.{key}" for key in TrimShape.known_keys()),
         *(f"hedge.{key}" for key in HedgeShape.known_keys()),
+        *(f"put.{key}" for key in OptionShape.known_keys()),
         *(f"if_blind.{key}" for key in IfBlindShape.known_keys()),
         *(f"active.{key}" for key in ActiveShape.known_keys()),
         *(f"{part[0]}.{key}" for part, keys in MOVE_WORDS.items() for key in keys),

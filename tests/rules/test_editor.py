@@ -13,7 +13,7 @@ from bot.risk.definitions import METRICS, Unit
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.rules import load_rules_text, profile_names, profile_path
 from bot.rules.editor import rules_schema, schema_text
-from bot.rules.hedges import HedgeShape
+from bot.rules.hedges import HedgeShape, OptionShape
 from bot.rules.moves import AddMarginShape, LowerLeverageShape, SecureShape
 from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
 from bot.rules.schema_hours import ActiveShape
@@ -79,6 +79,8 @@ def test_it_knows_every_key_and_no_other() -> None:
         ("active", ActiveShape),
     ):
         assert set(rule[key]["properties"]) == set(shape.known_keys())
+    for key in ("put", "call"):
+        assert set(rule["hedge"]["properties"][key]["properties"]) == set(OptionShape.known_keys())
     assert all("description" in one for one in rule.values())
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.model import Action, HedgeTerms
+from bot.model import Action, HedgeTerms, OptionTerms, Right
 from bot.risk.definitions import HEDGEABLE
 from bot.rules import Rule, load_rules_text
 from tests.rules.test_mistakes import mistakes
@@ -84,8 +84,16 @@ def test_what_it_helps_may_be_hedged_alone(metric: str) -> None:
             ),
         ),
         (
-            f"{STRESS}, do: [hedge], hedge: {{with: [put]}}",
-            "hedge.with: 'put' is not available in this version (known: perp)",
+            f"{STRESS}, do: [hedge], hedge: {{with: [put], put: {{min_days: 0}}}}",
+            "hedge.put.min_days: 0 is out of range; expected 1 to 120",
+        ),
+        (
+            f"{STRESS}, do: [hedge], hedge: {{with: [put], put: {{min_days: 14d}}}}",
+            "hedge.put.min_days: '14d' is not a number of days; expected a whole number such as 14",
+        ),
+        (
+            f"{STRESS}, do: [hedge], hedge: {{with: [put], put: {{max_premium: 2}}}}",
+            "hedge.put.max_premium: 2 means 200 %: write 2%",
         ),
         (
             f"{STRESS}, do: [hedge], hedge: {{with: perp}}",
@@ -98,7 +106,7 @@ def test_what_it_helps_may_be_hedged_alone(metric: str) -> None:
         ),
         (
             f"{STRESS}, do: [hedge], hedge: {{put: {{min_days: 14}}}}",
-            "unknown key 'put' (not available in this version)",
+            "hedge.put: there is no put in hedge.with; expected with: [put]",
         ),
         (
             f"{STRESS}, do: [hedge], hedge: {{max_shar: 20%}}",
@@ -140,3 +148,24 @@ def test_what_cannot_be_is_refused_with_the_way_out(text: str, expected: str) ->
 
 def test_beside_a_trim_it_may_stand_on_any_limit() -> None:
     assert rule("metric: account.leverage, max: 5, restore: 4, do: [trim, hedge]").hedge is not None
+
+
+def test_an_option_alone_stands_on_what_it_helps() -> None:
+    joint = "metric: account.joint_distance, min: 15%, restore: 20%"
+    expected = (
+        "hedge.with: an option cannot bring account.joint_distance back; expected perp beside it, or a "
+        "rule on another metric (it helps account.stress_loss, account.cushion)"
+    )
+    assert told(f"{joint}, do: [hedge], hedge: {{with: [put]}}") == [expected]
+    for beside in ("do: [hedge, trim], hedge: {with: [put]}", "do: [hedge], hedge: {with: [perp, call]}"):
+        assert rule(f"{joint}, {beside}").hedge is not None
+
+
+def test_options_are_said_by_their_terms() -> None:
+    own = "put: {protect_below: 15%, min_days: 7}"
+    put = rule(f"{STRESS}, do: [hedge], hedge: {{with: [put, call], {own}}}")
+    assert put.hedge is not None
+    assert not put.hedge.perp
+    assert put.hedge.options(Right.PUT) == OptionTerms(0.15, 7, 0.02)
+    assert put.hedge.options(Right.CALL) == OptionTerms()
+    assert OptionTerms(0.15, 7, 0.02).max_days == 21

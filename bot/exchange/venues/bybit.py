@@ -15,7 +15,7 @@ from typing import Any
 from bot.exchange.errors import GatewayError
 from bot.exchange.failures import AnsweredError
 from bot.exchange.gate import Hold
-from bot.exchange.parts import CurrencyOf, Holdings, Listing, Terms, Wire
+from bot.exchange.parts import CurrencyOf, Holdings, Listing, ListOf, OptionListing, Terms, Wire
 from bot.exchange.reading import Reads
 from bot.exchange.scrub import Scrubber
 from bot.exchange.together import together
@@ -23,6 +23,7 @@ from bot.exchange.venues import bybit_calls as calls
 from bot.exchange.venues import bybit_codes as codes
 from bot.exchange.venues import bybit_history as history
 from bot.exchange.venues import bybit_moves as moves
+from bot.exchange.venues import bybit_options as options
 from bot.exchange.venues import bybit_orders as orders
 from bot.exchange.venues import bybit_quotes as quotes
 from bot.exchange.venues.bybit_holdings import BybitHoldings, read_holdings
@@ -40,6 +41,7 @@ from bot.exchange.venues.bybit_positions import parse_positions
 from bot.model import (
     Candle,
     Cause,
+    Chain,
     Fill,
     KeyRights,
     MarginMode,
@@ -47,6 +49,7 @@ from bot.model import (
     Market,
     Move,
     OnMarket,
+    OptionPosition,
     OrderBook,
     OrderReport,
     Position,
@@ -202,3 +205,15 @@ class Bybit:
     async def order_book(self, reads: Reads, market: Market) -> OrderBook:
         """Read the book of one contract. Raises GatewayError."""
         return await quotes.read_order_book(reads, market)
+
+    async def option_listing(self, reads: Reads, base: str, currency_of: CurrencyOf) -> OptionListing:
+        """Read the options of one base. Raises GatewayError."""
+        return await options.read_options(reads, base, currency_of)
+
+    async def chain(self, reads: Reads, base: str, listing: OptionListing) -> Chain:
+        """Read what they are quoted at. Raises GatewayError."""
+        return await options.read_chain(reads, base, listing)
+
+    async def held_options(self, reads: Reads, listed: ListOf) -> tuple[OptionPosition, ...]:
+        """Read what is held of options. Raises GatewayError."""
+        return await options.read_held_options(reads, listed)

@@ -4,6 +4,7 @@ Each list call names category and settle coin: without a settle coin the venue r
 one coin is only a slice of the account. Of the inverse category it answers all coins at once.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from bot.model import Market
 LINEAR = {"category": "linear"}
 INVERSE = {"category": "inverse"}
 SPOT = {"category": "spot"}
+OPTION = {"category": "option"}
 
 Category: TypeAlias = Mapping[str, str]
 """The parameter by which a call names its category."""
@@ -35,11 +37,19 @@ TIMEFRAMES = {
 }
 MAX_CANDLES = 1000
 MAX_LEVELS = 500
+_OPTION = re.compile(r"-[PC](-[A-Z]+)?$")
 
 
 def category_of(market: Market) -> Category:
     """Return the category that a contract belongs to."""
+    if looks_like_option(market.venue_symbol):
+        return OPTION
     return LINEAR if market.linear else INVERSE
+
+
+def looks_like_option(venue_symbol: str) -> bool:
+    """Whether a symbol is named like an option: BTC-25DEC26-80000-P, with its settle coin or without."""
+    return _OPTION.search(venue_symbol) is not None
 
 
 def server_time() -> Call:
@@ -117,6 +127,21 @@ def markets(venue_symbol: str = "", category: Category = LINEAR) -> Call:
     """Ask for the contracts of a category that trade, or for one contract in whatever state it is."""
     symbol: Mapping[str, object] = {"symbol": venue_symbol} if venue_symbol else {"limit": 1000}
     return Call("publicGetV5MarketInstrumentsInfo", {**category, **symbol}, paged=True)
+
+
+def option_markets(base: str) -> Call:
+    """Ask for the options of one base currency."""
+    return Call("publicGetV5MarketInstrumentsInfo", {**OPTION, "baseCoin": base, "limit": 1000}, paged=True)
+
+
+def option_tickers(base: str) -> Call:
+    """Ask for the quotes of the options of one base currency."""
+    return Call("publicGetV5MarketTickers", {**OPTION, "baseCoin": base})
+
+
+def option_positions() -> Call:
+    """Ask for the open positions in options, of every base currency."""
+    return Call("privateGetV5PositionList", {**OPTION, "limit": 200}, paged=True)
 
 
 def tiers(venue_symbol: str, category: Category) -> Call:

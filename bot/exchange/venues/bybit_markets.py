@@ -66,7 +66,7 @@ def parse_market(row: Row, currency_of: CurrencyOf) -> Market:
 
     A contract is one coin, an inverse one is one USD, unless the row states another size.
     """
-    lots, prices = _section(row, "lotSizeFilter"), _section(row, "priceFilter")
+    lots, prices = section(row, "lotSizeFilter"), section(row, "priceFilter")
     base, quote, settle = (currency_of(name(row, key)) for key in _COINS)
     return Market(
         symbol=_symbol(row, currency_of),
@@ -75,12 +75,12 @@ def parse_market(row: Row, currency_of: CurrencyOf) -> Market:
         quote=quote,
         settle=settle,
         linear=name(row, "contractType").startswith("Linear"),
-        contract_size=_contract_size(row),
-        amount_step=_step(lots, "qtyStep"),
+        contract_size=contract_size_of(row),
+        amount_step=step_of(lots, "qtyStep"),
         amount_min=required(lots, "minOrderQty"),
         amount_max=optional(lots, "maxOrderQty"),
         market_amount_max=optional(lots, "maxMktOrderQty"),
-        price_step=_step(prices, "tickSize"),
+        price_step=step_of(prices, "tickSize"),
         notional_min=optional(lots, "minNotionalValue") or ZERO,
         taker_fee=TAKER_FEE,
         maker_fee=MAKER_FEE,
@@ -104,8 +104,11 @@ def _symbol_or(fallback: str, row: Row, currency_of: CurrencyOf) -> str:
         return fallback
 
 
-def _contract_size(row: Row) -> Decimal:
-    """Read coins (of an inverse one USD) in one contract: one, unless the row states another size."""
+def contract_size_of(row: Row) -> Decimal:
+    """Read coins (of an inverse one USD) in one contract: one, unless the row states another size.
+
+    Raises MalformedDataError where it is unclear.
+    """
     stated = [key for key in _SIZE_KEYS if key in row]
     if not stated:
         return Decimal(1)
@@ -148,14 +151,16 @@ def parse_tiers(rows: Iterable[Row]) -> tuple[Tier, ...]:
     return tuple(tiers)
 
 
-def _section(row: Row, key: str) -> Row:
+def section(row: Row, key: str) -> Row:
+    """Return the part of a contract's row that is a mapping of its own. Raises MalformedDataError."""
     section = row.get(key)
     if not isinstance(section, dict):
         raise MalformedDataError(f"{row.get('symbol')!r} has no {key}")
     return section
 
 
-def _step(row: Row, key: str) -> Decimal:
+def step_of(row: Row, key: str) -> Decimal:
+    """Read a step of amounts or prices. Raises MalformedDataError where it is none."""
     step = required(row, key)
     if step <= 0:
         raise MalformedDataError(f"{key} is {step}")

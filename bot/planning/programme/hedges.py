@@ -6,14 +6,13 @@ ways and its funding in what is minimised, one way in what limits have to bear.
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
-
 from bot.model import Demand
-from bot.planning.book import Book, Leg, Priced, open_book
+from bot.planning.book import Book, Leg, open_book
 from bot.planning.drafting import Prices
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import Seat
 from bot.planning.hedge_sizing import opened
+from bot.planning.offers import Opening
 from bot.planning.programme.asking import asked_of, weight_of
 from bot.planning.programme.columns import Candidate, trims
 from bot.planning.programme.proposal import unit_of
@@ -23,16 +22,6 @@ from bot.planning.request import PlanRequest
 
 USED = 0.01
 """A hedge below this share of what it may be is none."""
-
-
-class Opening(Struct, frozen=True):
-    """A hedge that may be opened."""
-
-    seat: Seat
-    priced: Priced
-    """Its price, and how many contracts may be opened."""
-    carried: float
-    """Funding that one USD of it pays over its horizon."""
 
 
 def worthwhile(

@@ -1,0 +1,304 @@
+"""Offers: how a demand could be answered by an option that is bought, checked and priced, or why not."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from bot.model import (
+    Demand,
+    HedgeLink,
+    HedgeTerms,
+    MarginMode,
+    OptionTerms,
+    Position,
+    Refusal,
+    Right,
+    Side,
+    Style,
+    Unknown,
+    position_key,
+)
+from bot.planning.book import open_book
+from bot.planning.caps import Draft, apply
+from bot.planning.check import Examination, is_nearer, prove
+from bot.planning.drafting import refuse, tightened
+from bot.planning.effort import Effort
+from bot.planning.hedge_seats import NoHedge, net_exposure, parents
+from bot.planning.linked import NOT_TOLD, ZERO, hedged
+from bot.planning.offers import PLAIN, Desk, Offer, harm
+from bot.planning.options.ranking import Candidate, gain_of, ranked
+from bot.planning.options.screening import Fit, Wanted, screen
+from bot.planning.options.sizing import Bounds, needed, sized
+from bot.planning.pricing import Quote
+from bot.planning.recomputation import Paper, State, charged, with_paper
+from bot.planning.request import PlanRequest, watch_of
+from bot.planning.sizing import CannotHelp, faces
+from bot.planning.spread import missing
+from bot.risk.definitions import OPTIONS_HELP
+from bot.risk.portfolio import Holding
+from bot.risk.shock import scenario_moves
+
+DAY = 86_400.0
+
+
+class _Case(Struct, frozen=True):
+    """One parent on its way to an offer."""
+
+    demand: Demand
+    terms: HedgeTerms
+    own: OptionTerms
+    parent: Position
+    holding: Holding
+    moves: tuple[float, ...]
+    """How its base moves in each scenario."""
+    before: State
+
+
+def option_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
+    """Return the option that would answer a demand, or why there is none."""
+    item, request = demand.target.text, desk.request
+    terms = demand.hedge or HedgeTerms()
+    if demand.metric not in OPTIONS_HELP:
+        return (refuse(demand, item, "hedge_cannot_help", f"an option does not bring {demand.metric} back"),)
+    unread = request.snapshot.options_unread or ("" if request.snapshot.options_read else "not asked for yet")
+    if unread:
+        return (refuse(demand, item, "unknown_figure", f"options of the account are not known: {unread}"),)
+    if isinstance(desk.before, Unknown):
+        reason = f"the account cannot be recomputed: {desk.before.reason}"
+        return (refuse(demand, item, "unknown_figure", reason),)
+    refusals: list[Refusal] = []
+    for parent, holding in parents(request):
+        own = terms.options(Right.PUT if parent.side is Side.LONG else Right.CALL)
+        if own is None:
+            continue
+        moves = tuple(scenario_moves(request.portfolio, one)[holding.key] for one in demand.scenarios)
+        case = _Case(demand, terms, own, parent, holding, moves, desk.before)
+        found = _offer(case, desk)
+        if isinstance(found, Offer):
+            return found
+        refusals.append(refuse(demand, f"option for {parent.key}", found.code, found.reason))
+    if not refusals:
+        reason = "no position in cross margin that the rule's options protect adds to the net exposure"
+        refusals.append(refuse(demand, item, "no_parent", reason))
+    return tuple(refusals)
+
+
+def _offer(case: _Case, desk: Desk) -> Offer | NoHedge:
+    """Offer the cheapest contract that reaches the goal, else the one that comes nearest to it."""
+    waits = _waits(case, desk.request)
+    if waits is not None:
+        return waits
+    gaps = _gaps(case, 0.0, desk.request)
+    if isinstance(gaps, NoHedge):
+        return gaps
+    if max(gaps) <= 0.0:
+        return NoHedge("goal_met", f"{case.demand.metric} is at its goal: nothing is missing")
+    candidates = _candidates(case, gaps, desk.request)
+    if isinstance(candidates, NoHedge):
+        return candidates
+    nearer: list[tuple[float, Offer]] = []
+    refused: list[NoHedge] = []
+    for candidate in candidates:
+        found = _with(case, candidate, desk)
+        if isinstance(found, NoHedge):
+            refused.append(found)
+            continue
+        if found.proof.met:
+            return found
+        assert not isinstance(found.proof.after, Unknown)
+        nearer.append((found.proof.after, found))
+    return min(nearer, key=lambda one: one[0])[1] if nearer else refused[0]
+
+
+def _waits(case: _Case, request: PlanRequest) -> NoHedge | None:
+    """Say why nothing may be bought for a parent at the moment; None where it may."""
+    key, rule = case.parent.key, case.demand.rule
+    for lot in request.hedges:
+        if (lot.parent, lot.rule) == (key, rule) and lot.is_option and lot.lost_at is not None:
+            when = f"{lot.lost_at:%H:%M:%S} UTC"
+            reason = f"others closed an option of {key} at {when}: none is bought again for an hour"
+            return NoHedge("hedge_lost", reason)
+        if lot.parent == key and lot.pending:
+            reason = f"an order to open {lot.key} has not ended: nothing is bought beside it"
+            return NoHedge("unknown_outcome", reason)
+    return None
+
+
+def _gaps(case: _Case, tightness: float, request: PlanRequest) -> list[float] | NoHedge:
+    """Return what each scenario's loss is above the goal, in USD."""
+    watch = tightened(watch_of(case.demand), tightness) if tightness else watch_of(case.demand)
+    book = open_book(request)
+    found = faces(watch, book)
+    if isinstance(found, CannotHelp):
+        return NoHedge(found.code, found.reason)
+    return [missing(face, book) for face in found]
+
+
+def _candidates(case: _Case, gaps: Sequence[float], request: PlanRequest) -> tuple[Candidate, ...] | NoHedge:
+    base = case.holding.base
+    chain = request.chains.get(base)
+    if chain is None:
+        return NoHedge("no_option", f"no options of {base} have been read")
+    market = request.snapshot.markets[case.parent.symbol]
+    right = Right.PUT if case.parent.side is Side.LONG else Right.CALL
+    at = request.snapshot.venue_time(request.at)
+    screened = screen(chain, Wanted(right, base, market.settle, case.own, at))
+    aside = dict(screened.aside)
+    usable: list[Fit] = []
+    for fit in screened.fits:
+        trouble = _trouble(fit, request)
+        if trouble:
+            aside[fit.market.symbol] = trouble
+        else:
+            usable.append(fit)
+    worst = max(range(len(gaps)), key=lambda index: gaps[index])
+    found = ranked(usable, case.moves[worst], case.terms.horizon_seconds / DAY)
+    if found:
+        return found
+    if usable:
+        return NoHedge("hedge_cannot_help", f"no {right.value} of {base} gains more than it costs there")
+    kind = f"{right.value} of {base} that is settled in {market.settle}"
+    if not aside:
+        return NoHedge("no_option", f"no {kind} is in question")
+    symbol, why = next(iter(sorted(aside.items())))
+    return NoHedge("no_option", f"no {kind} will do: {symbol}: {why} ({len(aside)} were set aside)")
+
+
+def _trouble(fit: Fit, request: PlanRequest) -> str:
+    """Say why a contract may not be bought now, although it would do; '' where it may."""
+    symbol, at = fit.market.symbol, request.at
+    if symbol in request.blocked_symbols:
+        return "an order for it has not ended"
+    words = next((one.words for one in request.refused if one.item == symbol and at < one.until), "")
+    if words:
+        return words
+    key = position_key(symbol, Side.LONG)
+    own = sum((lot.contracts for lot in request.hedges if lot.key == key), ZERO)
+    there = request.snapshot.position(key)
+    if request.snapshot.position(position_key(symbol, Side.SHORT)) is not None:
+        return "its owner has sold it"
+    return "" if own == (there.contracts if there else ZERO) else "its owner holds it"
+
+
+def _with(case: _Case, candidate: Candidate, desk: Desk) -> Offer | NoHedge:
+    """Size for the goal, and where the check says that it is missed, for a tighter one, a few times."""
+    bought, effort = ZERO, Effort()
+    while True:
+        draft = _draft(case, candidate, effort.tightness, desk)
+        found = draft if isinstance(draft, NoHedge) else _checked(case, candidate, draft, desk)
+        further = effort.again()
+        if isinstance(found, NoHedge) or found.proof.met or further is None:
+            return found
+        if found.draft.contracts == bought:
+            return found
+        bought, effort = found.draft.contracts, further
+
+
+def _draft(case: _Case, candidate: Candidate, tightness: float, desk: Desk) -> Draft | NoHedge:
+    fit, request, demand = candidate.fit, desk.request, case.demand
+    gaps = _gaps(case, tightness, request)
+    assert not isinstance(gaps, NoHedge)
+    pairs = [(gap, gain_of(fit, move)) for gap, move in zip(gaps, case.moves, strict=True)]
+    coins = needed(pairs, fit.cost)
+    if isinstance(coins, CannotHelp):
+        return NoHedge(coins.code, coins.reason)
+    size = sized(coins, fit, _bounds(case, fit, request))
+    if isinstance(size, CannotHelp):
+        return NoHedge(size.code, size.reason)
+    held = fit.market.market
+    mark = Decimal(repr(fit.worth))
+    draft = Draft(
+        rule=demand.rule,
+        episode=demand.episode,
+        target=demand.target.text,
+        position=_mirrored(fit, size.contracts, mark, request),
+        market=held,
+        quote=Quote(Style.IOC, fit.price, mark, fit.price, ZERO),
+        contracts=size.contracts,
+        trade_cost=fit.cost / fit.worth,
+        lifeline=False,
+        reason=f"{demand.metric} is {demand.value:.6g}, limit {demand.limit:.6g}, goal {demand.goal:.6g}",
+    )
+    capped = apply((draft,), desk.allowance.copy(), PLAIN)
+    if not capped.drafts:
+        return NoHedge(capped.refusals[0].code, capped.refusals[0].reason)
+    return capped.drafts[0]
+
+
+def _bounds(case: _Case, fit: Fit, request: PlanRequest) -> Bounds:
+    """Return what of its parent no hedge stands against, however far the price goes, and what of the premium
+    is left."""
+    holding = case.holding
+    free = min(
+        holding.beta * holding.notional - hedged(holding.key, request, full=True), abs(net_exposure(request))
+    )
+    spent = 0.0
+    for lot in request.hedges:
+        held = request.snapshot.option(lot.key)
+        if lot.rule == case.demand.rule and held is not None:
+            paid = held.position.entry_price
+            price = float(paid) if isinstance(paid, Decimal) else fit.premium
+            spent += float(lot.contracts * held.market.contract_size) * price
+    equity = request.portfolio.equity
+    most = 0.0 if isinstance(equity, Unknown) else case.own.max_premium * equity
+    return Bounds(free / (holding.beta * fit.forward), most - spent)
+
+
+def _mirrored(fit: Fit, contracts: Decimal, mark: Decimal, request: PlanRequest) -> Position:
+    """Return the position whose reduction would be priced like the purchase."""
+    return Position(
+        symbol=fit.market.symbol,
+        side=Side.SHORT,
+        contracts=contracts,
+        contract_size=fit.market.contract_size,
+        entry_price=mark,
+        mark_price=mark,
+        margin_mode=MarginMode.CROSS,
+        leverage=NOT_TOLD,
+        position_index=0,
+        isolated_margin=None,
+        unrealised_pnl=ZERO,
+        maintenance_margin=NOT_TOLD,
+        liquidation_price=NOT_TOLD,
+        stop_price=None,
+        updated_at=request.at,
+    )
+
+
+def _checked(case: _Case, candidate: Candidate, draft: Draft, desk: Desk) -> Offer | NoHedge:
+    """Recompute the account with the option: the limit comes nearer, none is made worse beyond its target."""
+    fit, demand, before = candidate.fit, case.demand, case.before
+    after = with_paper(before, _paper(case, fit, draft.contracts), float(fit.price), fit.fee)
+    cost, premium = after.cost - before.cost, after.cross_cost - before.cross_cost
+    examination = Examination(before, after, after, charged(before, cost, premium))
+    proof = prove(watch_of(demand), desk.meter, examination)
+    useless = f"an option would not bring {demand.metric} nearer to its goal"
+    worse = harm(examination, desk) if is_nearer(proof) else useless
+    if worse:
+        return NoHedge("check_failed", worse)
+    key = position_key(fit.market.symbol, Side.LONG)
+    there = desk.request.snapshot.position(key)
+    link = HedgeLink(
+        parent=case.parent.key,
+        parent_contracts=case.parent.contracts,
+        held=there.contracts if there else ZERO,
+        stop=case.terms.stop,
+    )
+    total = float(draft.contracts * fit.market.contract_size) * candidate.carrying
+    return Offer(demand, Side.LONG, draft, link, proof, total)
+
+
+def _paper(case: _Case, fit: Fit, contracts: Decimal) -> Paper:
+    return Paper(
+        key=position_key(fit.market.symbol, Side.LONG),
+        base=fit.market.base,
+        coins=float(contracts * fit.market.contract_size),
+        put=fit.market.right is Right.PUT,
+        strike=float(fit.market.strike),
+        spread=fit.vol * fit.years**0.5,
+        forward=fit.forward,
+        worth=fit.worth,
+        beta=case.holding.beta,
+        residual=case.holding.residual,
+    )
