@@ -15,7 +15,7 @@ WHOLE := planning risk rules execution
 OTHERS := $(LONG) $(filter-out $(PURE) $(LONG),$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges portfolios
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -110,6 +110,10 @@ crashes: install  ## kill -9 the guard two hundred times in a fall, and compare 
 
 hedges: install  ## a hundred crashes with a recovery, each hedged by a rule and unwound with its parent (minutes)
 	$(BIN)/pytest -n 0 -m slow tests/hedges
+
+portfolios: install  ## two thousand random portfolios planned and judged, and the tables of docs/planning.md (minutes)
+	$(BIN)/pytest -n 0 -m slow tests/planning/test_portfolios.py
+	$(BIN)/python -m tests.planning.portfolios
 
 mutate: install  ## a tenth of all mutants of planning and execution against their tests (half an hour)
 	$(BIN)/mutmut run "bot.planning.*mutmut_*3" "bot.execution.*mutmut_*3"

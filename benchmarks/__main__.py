@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import append, cycle, idle, lane, recovery, rules, streams, stress
+from benchmarks import append, cycle, idle, lane, planner, recovery, rules, streams, stress
 from benchmarks.figures import Missed
 
 ALL = {
@@ -13,6 +13,7 @@ ALL = {
     "recovery": recovery.run,
     "streams": streams.run,
     "rules": rules.run,
+    "planner": planner.run,
     "stress": stress.run,
 }
 

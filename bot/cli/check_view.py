@@ -7,6 +7,7 @@ from rich.text import Text
 
 from bot.cli.output import Column, fires, level, measured, number, percent, size, table
 from bot.cli.plan_view import order_text, proof_text, refusal_text, value_text
+from bot.cli.reasoning_text import reasoning_lines
 from bot.inspection import Inspection
 from bot.model import Plan, Position, Unknown
 from bot.outlook import IdleRule, RuleOutlook
@@ -149,6 +150,8 @@ def _show_plan(console: Console, plan: Plan) -> None:
         for proof in (proof for proof in plan.proofs if proof.rule == rule):
             console.print(Text(f"  {proof_text(proof)}"))
         console.print()
+    for line in reasoning_lines(plan.reasoning) if plan.steps else ():
+        console.print(Text(f"  {line}"))
     for refusal in plan.refusals:
         console.print(Text(f"  {refusal_text(refusal)}"))
     if plan.halt:

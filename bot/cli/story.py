@@ -11,6 +11,7 @@ from msgspec import Struct
 from bot.cli.journal_lines import line
 from bot.cli.output import bound, fires, level, number, size
 from bot.cli.plan_view import order_text, proof_text, refusal_text, value_text
+from bot.cli.reasoning_text import reasoning_lines
 from bot.decision import DecisionInput
 from bot.journal import Entry, Journal
 from bot.journal import controls as c
@@ -196,6 +197,7 @@ def _plan(episode: str, body: r.Decision) -> Rows:
     mine = [step for step in plan.steps if step.episode == episode]
     rows = [("plan", _step(step)) for step in mine] or [("plan", "nothing to do for this episode now")]
     rows += [("arithmetic", proof_text(proof)) for proof in plan.proofs if proof.rule == rule]
+    rows += [("why", text) for text in reasoning_lines(plan.reasoning) if mine]
     rows += [("", refusal_text(one)) for one in plan.refusals if one.rule == rule]
     rows += _rest(plan, len(mine))
     if not body.armed:

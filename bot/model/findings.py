@@ -110,6 +110,8 @@ class TrimTerms(Struct, frozen=True):
     escalate_after_seconds: float = 20.0
     """After this long the slippage is doubled, after twice as long the order is a market order. A passive
     order is cancelled after this long first, and the rest counts from then on."""
+    keep: tuple[str, ...] = ()
+    """Glob patterns, in capitals, of symbols that are dear to the owner: others are trimmed before them."""
 
 
 class Finding(Struct, frozen=True):

@@ -78,6 +78,43 @@ class LimitProof(Struct, frozen=True):
     """Whether `after` is at or inside the goal."""
 
 
+class Binding(Struct, frozen=True):
+    """A limit without which the plan would have been cheaper."""
+
+    rule: str
+    metric: str
+    target: str
+    price: float
+    """USD of cost for each USD that the limit asks for; for a cap, that it does not leave."""
+
+
+class Alternative(Struct, frozen=True):
+    """An action that was open, and not taken."""
+
+    item: str
+    """Key of the position; of a hedge with "hedge of" before its parent."""
+    cost: float
+    """Expected cost of one USD of it."""
+    dearer: float
+    """USD by which the plan would cost more for each USD of it; above `cost` it works against a limit."""
+
+
+class Reasoning(Struct, frozen=True):
+    """How the trades of a plan were found, and why not others."""
+
+    method: str
+    """`programme`, the cheapest of all permitted actions, or `closed_form`, one limit after another."""
+    code: str = ""
+    """Why not the programme: solver_failed, solver_timeout, solver_nonsense, check_failed or meets_less."""
+    why: str = ""
+    """The same in words."""
+    cost: float = 0.0
+    """Expected cost of the trades in USD."""
+    binding: tuple[Binding, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    """The nearest ones, cheapest first."""
+
+
 class Plan(Struct, frozen=True):
     """What should be done now. An empty plan with refusals is an answer too."""
 
@@ -90,6 +127,8 @@ class Plan(Struct, frozen=True):
     """Why the account must be halted after this plan; '' where it must not."""
     halt_episodes: tuple[str, ...] = ()
     """Episodes that ask for the halt: each halts once."""
+    reasoning: Reasoning | None = None
+    """None where there was nothing to choose."""
 
 
 class RefusedBefore(Struct, frozen=True):

@@ -14,7 +14,7 @@ from bot.planning.nature import Nature
 from bot.planning.pricing import NoQuote, Quote, quote, taking_seconds
 from bot.planning.request import OrderTerms, PlanRequest
 from bot.planning.rounding import fit, largest, room, smallest
-from bot.planning.slicing import Slice, slice_of
+from bot.planning.slicing import Books, Slice, slice_of
 from bot.risk.portfolio import Holding
 
 
@@ -111,6 +111,7 @@ def price_leg(
     leg: Leg,
     terms: TrimTerms,
     request: PlanRequest,
+    books: Books,
     acting_seconds: float,
     nature: Nature,
     *,
@@ -154,7 +155,7 @@ def price_leg(
     free = free_of_orders(leg.position, market, least, request)
     if isinstance(free, NoQuote):
         return free
-    kind = (terms, request, max(taking, 0.0), nature, least)
+    kind = (terms, books, max(taking, 0.0), nature, least)
     cut = slice_of(leg.position, market, found, *kind, whole=whole, pressing=pressing)
     if isinstance(cut, NoQuote):
         return cut

@@ -4,9 +4,11 @@ A book is read beside the snapshot, and is a hint: one that is old, crossed, emp
 is not believed, and everything is priced as it is without one.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
 
 from msgspec import Struct
@@ -17,6 +19,9 @@ from bot.risk.ages import age_trouble
 FAR = Decimal("0.05")
 """A book whose middle is further than this from mark, as a fraction of mark, is another market's."""
 
+BEYOND = 2.0
+"""What lies deeper than a book was told costs this many times what its last level does."""
+
 
 class Rung(Struct, frozen=True):
     """What rests at one price."""
@@ -25,7 +30,7 @@ class Rung(Struct, frozen=True):
     contracts: Decimal
 
 
-class Ladder(Struct, frozen=True):
+class Ladder(Struct, frozen=True, dict=True):
     """What a reduction of a position on `side` meets: the bids for a long one, the asks for a short one."""
 
     side: Side
@@ -33,10 +38,29 @@ class Ladder(Struct, frozen=True):
     rungs: tuple[Rung, ...]
     """Best first."""
 
+    @property
+    def told(self) -> Decimal:
+        """Contracts on all levels that were told."""
+        return self._sums[-1][0]
+
+    @cached_property
+    def _sums(self) -> list[tuple[Decimal, Decimal]]:
+        """Contracts down to each level, and what they come to, from nothing on."""
+        found = [(Decimal(0), Decimal(0))]
+        for rung in self.rungs:
+            more = rung.contracts / rung.price if self.inverse else rung.contracts * rung.price
+            found.append((found[-1][0] + rung.contracts, found[-1][1] + more))
+        return found
+
+    @cached_property
+    def _fallen(self) -> list[Decimal]:
+        """The levels' prices, their sign such that they rise from level to level."""
+        sign = -self.side.sign
+        return [sign * rung.price for rung in self.rungs]
+
     def within(self, worst: Decimal) -> Decimal:
         """Contracts that rest at `worst` or better."""
-        inside = (rung.contracts for rung in self.rungs if _reaches(self.side, rung.price, worst))
-        return sum(inside, Decimal(0))
+        return self._sums[bisect_right(self._fallen, -self.side.sign * worst)][0]
 
     def ends_inside(self, worst: Decimal) -> bool:
         """Whether the last level that was told is at `worst` or better: nobody knows what rests behind it."""
@@ -47,24 +71,30 @@ class Ladder(Struct, frozen=True):
 
         Contracts of an inverse market are worth USD each: their average is the harmonic one.
         """
-        left, total = contracts, Decimal(0)
-        for rung in self.rungs:
-            part = min(left, rung.contracts)
-            total += part / rung.price if self.inverse else part * rung.price
-            left -= part
-            if left <= 0:
-                break
-        if left > 0 or total <= 0:
+        if not 0 < contracts <= self.told:
             return None
+        last = bisect_left(self._sums, (contracts,)) - 1
+        begun, total = self._sums[last]
+        price = self.rungs[last].price
+        total += (contracts - begun) / price if self.inverse else (contracts - begun) * price
         return contracts / total if self.inverse else total / contracts
 
     def cost(self, contracts: Decimal, mark: Decimal, fee: Decimal) -> float | None:
         """Cost of one USD at mark, averaged over the first contracts, taker fee included; at least 0.
 
-        None where the book was not told so deep.
+        What lies deeper than the book was told is taken to cost BEYOND times what its last level does. None
+        where nothing was told, or is asked for.
         """
-        average = self.average(contracts)
-        return None if average is None else cost_at(average, mark, fee, self.side, inverse=self.inverse)
+        told = min(contracts, self.told)
+        average = self.average(told)
+        if average is None:
+            return None
+        cost = cost_at(average, mark, fee, self.side, inverse=self.inverse)
+        if told == contracts:
+            return cost
+        last = cost_at(self.rungs[-1].price, mark, fee, self.side, inverse=self.inverse)
+        part = float(told / contracts)
+        return part * cost + (1.0 - part) * BEYOND * last
 
 
 def cost_at(price: Decimal, mark: Decimal, fee: Decimal, side: Side, *, inverse: bool) -> float:

@@ -1,6 +1,6 @@
 """From demands to amounts: each demand in its order takes from one book what it still needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
 from msgspec import Struct
@@ -9,15 +9,14 @@ from msgspec.structs import replace
 from bot.model import Action, Demand, Refusal, Sense, Severity, TrimTerms
 from bot.planning.book import Book, Leg, Priced, open_book, price_leg
 from bot.planning.book import take as take_contracts
-from bot.planning.caps import Draft
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
+from bot.planning.mending import mending
 from bot.planning.nature import SURVIVAL, Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest, Watch, watch_of
-from bot.planning.rounding import largest
 from bot.planning.sizing import CannotHelp, Face, faces
-from bot.planning.slicing import is_pressing
+from bot.planning.slicing import Books, is_pressing
 from bot.planning.spread import Candidate, Spread, spread
 from bot.planning.strangers import STRANGER, stranger_quote
 
@@ -37,8 +36,9 @@ class Prices:
 
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
+        self._books = Books(request)
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
-        self._quotes: dict[tuple[str, TrimTerms, float, Nature, bool, bool], Priced | NoQuote] = {}
+        self._quotes: dict[tuple[TrimTerms, float, Nature, bool, bool], dict[str, Priced | NoQuote]] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -53,23 +53,31 @@ class Prices:
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
         seconds = (self._request.at - demand.acting_since).total_seconds()
-        nature, pressing = nature_of(demand.metric), is_pressing(demand)
+        nature = nature_of(demand.metric)
+        pressing = nature is not Nature.SURVIVAL and is_pressing(demand)  # survival is never patient
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
+        known = self._quotes.setdefault((demand.trim, seconds, nature, whole, pressing), {})
         for leg in legs:
             if leg.key in hedges:
                 if demand.target.position == leg.key:
                     reason = f"{leg.key} is a hedge: it shrinks with its parent"
                     refusals.append(refuse(demand, leg.key, "is_hedge", reason))
                 continue
-            at = (leg.key, demand.trim, seconds, nature, whole, pressing)
-            found = self._quotes.get(at)
+            found = known.get(leg.key)
             if found is None:
                 found = stranger_quote(leg.position, self._request) or price_leg(
-                    leg, demand.trim, self._request, seconds, nature, whole=whole, pressing=pressing
+                    leg,
+                    demand.trim,
+                    self._request,
+                    self._books,
+                    seconds,
+                    nature,
+                    whole=whole,
+                    pressing=pressing,
                 )
-                self._quotes[at] = found
+                known[leg.key] = found
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
             else:
@@ -90,11 +98,26 @@ class Outcome(Struct, frozen=True):
     """Whether whole positions were ordered away, whatever the limit says afterwards."""
     whole: bool = False
     """Whether only whole positions may go."""
+    final: bool = False
+    """Whether nothing may be added to what was proposed."""
+    sealed: bool = False
+    """Whether what was proposed meets the limit, so that nothing need be added."""
     expected: bool = False
     """Whether it was sized at expected prices, because at the worst permitted ones selling would not help."""
     refusals: tuple[Refusal, ...] = ()
     shortfall: tuple[Refusal, ...] = ()
     """What is missing to the goal, and why."""
+
+
+class Proposed(Struct, frozen=True):
+    """What is proposed for one demand before it is answered: contracts by position, and their prices."""
+
+    amounts: dict[str, Decimal] = {}
+    priced: dict[str, Priced] = {}
+    final: bool = False
+    """Whether nothing may be added, although the limit is not met: what is left would harm another one."""
+    met: bool = False
+    """Whether it meets the limit: the check tells whether that is so."""
 
 
 class Drawing(Struct, frozen=True):
@@ -144,19 +167,27 @@ def refuse(demand: Demand, item: str, code: str, reason: str) -> Refusal:
 
 
 def draw(
-    request: PlanRequest, demands: Sequence[Demand], efforts: Sequence[Effort], prices: Prices
+    request: PlanRequest,
+    demands: Sequence[Demand],
+    efforts: Sequence[Effort],
+    prices: Prices,
+    proposed: Sequence[Proposed] | None = None,
+    left_out: Set[str] = frozenset(),
 ) -> Drawing:
-    """Size every demand, each on what the ones before it left. `efforts` is by demand.
+    """Size every demand, each on what the ones before it left. `efforts` is by demand, and so is `proposed`.
 
-    What a later demand takes may hedge an earlier one's limit, so all are gone through again until none needs
-    more, at most _ROUNDS times.
+    What is proposed is taken first; the closed forms answer the demands that it does not. What a later demand
+    takes may hedge an earlier one's limit, so all are gone through again until none needs more, at most
+    _ROUNDS times.
     """
     book = open_book(request)
+    given = proposed or [Proposed()] * len(demands)
+    begun = [_begin(one, book) for one in given]
     outcomes = [
         _even(demand, book, effort, prices)
         if effort.even
-        else _answer(demand, book, effort.tightness, prices)
-        for demand, effort in zip(demands, efforts, strict=True)
+        else _answer(demand, book, effort.tightness, prices, _Begun(taken, one.final, one.met, left_out))
+        for demand, effort, one, taken in zip(demands, efforts, given, begun, strict=True)
     ]
     for _ in range(_ROUNDS):
         again = [_once_more(outcome, book) for outcome in outcomes]
@@ -167,10 +198,35 @@ def draw(
     return Drawing(book, tuple(outcomes))
 
 
-def _answer(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outcome:
+class _Begun(Struct, frozen=True):
+    """What one demand has before it is answered."""
+
+    taken: dict[str, Decimal] = {}
+    final: bool = False
+    met: bool = False
+    left_out: Set[str] = frozenset()
+
+
+def _begin(proposed: Proposed, book: Book) -> dict[str, Decimal]:
+    """Take what is proposed for one demand, fitted to the markets."""
+    terms = book.request.order_terms
+    taken: dict[str, Decimal] = {}
+    for key, contracts in proposed.amounts.items():
+        priced = proposed.priced[key]
+        taken[key] = take_contracts(book.by_key[key], priced, contracts, priced.cost, terms, whole=False)
+    return taken
+
+
+def _answer(
+    demand: Demand,
+    book: Book,
+    tightness: float,
+    prices: Prices,
+    begun: _Begun,
+) -> Outcome:
     if Action.TRIM not in demand.permits:
         return _close(demand, book, tightness, prices)
-    outcome = _sized(demand, book, tightness, prices, whole=False)
+    outcome = _sized(demand, book, tightness, prices, begun, whole=False)
     may_close = Action.CLOSE in demand.permits or Action.CLOSE_ALL in demand.permits
     if outcome.taken or outcome.met or not may_close:
         return outcome
@@ -201,14 +257,26 @@ def _even(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome
     return Outcome(demand, taken, priced, met, refusals=refusals, shortfall=shortfall)
 
 
-def _asked(demand: Demand, book: Book) -> list[Leg]:
+def legs_of(demand: Demand, book: Book) -> list[Leg]:
     """The legs that a demand's target covers."""
     own = demand.target.position
     return [leg for leg in book.legs if own is None or leg.key == own]
 
 
-def _sized(demand: Demand, book: Book, tightness: float, prices: Prices, *, whole: bool) -> Outcome:
+def _sized(
+    demand: Demand,
+    book: Book,
+    tightness: float,
+    prices: Prices,
+    begun: _Begun,
+    *,
+    whole: bool,
+) -> Outcome:
     """Trim (or close whole positions) until the limit is back at its goal."""
+    legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
+    if begun.met:
+        priced, refusals = prices.of(demand, legs, whole=whole)
+        return Outcome(demand, begun.taken, priced, met=True, sealed=True, refusals=refusals)
     found = faces(tightened(watch_of(demand), tightness), book)
     if isinstance(found, CannotHelp):
         refusal = refuse(demand, demand.target.text, found.code, found.reason)
@@ -217,13 +285,22 @@ def _sized(demand: Demand, book: Book, tightness: float, prices: Prices, *, whol
         return Outcome(demand, met=True)
     if book.request.hedges:
         found = tuple(folded(face, book) for face in found)
-    legs = [leg for leg in _asked(demand, book) if leg.holding is not None]
     priced, refusals = prices.of(demand, legs, whole=whole)
-    start = Outcome(demand, priced=priced, faces=found, whole=whole, refusals=refusals)
+    if begun.left_out:
+        priced = {key: one for key, one in priced.items() if key not in begun.left_out}
+    start = Outcome(
+        demand,
+        begun.taken,
+        priced,
+        faces=found,
+        whole=whole,
+        final=begun.final,
+        refusals=refusals,
+    )
     outcome = _once_more(start, book)
     if outcome.met or outcome.taken or demand.metric != "account.margin_ratio":
         return outcome
-    second = _once_more(replace(start, expected=True), book)
+    second = _once_more(replace(start, expected=True, final=False), book)
     return second if second.taken else outcome
 
 
@@ -234,10 +311,10 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
     the ratio only while the maintenance rate exceeds ratio times cost, and near liquidation a wide slippage
     cap breaks that for every large coin, although a real fill helps.
     """
-    if not outcome.faces:
+    if outcome.sealed or not outcome.faces:
         return outcome
     candidates: list[Candidate] = []
-    for key, terms in outcome.priced.items():
+    for key, terms in () if outcome.final else outcome.priced.items():
         leg = book.by_key[key]
         if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
             continue
@@ -253,17 +330,22 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
 def _shortfall(
     outcome: Outcome, book: Book, result: Spread, taken: dict[str, Decimal]
 ) -> tuple[Refusal, ...]:
-    """Tell what is missing after a spread that did not reach its goal, and why."""
+    """Tell what is missing after a spread that did not reach its goal, why, and what would mend it."""
     if result.met:
         return ()
     demand, item = outcome.demand, outcome.demand.target.text
-    if result.help is not None and not taken:
+    if result.help is not None and not taken and not outcome.final:
         return (refuse(demand, item, result.help.code, result.help.reason),)
     full = [key for key, terms in outcome.priced.items() if _is_full(book.by_key[key], terms)]
     missing = f"{result.shortfall:.2f} USD are missing to the goal {demand.goal:g}"
+    shares = [key for key in full if not outcome.priced[key].thin]
+    mended = mending(demand, shares, outcome.refusals, book)
     if full:
-        return (_full(demand, full, outcome.priced, f"; {missing}"),)
-    return (refuse(demand, item, "goal_out_of_reach", f"trims alone do not reach it: {missing}"),)
+        return (_full(demand, full, outcome.priced, f"; {missing}{mended}"),)
+    words = (
+        "no trims reach it without harm to another limit" if outcome.final else "trims alone do not reach it"
+    )
+    return (refuse(demand, item, "goal_out_of_reach", f"{words}: {missing}{mended}"),)
 
 
 def _full(demand: Demand, keys: Sequence[str], priced: Mapping[str, Priced], more: str = "") -> Refusal:
@@ -285,8 +367,8 @@ def _close(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outc
     """Close whole positions: all, the target, or for an account's limit as many as it needs."""
     everything = Action.CLOSE_ALL in demand.permits
     if not everything and demand.target.position is None:
-        return _sized(demand, book, tightness, prices, whole=True)
-    legs = list(book.legs) if everything else _asked(demand, book)
+        return _sized(demand, book, tightness, prices, _Begun(), whole=True)
+    legs = list(book.legs) if everything else legs_of(demand, book)
     priced, refusals = prices.of(demand, legs, whole=True)
     terms = book.request.order_terms
     taken: dict[str, Decimal] = {}
@@ -299,46 +381,3 @@ def _close(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outc
     may_go = [leg for leg in legs if leg.key not in left]
     gone = all(leg.taken == leg.position.contracts for leg in may_go) and len(may_go) + everything > 0
     return Outcome(demand, taken, priced, gone, closes=True, refusals=refusals)
-
-
-def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:
-    """Merge the demands' amounts to one order a position, and say which had to stay under the largest order.
-
-    The order carries the rule that asked most of the position, with that rule's price.
-    """
-    found: list[tuple[int, Draft]] = []
-    short: set[str] = set()
-    for leg in drawing.book.legs:
-        asked = [
-            (outcome.taken[leg.key], -index)
-            for index, outcome in enumerate(drawing.outcomes)
-            if leg.key in outcome.taken
-        ]
-        if not asked:
-            continue
-        index = -max(asked)[1]
-        draft = _draft(leg, drawing.outcomes[index])
-        if draft.contracts < leg.taken:
-            short.add(leg.key)
-        found.append((index, draft))
-    found.sort(key=lambda entry: (entry[0], entry[1].key))
-    return tuple(draft for _, draft in found), frozenset(short)
-
-
-def _draft(leg: Leg, outcome: Outcome) -> Draft:
-    demand, priced = outcome.demand, outcome.priced[leg.key]
-    assert leg.market is not None
-    most = largest(leg.market, priced.quote.style)
-    contracts = leg.taken if most is None else min(leg.taken, most)
-    return Draft(
-        rule=demand.rule,
-        episode=demand.episode,
-        target=demand.target.text,
-        position=leg.position,
-        market=leg.market,
-        quote=priced.quote,
-        contracts=contracts,
-        trade_cost=priced.expected_of(contracts, leg.market.taker_fee),
-        lifeline=is_lifeline(demand),
-        reason=demand.standing,
-    )

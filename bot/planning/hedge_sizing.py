@@ -14,13 +14,11 @@ from math import isfinite
 
 from msgspec.structs import replace
 
-from bot.model import Position
 from bot.planning.book import Book, open_book
 from bot.planning.hedge_seats import Seat
 from bot.planning.request import PlanRequest, Watch
 from bot.planning.sizing import CannotHelp, Face, faces
 from bot.planning.spread import maintenance, missing
-from bot.risk.portfolio import Holding
 
 _TOLERANCE = 1e-12
 
@@ -30,37 +28,36 @@ def needed(watch: Watch, seat: Seat, cost: float, request: PlanRequest) -> float
 
     `cost` is that of one USD of it.
     """
-    step = seat.market.amount_step
-    unit, share = seat.unit, float(step)
-    part = replace(
-        unit, size=unit.size * share, notional=unit.notional * share, maintenance=unit.maintenance * share
-    )
-    book = _with(replace(seat.one, contracts=step), part, request)
+    extended, begun = opened(seat, request)
+    book = open_book(extended)
     found = faces(watch, book)
     if isinstance(found, CannotHelp):
         return found
-    begun = part.notional if request.portfolio.holding(unit.key) is None else 0.0
     most = 0.0
     for face in found:
-        size = _for_face(face, book, unit.key, cost)
+        size = _for_face(face, book, seat.unit.key, cost)
         if isinstance(size, CannotHelp):
             return size
         most = max(most, size)
     return most + begun if most > 0.0 else 0.0
 
 
-def _with(position: Position, holding: Holding, request: PlanRequest) -> Book:
-    """Open a book in which the hedge is a position, however small."""
-    portfolio, snapshot = request.portfolio, request.snapshot
-    if portfolio.holding(holding.key) is not None:
-        return open_book(request)
-    return open_book(
-        replace(
-            request,
-            snapshot=replace(snapshot, positions=(*snapshot.positions, position)),
-            portfolio=replace(portfolio, holdings=(*portfolio.holdings, holding)),
-        )
+def opened(seat: Seat, request: PlanRequest) -> tuple[PlanRequest, float]:
+    """Open one lot of a hedge, where none of it is open yet; return the account, and the USD of the lot."""
+    portfolio, snapshot, unit = request.portfolio, request.snapshot, seat.unit
+    if portfolio.holding(unit.key) is not None:
+        return request, 0.0
+    step = seat.market.amount_step
+    share = float(step)
+    part = replace(
+        unit, size=unit.size * share, notional=unit.notional * share, maintenance=unit.maintenance * share
     )
+    extended = replace(
+        request,
+        snapshot=replace(snapshot, positions=(*snapshot.positions, replace(seat.one, contracts=step))),
+        portfolio=replace(portfolio, holdings=(*portfolio.holdings, part)),
+    )
+    return extended, part.notional
 
 
 def _for_face(face: Face, book: Book, key: str, cost: float) -> float | CannotHelp:

@@ -33,6 +33,7 @@ from bot.planning.numbering import Numbering, numbering_after
 from bot.planning.offers import Desk, Offer
 from bot.planning.options.offering import option_offer
 from bot.planning.planner import plan
+from bot.planning.programme.hedges import worthwhile
 from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, stale_reason
 from bot.planning.unwinding import Off, drafted, forced, restored, with_trims
@@ -69,6 +70,7 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         told.append(refuse(choice.offer.demand, _item(choice.offer), "hedge_waits", reason))
     elif choice.offer is not None:
         opened = (_hedge_step(choice.offer, numbering_after(request, made.steps)),)
+        told += choice.offer.refusals
         proofs = (*proofs, choice.offer.proof)
     steps = (*unwound, *made.steps, *opened)
     return replace(made, steps=steps, refusals=tuple(dict.fromkeys(told)), proofs=proofs)
@@ -97,13 +99,14 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     trimmed: list[Demand] = []
     refusals: list[Refusal] = []
     first: Offer | None = None
-    for demand in request.demands:
-        offer = best_offer(demand, desk) if demand.hedge is not None else ()
+    offers = [best_offer(demand, desk) if demand.hedge is not None else () for demand in request.demands]
+    used = _worthwhile(request, offers)
+    for demand, offer in zip(request.demands, offers, strict=True):
         trades = is_trading(demand)
         if not isinstance(offer, Offer):
             refusals += () if trades else offer
             trimmed.append(demand)
-        elif trades and not _is_better(offer, demand, request):
+        elif trades and not _is_better(offer, demand, request, used):
             trimmed.append(demand)
         elif first is None:
             first = offer
@@ -129,8 +132,26 @@ def best_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
     return min(offers, key=lambda one: (not one.proof.met, one.cost))
 
 
-def _is_better(offer: Offer, demand: Demand, request: PlanRequest) -> bool:
-    """Whether a hedge answers a demand at less cost than trims; trims win where both cost the same."""
+def _worthwhile(request: PlanRequest, offers: Sequence[Offer | tuple[Refusal, ...]]) -> frozenset[str] | None:
+    """Return the hedges of the cheapest plan of all demands; None where each demand is asked for itself.
+
+    That is so where there is but one demand, where an option is the best hedge of one, or where the programme
+    cannot tell.
+    """
+    openings = [offer.opening for offer in offers if isinstance(offer, Offer)]
+    known = {one.seat.one.key: one for one in openings if one is not None}
+    if not openings or None in openings or len(request.demands) < 2:
+        return None
+    return worthwhile(request, request.demands, known)
+
+
+def _is_better(offer: Offer, demand: Demand, request: PlanRequest, used: frozenset[str] | None) -> bool:
+    """Whether a hedge answers a demand at less cost than trims; trims win where both cost the same.
+
+    `used` are the hedges that the cheapest plan of all demands opens, where that is known.
+    """
+    if used is not None and offer.opening is not None and offer.proof.met:
+        return offer.opening.seat.one.key in used
     alone = plan(replace(request, demands=(demand,)))
     steps = [step for step in alone.steps if isinstance(step.request, OrderRequest)]
     met = bool(steps) and all(proof.met for proof in alone.proofs)

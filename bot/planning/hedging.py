@@ -17,24 +17,24 @@ from bot.model import (
     Unknown,
 )
 from bot.planning.book import Leg, Priced, price_leg
-from bot.planning.caps import Draft, apply
+from bot.planning.caps import Capped, Draft, apply
 from bot.planning.check import Examination, is_nearer, prove
+from bot.planning.costs import funding_of
 from bot.planning.drafting import refuse, tightened
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import NoHedge, Seat, parents, room_for, seat_of
 from bot.planning.hedge_sizing import needed
 from bot.planning.linked import ZERO
 from bot.planning.nature import nature_of
-from bot.planning.offers import PLAIN, Desk, Offer, harm
+from bot.planning.offers import PLAIN, Desk, Offer, Opening, harm
 from bot.planning.pricing import NoQuote
 from bot.planning.recomputation import Addition, State, charged, with_addition
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.rounding import round_down, smallest
 from bot.planning.sizing import CannotHelp
+from bot.planning.slicing import Books
 from bot.risk.definitions import HEDGEABLE
 
-FUNDING_SECONDS = 8 * 3600.0
-"""Funding is taken to be paid this often."""
 TRIFLE = 0.01
 """Share of the parent: where a bound leaves less than that of what is needed, nothing is opened."""
 
@@ -81,8 +81,8 @@ def _offer(demand: Demand, terms: HedgeTerms, seat: Seat, before: State, desk: D
     effort: Effort | None = Effort()
     found: Offer | NoHedge = NoHedge("check_failed", "no size passes the check")
     while effort is not None:
-        draft = _draft(case, effort.tightness, desk)
-        found = draft if isinstance(draft, NoHedge) else _checked(case, draft, desk)
+        sized = _draft(case, effort.tightness, desk)
+        found = sized if isinstance(sized, NoHedge) else _checked(case, sized, desk)
         if isinstance(found, NoHedge) or found.proof.met or found.draft.contracts >= priced.room:
             return found
         effort = effort.again()
@@ -99,7 +99,7 @@ def _priced(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest)
     leg = Leg(seat.one.key, mirrored(seat, most), seat.market, seat.unit)
     patient = TrimTerms(max_slippage=terms.max_slippage, order=OrderPolicy.IOC)
     plain = replace(request, hedges=(), depths={})
-    return price_leg(leg, patient, plain, 0.0, nature_of(demand.metric), whole=True)
+    return price_leg(leg, patient, plain, Books(plain), 0.0, nature_of(demand.metric), whole=True)
 
 
 def mirrored(seat: Seat, contracts: Decimal) -> Position:
@@ -108,7 +108,7 @@ def mirrored(seat: Seat, contracts: Decimal) -> Position:
     return replace(seat.one, side=other, contracts=contracts)
 
 
-def _draft(case: _Case, tightness: float, desk: Desk) -> Draft | NoHedge:
+def _draft(case: _Case, tightness: float, desk: Desk) -> Capped | NoHedge:
     """Size a hedge for one goal and apply the caps."""
     demand, seat, priced = case.demand, case.seat, case.priced
     step = seat.market.amount_step
@@ -142,11 +142,12 @@ def _draft(case: _Case, tightness: float, desk: Desk) -> Draft | NoHedge:
     capped = apply((draft,), desk.allowance.copy(), PLAIN)
     if not capped.drafts:
         return NoHedge(capped.refusals[0].code, capped.refusals[0].reason)
-    return capped.drafts[0]
+    return capped
 
 
-def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
+def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
     """Recompute the account with the hedge: the limit comes nearer, none is made worse beyond its target."""
+    (draft,) = sized.drafts
     demand, seat, before = case.demand, case.seat, case.before
     slip = max(Decimal(repr(draft.trade_cost)) - draft.market.taker_fee, ZERO)
     likely_price = draft.quote.mark * (1 + seat.side.sign * slip)
@@ -163,14 +164,12 @@ def _checked(case: _Case, draft: Draft, desk: Desk) -> Offer | NoHedge:
         return NoHedge("check_failed", worse)
     notional = float(draft.contracts) * seat.unit.notional
     link = HedgeLink(seat.parent.key, seat.parent.contracts, seat.held, case.terms.stop)
-    price = 2 * draft.trade_cost + carry(seat, case.terms, desk.request)
-    return Offer(demand, seat.side, draft, link, proof, notional * price)
+    carried = carry(seat, case.terms, desk.request)
+    cost = notional * (2 * draft.trade_cost + carried)
+    opening = Opening(seat, case.priced, carried)
+    return Offer(demand, seat.side, draft, link, proof, cost, opening, sized.refusals)
 
 
 def carry(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
     """Return the funding that a USD of a hedge pays over its horizon at today's rate; earnings count as 0."""
-    prices = request.snapshot.marks.get(seat.symbol)
-    rate = prices.funding_rate if prices else None
-    if not isinstance(rate, Decimal) or not rate.is_finite():
-        return 0.0
-    return max(seat.side.sign * float(rate), 0.0) * terms.horizon_seconds / FUNDING_SECONDS
+    return max(funding_of(seat.symbol, seat.side.sign, terms.horizon_seconds, request), 0.0)

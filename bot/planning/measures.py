@@ -42,14 +42,10 @@ def _net_leverage(watch: Watch, state: State, context: MetricContext) -> Number:
     return _ratio(abs(net), state.equity)
 
 
-def _needed(entries: tuple[Entry, ...]) -> float:
-    return sum(margin_for(entry, 1.0) for entry in entries)
-
-
 def _margin_ratio(watch: Watch, state: State, context: MetricContext) -> Number:
     worst: Number = 0.0
     if state.cross:
-        worst = _ratio(_needed(state.cross) + state.surcharge, state.balance)
+        worst = _ratio(state.needed + state.surcharge, state.balance)
     if isinstance(worst, Unknown):
         return worst
     for entry in state.isolated:
@@ -79,10 +75,10 @@ def _equity_share(watch: Watch, state: State, context: MetricContext) -> Number:
 def _room_of(legs: tuple[Entry, ...], state: State) -> Number:
     """Margin above maintenance before any move, for legs that move together."""
     if legs[0].equity is not None:
-        return legs[0].equity - _needed(legs)
+        return legs[0].equity - margin_for(legs[0], 1.0)
     if isinstance(state.balance, Unknown):
         return state.balance
-    return state.balance - state.surcharge - _needed(state.cross)
+    return state.balance - state.surcharge - state.needed
 
 
 def _edges(legs: tuple[Entry, ...], *, upward: bool) -> list[float]:
@@ -132,9 +128,7 @@ def _distance(watch: Watch, state: State, context: MetricContext) -> Number:
         return Unknown(state.unpriced_coins[entry.base])
     if entry.equity is None:
         legs += tuple(
-            one
-            for one in state.cross
-            if one.key != entry.key and one.base == entry.base and _falls_along(one, entry)
+            one for one in state.cross_of(entry.base) if one.key != entry.key and _falls_along(one, entry)
         )
     room = _room_of(legs, state)
     if isinstance(room, Unknown):
@@ -174,8 +168,11 @@ def _sides(entries: tuple[Entry, ...], coins: tuple[Purse, ...]) -> dict[str, in
     return {base: 1 if net > 0 else -1 if net < 0 else 0 for base, net in nets.items()}
 
 
-def _first_root(entries: tuple[Entry, ...], coins: tuple[Purse, ...], room: float, direction: float) -> float:
-    """Smallest move in one direction that uses the room up: false position between kinks at price 0."""
+def _first_root(
+    entries: tuple[Entry, ...], coins: tuple[Purse, ...], room: float, direction: float, bound: float
+) -> float:
+    """Smallest move in one direction, up to a bound, that uses the room up: false position between kinks at
+    price 0."""
     rates = _rates(entries, coins, direction)
     pairs = list(zip(entries, rates, strict=False))
     purses = list(zip(coins, rates[len(entries) :], strict=True))
@@ -191,14 +188,14 @@ def _first_root(entries: tuple[Entry, ...], coins: tuple[Purse, ...], room: floa
             left += coin.margin * max(rate * move, -1.0)
         return left
 
-    kinks = sorted({-1.0 / rate for rate in rates if rate < -1.0} | {0.0, JOINT_BOUND})
+    kinks = sorted({-1.0 / rate for rate in rates if rate * bound < -1.0} | {0.0, bound})
     low, at_low = 0.0, 1.0
     for high in kinks:
         at_high = room_after(high)
         if at_high <= 0.0:
             return falling_root(room_after, low, at_low, high, at_high)
         low, at_low = high, at_high
-    return JOINT_BOUND
+    return bound
 
 
 def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Number:
@@ -208,10 +205,13 @@ def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Numbe
             return state.balance
         blocks.append((state.cross, state.coins, state.balance - state.surcharge))
     blocks.extend(((entry,), (), entry.equity or 0.0) for entry in state.isolated)
-    return min(
-        (_first_root(*block, direction) for block in blocks for direction in (-1.0, 1.0)),
-        default=JOINT_BOUND,
-    )
+    nearest = JOINT_BOUND
+    for block in blocks:
+        for direction in (-1.0, 1.0):
+            nearest = _first_root(*block, direction, nearest)
+            if nearest <= 0.0:
+                return nearest
+    return nearest
 
 
 def _loss(state: State, scenario: Scenario) -> float:

@@ -2,15 +2,27 @@
 
 from msgspec import Struct
 
-from bot.model import Demand, HedgeLink, LimitProof, Side, Unknown
+from bot.model import Demand, HedgeLink, LimitProof, Refusal, Side, Unknown
+from bot.planning.book import Priced
 from bot.planning.caps import Allowance, Draft
 from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_worse
+from bot.planning.hedge_seats import Seat
 from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import State
 from bot.planning.request import OrderTerms, PlanRequest
 
 PLAIN = OrderTerms()
 """What opens is never exempt from the smallest order."""
+
+
+class Opening(Struct, frozen=True):
+    """A perpetual that may be opened as a hedge."""
+
+    seat: Seat
+    priced: Priced
+    """What one USD of it costs, and how many contracts may be opened."""
+    carried: float
+    """Funding that one USD of it pays over its horizon."""
 
 
 class Offer(Struct, frozen=True):
@@ -25,6 +37,10 @@ class Offer(Struct, frozen=True):
     proof: LimitProof
     cost: float
     """USD: what opening and closing it costs, and holding it over the horizon."""
+    opening: Opening | None = None
+    """Where a perpetual would stand; None for an option."""
+    refusals: tuple[Refusal, ...] = ()
+    """What a cap takes off it."""
 
 
 class Desk(Struct, frozen=True):

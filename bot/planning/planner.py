@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from bot.model import (
     Action,
@@ -19,48 +19,20 @@ from bot.model import (
 )
 from bot.planning.book import is_open
 from bot.planning.cancelling import cancel_step, cancels, clearing
-from bot.planning.caps import Allowance, Capped, Draft, apply, notional_of
+from bot.planning.caps import Allowance, Draft, notional_of
 from bot.planning.check import (
-    Examination,
-    Meter,
-    examine,
-    is_block_nearer,
-    is_nearer,
     prove,
-    violations,
-    worsened,
 )
-from bot.planning.drafting import Drawing, Outcome, Prices, acting, drafts_of, draw, refuse
-from bot.planning.effort import Effort, can_be_even
+from bot.planning.drafting import acting, refuse
 from bot.planning.moving import begin, finish
-from bot.planning.nature import SURVIVAL
 from bot.planning.numbering import Numbering
+from bot.planning.programme.loop import settle_cheapest
 from bot.planning.recomputation import State, state_before
-from bot.planning.removing import hedge_removals, removals_of
 from bot.planning.request import PlanRequest, stale_reason, watch_of
+from bot.planning.settling import Attempt
 from bot.planning.sparing import may_cancel
 from bot.planning.strangers import STRANGER
 from bot.risk.catalogue import of_account
-
-
-class Attempt(Struct, frozen=True):
-    """One sizing of all demands, capped and examined."""
-
-    drawing: Drawing
-    capped: Capped
-    examination: Examination | Unknown
-    meter: Meter
-
-
-class Fault(Struct, frozen=True):
-    """A demand whose part of an attempt does not pass the check."""
-
-    index: int
-    reason: str
-    retry: bool
-    """Whether a tighter goal may mend it."""
-    nearer: bool = False
-    """Whether the limit comes nearer to its goal all the same."""
 
 
 def plan(request: PlanRequest) -> Plan:
@@ -84,8 +56,10 @@ def plan(request: PlanRequest) -> Plan:
     moving = begin(request, before, allowance)
     refused = _unreadable(request, demands)
     demands = moving.rest(demands)
-    attempt, dropped = _settle(moving.request, demands, state_before(moving.request), allowance)
-    refused.extend(dropped)
+    standing = before if moving.request is request else state_before(moving.request)
+    settled = settle_cheapest(moving.request, demands, standing, allowance)
+    attempt = settled.attempt
+    refused.extend(settled.refusals)
     for outcome in attempt.drawing.outcomes:
         refused.extend(outcome.refusals + outcome.shortfall)
     refused.extend(attempt.capped.refusals)
@@ -108,7 +82,8 @@ def plan(request: PlanRequest) -> Plan:
     found = _unique(refused)
     proofs = (*moving.proofs, *_proofs(demands, _since(before, attempt)))
     halting = _halting(request, found, attempt, cancelled=not kept_back)
-    return _plan(request, steps, found, proofs, halting)
+    made = _plan(request, steps, found, proofs, halting)
+    return structs.replace(made, reasoning=settled.reasoning)
 
 
 def _plan(
@@ -187,118 +162,6 @@ def _unreadable(request: PlanRequest, demands: Sequence[Demand]) -> list[Refusal
         for position in odd
         if demand.target.position in (None, position.key)
     ]
-
-
-def _settle(
-    request: PlanRequest, demands: Sequence[Demand], before: State | Unknown, allowance: Allowance
-) -> tuple[Attempt, list[Refusal]]:
-    """Size, check, tighten; trim in proportion what still does not pass; drop what does not even then.
-
-    A goal that is missed after every attempt is no reason to do nothing: what brings its limit nearer, and
-    makes no other worse, is done, and the next cycle goes on from there.
-    """
-    active = list(demands)
-    efforts = [Effort() for _ in active]
-    refusals: list[Refusal] = []
-    prices, meter = Prices(request), Meter(request)
-    while True:
-        attempt = _attempt(request, draw(request, active, efforts, prices), before, allowance, meter)
-        fault = _fault(request, attempt, efforts)
-        if fault is None:
-            return attempt, refusals
-        demand = active[fault.index]
-        further = _further(demand, efforts[fault.index], fault)
-        if further is not None:
-            efforts[fault.index] = further
-            if further.partial:
-                refusals.append(refuse(demand, demand.target.text, "goal_missed", fault.reason))
-            continue
-        active.pop(fault.index)
-        efforts.pop(fault.index)
-        refusals = [one for one in refusals if (one.rule, one.code) != (demand.rule, "goal_missed")]
-        refusals.append(refuse(demand, demand.target.text, "check_failed", fault.reason))
-
-
-def _further(demand: Demand, effort: Effort, fault: Fault) -> Effort | None:
-    """Return what to try next for a demand that did not pass; None where nothing is left to try."""
-    if fault.retry:
-        again = effort.again()
-        if again is not None:
-            return again
-        if fault.nearer:
-            return structs.replace(effort, partial=True)
-    return None if effort.even or not can_be_even(demand) else Effort(even=True)
-
-
-def _attempt(
-    request: PlanRequest, drawing: Drawing, before: State | Unknown, allowance: Allowance, meter: Meter
-) -> Attempt:
-    drafts, short = drafts_of(drawing)
-    capped = apply(drafts, allowance.copy(), request.order_terms)
-    removals = {**hedge_removals(capped.drafts, request), **removals_of(capped.drafts)}
-    examination = before if isinstance(before, Unknown) else examine(request, before, removals)
-    return Attempt(drawing, Capped(capped.drafts, capped.refusals, capped.short | short), examination, meter)
-
-
-def _fault(request: PlanRequest, attempt: Attempt, efforts: Sequence[Effort]) -> Fault | None:
-    """Find the first demand that does not pass, or the last one where a limit is made worse."""
-    outcomes = attempt.drawing.outcomes
-    taking = [index for index, outcome in enumerate(outcomes) if outcome.taken]
-    removals = removals_of(attempt.capped.drafts)
-    broken = violations(request, removals)
-    if broken:
-        return Fault(taking[-1], "; ".join(broken), retry=False)
-    for index, outcome in enumerate(outcomes):
-        fault = _own_fault(attempt, index, outcome, partial=efforts[index].partial)
-        if fault is not None:
-            return fault
-    yielding = [index for index in taking if not _is_final(outcomes[index])]
-    if isinstance(attempt.examination, Unknown) or not yielding:
-        return None
-    expected = any(outcome.expected for outcome in outcomes)
-    for watch in request.watches:
-        worse = worsened(watch, attempt.meter, attempt.examination, expected=expected)
-        lesser = watch.metric not in SURVIVAL
-        giving = [index for index in yielding if not (lesser and outcomes[index].demand.metric in SURVIVAL)]
-        if worse is not None and giving:
-            return Fault(giving[-1], f"another limit would be made worse: {worse}", retry=False)
-    return None
-
-
-def _is_final(outcome: Outcome) -> bool:
-    return outcome.closes and Action.CLOSE_ALL in outcome.demand.permits
-
-
-def _own_fault(attempt: Attempt, index: int, outcome: Outcome, *, partial: bool) -> Fault | None:
-    """Judge one demand: a complete one must reach its goal, one under a cap or `partial` must come nearer."""
-    capped = attempt.capped
-    if outcome.closes or (not outcome.taken and not outcome.met):
-        return None
-    if outcome.taken and not any(draft.key in outcome.taken for draft in capped.drafts):
-        return None
-    watch = watch_of(outcome.demand)
-    proof = prove(watch, attempt.meter, attempt.examination, expected=outcome.expected)
-    if isinstance(attempt.examination, Unknown):
-        reason = f"the account cannot be recomputed: {attempt.examination.reason}"
-        return Fault(index, reason, retry=False) if outcome.taken else None
-    own = outcome.demand.target.position
-    complete = outcome.met and not (capped.short if own is None else capped.short & {own})
-    if complete and not proof.met and not partial:
-        return Fault(index, _missed(proof), retry=True, nearer=bool(outcome.taken) and is_nearer(proof))
-    if outcome.taken and not is_nearer(proof):
-        if is_block_nearer(watch, attempt.meter, attempt.examination, outcome.taken.keys()):
-            return None
-        return Fault(index, f"the plan would not bring it nearer: {_missed(proof)}", retry=False)
-    return None
-
-
-def _missed(proof: LimitProof) -> str:
-    change = f"from {_text(proof.before)} to {_text(proof.after)}"
-    return f"{proof.metric} would go {change}, the goal is {proof.goal:.6g}"
-
-
-def _text(number: float | Unknown) -> str:
-    return f"unknown ({number.reason})" if isinstance(number, Unknown) else f"{number:.6g}"
 
 
 def _since(before: State | Unknown, attempt: Attempt) -> Attempt:

@@ -8,6 +8,7 @@ betas and the margin terms of the venue: they are data, not formulas.
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -84,7 +85,7 @@ class Entry(Struct, frozen=True):
     inverse: bool = False
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, dict=True):
     """The account before or after a plan."""
 
     entries: tuple[Entry, ...]
@@ -108,17 +109,34 @@ class State(Struct, frozen=True):
 
     def entry(self, key: str | None) -> Entry | None:
         """Find a position by its key."""
-        for entry in self.entries:
-            if entry.key == key:
-                return entry
-        return None
+        return None if key is None else self._by_key.get(key)
 
-    @property
+    @cached_property
+    def _by_key(self) -> dict[str, Entry]:
+        return {entry.key: entry for entry in reversed(self.entries)}
+
+    @cached_property
+    def needed(self) -> float:
+        """Maintenance margin of the positions that share the cross margin balance, at mark."""
+        return sum(margin_for(entry, 1.0) for entry in self.cross)
+
+    @cached_property
     def cross(self) -> tuple[Entry, ...]:
         """Positions that share the cross margin balance."""
         return tuple(entry for entry in self.entries if entry.equity is None)
 
-    @property
+    def cross_of(self, base: str) -> list[Entry]:
+        """Positions of one base that share the cross margin balance."""
+        return self._by_base.get(base, [])
+
+    @cached_property
+    def _by_base(self) -> dict[str, list[Entry]]:
+        found: dict[str, list[Entry]] = {}
+        for entry in self.cross:
+            found.setdefault(entry.base, []).append(entry)
+        return found
+
+    @cached_property
     def isolated(self) -> tuple[Entry, ...]:
         """Positions with margin of their own."""
         return tuple(entry for entry in self.entries if entry.equity is not None)
@@ -270,7 +288,7 @@ def state_after(
     entries: list[Entry] = []
     for entry in before.entries:
         removal = removals.get(entry.key)
-        position = request.snapshot.position(entry.key)
+        position = None if removal is None else request.snapshot.position(entry.key)
         if removal is None or position is None:
             entries.append(entry)
             continue

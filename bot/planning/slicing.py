@@ -42,12 +42,37 @@ class Slice(Struct, frozen=True):
     """None where there is no book that can be believed."""
 
 
+class Books:
+    """The order books of a request that can be believed, each read once."""
+
+    def __init__(self, request: PlanRequest) -> None:
+        self._request = request
+        self._read: dict[str, Ladder | None] = {}
+
+    def ladder(self, position: Position, market: Market, mark: Decimal) -> Ladder | None:
+        """Return what a reduction of a position meets; None where no book of its market can be believed."""
+        key = position.key
+        if key not in self._read:
+            self._read[key] = self._ladder(position, market, mark)
+        return self._read[key]
+
+    def _ladder(self, position: Position, market: Market, mark: Decimal) -> Ladder | None:
+        request = self._request
+        book = request.depths.get(position.symbol)
+        if book is None:
+            return None
+        now = request.snapshot.venue_time(request.at)
+        if book_trouble(book, mark, now, request.max_age_seconds):
+            return None
+        return ladder_of(book, position.side, market)
+
+
 def slice_of(
     position: Position,
     market: Market,
     priced: Quote,
     terms: TrimTerms,
-    request: PlanRequest,
+    books: Books,
     acting_seconds: float,
     nature: Nature,
     least: Decimal,
@@ -56,7 +81,7 @@ def slice_of(
     pressing: bool,
 ) -> Slice | NoQuote:
     """Size a reduction to the book; NoQuote where a patient one waits. `least` is the smallest order."""
-    ladder = _ladder(position, market, priced, request)
+    ladder = books.ladder(position, market, priced.mark)
     if ladder is None or priced.style is Style.PASSIVE:
         return Slice()
     takes = round_down(ladder.within(priced.worst), market.amount_step)
@@ -79,16 +104,6 @@ def is_pressing(demand: Demand) -> bool:
     """Whether a limit is passed by so much that nothing of it waits for a book to fill up again."""
     past = demand.value - demand.limit if demand.sense is Sense.MAX else demand.limit - demand.value
     return past > PRESSING * abs(demand.limit)
-
-
-def _ladder(position: Position, market: Market, priced: Quote, request: PlanRequest) -> Ladder | None:
-    book = request.depths.get(position.symbol)
-    if book is None:
-        return None
-    now = request.snapshot.venue_time(request.at)
-    if book_trouble(book, priced.mark, now, request.max_age_seconds):
-        return None
-    return ladder_of(book, position.side, market)
 
 
 def _near(position: Position, priced: Quote, terms: TrimTerms, acting_seconds: float) -> Decimal:

@@ -39,12 +39,18 @@ class Candidate(Struct, frozen=True):
 
 def maintenance(leg: Leg, notional: float, factor: float) -> float:
     """Maintenance margin of a leg at a notional, its price moved by a factor: the highest bracket's line."""
-    assert leg.holding is not None
-    if leg.holding.inverse:
-        return max((0.0, *(margin for _, margin in leg.holding.asked(notional, factor))))
-    value, most = notional * factor, 0.0
-    for bracket in leg.holding.brackets:
-        most = max(most, bracket.rate * value - bracket.deduction)
+    holding = leg.holding
+    assert holding is not None
+    most = 0.0
+    if holding.inverse:
+        for _, margin in holding.asked(notional, factor):
+            most = max(most, margin)
+        return most
+    value = notional * factor
+    for one in holding.brackets:
+        margin = one.rate * value - one.deduction
+        if margin > most:
+            most = margin
     return most
 
 
@@ -66,7 +72,7 @@ def missing(face: Face, book: Book) -> float:
     if face.alone and all(book.by_key[key].left == 0.0 for key in face.payers):
         return 0.0
     total = face.excess - face.budget
-    for leg in book.legs:
+    for leg in (book.by_key[key] for key in face.payers) if face.alone else book.legs:
         total += _own(face, leg)
     return total
 
@@ -107,7 +113,7 @@ def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
     return None if broken else most
 
 
-def _relief(face: Face, candidate: Candidate, gap: float) -> float:
+def relief_of(face: Face, candidate: Candidate, gap: float) -> float:
     """How much of the gap one USD closes now: the slope of the line that holds."""
     return max(lines(face, candidate, gap), key=lambda line: line[1])[0]
 
@@ -116,7 +122,7 @@ def _cheapest_first(face: Face, candidates: list[Candidate], gap: float) -> list
     """Those that relieve, by expected cost for one USD of relief, then by key."""
     ranked: list[tuple[float, str, Candidate]] = []
     for candidate in candidates:
-        relief = _relief(face, candidate, gap)
+        relief = relief_of(face, candidate, gap)
         if relief > 0.0:
             ranked.append((candidate.priced.expected / relief, candidate.leg.key, candidate))
     ranked.sort(key=lambda entry: entry[:2])

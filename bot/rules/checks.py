@@ -323,6 +323,7 @@ def _trim_of(shape: RuleShape) -> TrimTerms:
         max_slippage=shape.trim.max_slippage,
         order=shape.trim.order,
         escalate_after_seconds=shape.trim.escalate_after.total_seconds(),
+        keep=tuple(pattern.upper() for pattern in shape.trim.keep),
     )
 
 

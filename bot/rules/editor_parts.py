@@ -1,7 +1,17 @@
 """The parts of a rule that say how its actions are carried out, for the JSON Schema."""
 
 from bot.model import OrderPolicy, Stable, Wallet
-from bot.rules.editor_words import DURATION, PERCENT, PLAIN, Schema, list_of, mapping, told, words_of
+from bot.rules.editor_words import (
+    DURATION,
+    PERCENT,
+    PLAIN,
+    Schema,
+    list_of,
+    mapping,
+    one_or_many,
+    told,
+    words_of,
+)
 from bot.rules.hedges import Instrument, Place, Unwinding
 
 _AMOUNT: Schema = {"anyOf": [*PLAIN["anyOf"], *PERCENT["anyOf"]]}
@@ -14,6 +24,9 @@ def _trim() -> Schema:
             "max_slippage": told(PERCENT, "Largest distance of a fill from mark and index price."),
             "order": told(words_of(OrderPolicy), "The order that a trim begins with."),
             "escalate_after": told(DURATION, "After this long the slippage is doubled."),
+            "keep": told(
+                one_or_many({"type": "string", "minLength": 1}), "Symbols that are trimmed after others."
+            ),
         }
     )
 

@@ -199,6 +199,7 @@ class TrimShape(Shape):
     max_slippage: Annotated[float, percent(0.0001, 0.1)] = 0.005
     order: Annotated[OrderPolicy, BeforeValidator(word_of(OrderPolicy))] = OrderPolicy.IOC
     escalate_after: Annotated[timedelta, span(_NOTHING, timedelta(hours=1))] = timedelta(seconds=20)
+    keep: Annotated[tuple[SymbolPattern, ...], BeforeValidator(_listed)] = ()
 
 
 class MatchShape(Shape):

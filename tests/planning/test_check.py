@@ -16,7 +16,7 @@ from bot.model import (
     TrimTerms,
     Unknown,
 )
-from bot.planning import drafting, planner
+from bot.planning import drafting, settling
 from bot.planning.check import Meter, examine, is_block_nearer, is_nearer, violations
 from bot.planning.planner import plan
 from bot.planning.recomputation import Removal
@@ -166,7 +166,7 @@ def test_removals_that_do_not_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> 
         },
     )
     assert [text.split()[-1] for text in found] == ["1", "0.001", "unknown"]
-    monkeypatch.setattr(planner, "violations", lambda request, removals: ("odd",) if removals else ())
+    monkeypatch.setattr(settling, "violations", lambda request, removals: ("odd",) if removals else ())
     made = plan(asked)
     assert made.steps == ()
     assert [(refusal.code, refusal.reason) for refusal in made.refusals] == [("check_failed", "odd")]

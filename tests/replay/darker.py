@@ -8,7 +8,18 @@ from msgspec.structs import replace
 from bot.decision import DecisionInput, decide
 from bot.journal import Journal
 from bot.journal.records import Decision
-from bot.model import Balance, Figure, MarginMode, Mark, OrderRequest, Plan, Position, Snapshot, Unknown
+from bot.model import (
+    Balance,
+    Figure,
+    MarginMode,
+    Mark,
+    OrderBook,
+    OrderRequest,
+    Plan,
+    Position,
+    Snapshot,
+    Unknown,
+)
 from bot.replaying import recorded_rules
 
 WORSE = Decimal("0.005")
@@ -34,8 +45,10 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
     if not _leveraged(given.snapshot):
         return ""  # what is held falls faster than equity: its share of equity falls, too
     rules = recorded_rules(text)
-    as_seen = trims(decide(derived(given, Decimal(0)), rules).plan)
-    darker = trims(decide(derived(given, WORSE), rules).plan)
+    plan, worse_plan = (decide(derived(given, worse), rules).plan for worse in (Decimal(0), WORSE))
+    as_seen, darker = trims(plan), trims(worse_plan)
+    # each rule has slippage of its own, and what a trim may cost is part of its size
+    share = Decimal(1) if trimmers(plan) == trimmers(worse_plan) else LEEWAY
     if len(given.snapshot.positions) > 1:
         seen, worse = _value(as_seen, given.snapshot), _value(darker, given.snapshot)
         return (
@@ -46,7 +59,7 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
     less = [
         f"{symbol} {darker.get(symbol, Decimal(0))} instead of {contracts}"
         for symbol, contracts in as_seen.items()
-        if darker.get(symbol, Decimal(0)) < contracts
+        if darker.get(symbol, Decimal(0)) < contracts * share
     ]
     return f"a mark {WORSE:%} worse trims less: {', '.join(less)}" if less else ""
 
@@ -59,6 +72,11 @@ def trims(made: Plan) -> dict[str, Decimal]:
             symbol = step.request.symbol
             found[symbol] = found.get(symbol, Decimal(0)) + step.request.contracts
     return found
+
+
+def trimmers(made: Plan) -> set[str]:
+    """Return the rules that a plan's orders are of."""
+    return {step.rule for step in made.steps if isinstance(step.request, OrderRequest)}
 
 
 def _leveraged(snapshot: Snapshot) -> bool:
@@ -100,7 +118,16 @@ def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
     darker: Snapshot = replace(
         snapshot, positions=tuple(positions), marks=marks, balance=_poorer(snapshot.balance, lost)
     )
-    return replace(given, snapshot=darker)
+    books = {symbol: _book(one, 1 - worse * signs.get(symbol, 0)) for symbol, one in given.depths.items()}
+    return replace(given, snapshot=darker, depths=books)
+
+
+def _book(book: OrderBook, factor: Decimal) -> OrderBook:
+    return replace(
+        book,
+        bids=tuple(replace(one, price=one.price * factor) for one in book.bids),
+        asks=tuple(replace(one, price=one.price * factor) for one in book.asks),
+    )
 
 
 def _moved(position: Position, fall: Decimal) -> Position:

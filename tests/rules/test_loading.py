@@ -48,6 +48,12 @@ def only(text: str) -> Rule:
     return rule
 
 
+def test_symbols_that_would_rather_be_kept() -> None:
+    rule = "  - {name: cap, metric: account.leverage, max: 5, restore: 4, do: [trim], trim: {keep: %s}}"
+    assert only(rule % '[btc/usdt:usdt, "ETH/*"]').trim.keep == ("BTC/USDT:USDT", "ETH/*")
+    assert only(rule % '"sol/*"').trim.keep == ("SOL/*",)
+
+
 def test_a_file_means_what_it_says(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text(WHOLE)

@@ -1,0 +1,48 @@
+"""What it is expected to cost to trade the first so many USD of a position, and what holding it pays.
+
+Out of the order book where there is one to believe, by chords: the more is traded the more a USD costs. Else
+one price for all of it. Costs are measured from mark.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from bot.planning.book import Leg, Priced
+from bot.planning.request import PlanRequest
+
+KNOTS = (Decimal("0.05"), Decimal("0.2"), Decimal("0.5"), Decimal(1))
+"""Shares of what may go at which the chords of its cost meet."""
+FUNDING_SECONDS = 8 * 3600.0
+"""Funding is taken to be paid this often."""
+HORIZON_SECONDS = 24 * 3600.0
+"""How far ahead the funding of a position counts that is trimmed, or kept."""
+LEAST = 0.1
+"""Whatever funding a trim saves, this share of its cost stays: funding alone is no reason to trade."""
+
+
+def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
+    """Return widths in USD and expected cost of one USD on them, cheapest first, up to all that may go."""
+    holding, market = leg.holding, leg.market
+    assert holding is not None
+    assert market is not None
+    room = holding.notional * float(priced.room / leg.position.contracts)
+    if priced.ladder is None:
+        return ((room, priced.expected),)
+    found: list[tuple[float, float]] = []
+    begun = cost = slope = 0.0
+    for share in KNOTS:
+        end = room * float(share)
+        then = end * priced.expected_of(priced.room * share, market.taker_fee)
+        slope = max((then - cost) / (end - begun), slope)
+        found.append((end - begun, slope))
+        begun, cost = end, then
+    return found
+
+
+def funding_of(symbol: str, sign: int, horizon_seconds: float, request: PlanRequest) -> float:
+    """Return the funding that a USD of a position pays over a horizon at today's rate; below 0 it earns."""
+    prices = request.snapshot.marks.get(symbol)
+    rate = prices.funding_rate if prices else None
+    if not isinstance(rate, Decimal) or not rate.is_finite():
+        return 0.0
+    return sign * float(rate) * horizon_seconds / FUNDING_SECONDS

@@ -1,0 +1,158 @@
+"""What the demands ask of the programme: their faces, and who may trim what for them."""
+
+from collections.abc import Sequence, Set
+from decimal import Decimal
+from math import isfinite
+
+from msgspec import Struct
+
+from bot.model import Action, Demand
+from bot.planning.book import Book, Priced
+from bot.planning.drafting import Prices, Proposed, legs_of, tightened
+from bot.planning.effort import Effort
+from bot.planning.folding import folded
+from bot.planning.request import watch_of
+from bot.planning.rounding import round_down
+from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.spread import Candidate, amount, lines, missing, relief_of
+
+_TOLERANCE = 1e-12
+_ROUNDING = 1e-9
+_DUST = Decimal("0.0001")
+"""Share of a lot that is no more than what the solver's own tolerance leaves."""
+
+_WEIGHTS = {
+    "account.joint_distance": 1e4,
+    "account.margin_ratio": 3e3,
+    "position.liquidation_distance": 3e3,
+    "position.liquidation_distance_atr": 3e3,
+    "position.liquidation_distance_sigma": 3e3,
+    "account.stress_loss": 1e3,
+    "account.cushion": 1e3,
+    "account.leverage": 300.0,
+    "position.leverage": 300.0,
+}
+_ALONE = 1e4
+_OTHER = 100.0
+
+
+class Asked(Struct, frozen=True):
+    """One demand as the programme sees it."""
+
+    index: int
+    """Place among the demands."""
+    demand: Demand
+    faces: tuple[Face, ...]
+    gaps: tuple[float, ...]
+    """USD that each face is past its budget before anything is done; below 0 it is inside."""
+    priced: dict[str, Priced]
+    paid: dict[str, float]
+    """What one USD of each position costs at the worst price that the demand permits."""
+    whole: bool = True
+    """Whether all faces are there; one that no trim can mend is left out."""
+
+
+def weight_of(demand: Demand, face: Face) -> float:
+    """What a unit costs that is missing to a limit: the graver the limit, the more."""
+    return _ALONE if face.alone else _WEIGHTS.get(demand.metric, _OTHER)
+
+
+def asked_of(
+    demands: Sequence[Demand],
+    efforts: Sequence[Effort],
+    book: Book,
+    prices: Prices,
+    left_out: Set[str],
+) -> list[Asked]:
+    """Return what of the demands the programme can answer; the closed forms tell of the others.
+
+    Positions in `left_out` are not trimmed. A demand that permits no trims is there for hedges alone.
+    """
+    found: list[Asked] = []
+    for index, (demand, effort) in enumerate(zip(demands, efforts, strict=True)):
+        trims = Action.TRIM in demand.permits
+        made = faces(tightened(watch_of(demand), effort.tightness), book)
+        if isinstance(made, CannotHelp):
+            continue
+        if book.request.hedges:
+            made = tuple(folded(face, book) for face in made)
+        legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
+        known, _ = prices.of(demand, legs if trims else [], whole=False)
+        priced = {key: one for key, one in known.items() if key not in left_out}
+        kept = _within_reach(demand, made, priced, book)
+        if kept and (priced or not trims):
+            kept_faces, gaps = zip(*kept, strict=True)
+            paid = {key: one.cost for key, one in priced.items()}
+            found.append(Asked(index, demand, kept_faces, gaps, priced, paid, len(kept) == len(made)))
+    return found
+
+
+def _within_reach(
+    demand: Demand, found: tuple[Face, ...], priced: dict[str, Priced], book: Book
+) -> list[tuple[Face, float]]:
+    """Leave out what a trim cannot mend: the limit of one position whole, of an account the face alone."""
+    strict = demand.target.position is not None
+    kept: list[tuple[Face, float]] = []
+    for face in found:
+        gap = missing(face, book)
+        if not isfinite(gap):
+            return []
+        if not (strict or face.released) or is_enough(face, gap, priced, book):
+            kept.append((face, gap))
+        elif strict:
+            return []
+    return kept
+
+
+def is_enough(face: Face, gap: float, priced: dict[str, Priced], book: Book) -> bool:
+    """Whether some position alone can meet a face."""
+    tolerance = _TOLERANCE * max(1.0, abs(face.budget))
+    if gap <= tolerance:
+        return True
+    for key, terms in priced.items():
+        leg = book.by_key[key]
+        usd = amount(lines(face, Candidate(leg, terms, terms.cost), gap), tolerance)
+        if usd is not None and usd <= leg.left * (1.0 + _ROUNDING):
+            return True
+    return False
+
+
+def shared_out(
+    amounts: dict[str, float], asked: Sequence[Asked], short: Set[int], book: Book, count: int
+) -> list[Proposed]:
+    """Give each position's amount, in USD, to the demand that needs most of it; the result is by demand.
+
+    The order goes out under that demand's rule and at its price, so it must permit as much. `short` are the
+    demands that the programme cannot answer in full: for them the closed forms may add nothing.
+    """
+    answered = {one.index for one in asked} - short
+    final = short if any(amounts.values()) else frozenset()
+    given = [Proposed({}, {}, index in final, index in answered) for index in range(count)]
+    for key, usd in amounts.items():
+        leg = book.by_key[key]
+        assert leg.holding is not None
+        assert leg.market is not None
+        contracts = leg.position.contracts * Decimal(repr(usd / leg.holding.notional))
+        whole = round_down(contracts, leg.market.amount_step)
+        if contracts - whole <= leg.market.amount_step * _DUST:
+            contracts = whole
+        if contracts <= 0:
+            continue
+        able = [one for one in asked if key in one.priced and one.priced[key].room > 0]
+        widest = max(one.priced[key].room for one in able)
+        able = [one for one in able if one.priced[key].room >= min(contracts, widest)]
+        best = max(able, key=lambda one: (_need(one, key, usd, book), -one.index))
+        given[best.index].amounts[key] = contracts
+        given[best.index].priced[key] = best.priced[key]
+    return given
+
+
+def _need(one: Asked, key: str, usd: float, book: Book) -> float:
+    """USD of a position that a demand would need if nobody else gave anything, at most what is taken."""
+    candidate = Candidate(book.by_key[key], one.priced[key], one.priced[key].cost)
+    most = 0.0
+    for face, gap in zip(one.faces, one.gaps, strict=True):
+        relief = relief_of(face, candidate, gap) if gap > 0.0 else 0.0
+        if relief > 0.0:
+            most = max(most, gap / relief)
+    return min(most, usd)

@@ -1,0 +1,158 @@
+"""Solve, round, check, solve again: the cheapest plan that the independent check lets pass.
+
+A goal that the check finds missed is tightened, a limit that it finds worsened becomes a row. Where no plan
+of the programme passes after ATTEMPTS, or the solver gives none, the closed forms answer as if there were no
+programme, and the plan says so. So they do where they bring every limit back that the programme does, and
+more; where no trims could bring back more, they are not asked.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from bot.model import Demand, Reasoning, Refusal, Target, Unknown
+from bot.planning.book import open_book
+from bot.planning.caps import Allowance
+from bot.planning.check import Meter, prove, worsened
+from bot.planning.drafting import Prices, draw
+from bot.planning.effort import ATTEMPTS, Effort
+from bot.planning.programme.proposal import Kept, Proposal, harming, kept_of, propose
+from bot.planning.programme.reach import all_beyond
+from bot.planning.programme.solver import Failed
+from bot.planning.recomputation import State
+from bot.planning.request import PlanRequest, watch_of
+from bot.planning.settling import Attempt, attempt_of, fault_of, settle
+
+_TIGHTENINGS = 2
+
+
+class Settled(Struct, frozen=True):
+    """The amounts of a plan, what was dropped on the way, and how they were found."""
+
+    attempt: Attempt
+    refusals: list[Refusal]
+    reasoning: Reasoning | None
+
+
+def settle_cheapest(
+    request: PlanRequest, demands: Sequence[Demand], before: State | Unknown, allowance: Allowance
+) -> Settled:
+    """Answer all demands at once at the least cost, or one after another where nothing of that passes."""
+    prices, meter = Prices(request), Meter(request)
+    found: Settled | Failed | None = None
+    if demands and not isinstance(before, Unknown):
+        found = _Search(request, demands, before, allowance, prices, meter).run()
+    met = _met(found.attempt) if isinstance(found, Settled) else set()
+    if isinstance(found, Settled) and len(met) == len(demands):
+        return found
+    if isinstance(found, Settled):
+        unmet = [demand for demand in demands if (demand.rule, demand.target) not in met]
+        if all_beyond(unmet, demands, open_book(request), prices):
+            return found
+    attempt, refusals = settle(request, demands, before, allowance, prices, meter)
+    if isinstance(found, Settled):
+        if not met < _met(attempt):
+            return found
+        found = Failed("meets_less", "the programme meets fewer limits than one after another")
+    reasoning = None if found is None else Reasoning("closed_form", found.code, found.reason)
+    return Settled(attempt, refusals, reasoning)
+
+
+def _met(attempt: Attempt) -> set[tuple[str, Target]]:
+    """Name the demands whose goal an attempt reaches."""
+    outcomes = attempt.drawing.outcomes
+    proofs = (
+        prove(watch_of(one.demand), attempt.meter, attempt.examination, expected=one.expected)
+        for one in outcomes
+    )
+    return {
+        (one.demand.rule, one.demand.target) for one, proof in zip(outcomes, proofs, strict=True) if proof.met
+    }
+
+
+class _Search:
+    """The loop for one request."""
+
+    def __init__(
+        self,
+        request: PlanRequest,
+        demands: Sequence[Demand],
+        before: State,
+        allowance: Allowance,
+        prices: Prices,
+        meter: Meter,
+    ) -> None:
+        self._request = request
+        self._demands = demands
+        self._before = before
+        self._allowance = allowance
+        self._prices = prices
+        self._meter = meter
+        self._efforts = [Effort() for _ in demands]
+        self._kept: dict[int, Kept] = {}
+        self._left_out: set[str] = set()
+
+    def run(self) -> Settled | Failed | None:
+        """Return what passes the check; Failed where nothing does, None where nothing is to choose."""
+        reason = ""
+        for _ in range(ATTEMPTS):
+            made = propose(
+                self._request,
+                self._demands,
+                self._efforts,
+                self._prices,
+                tuple(self._kept.values()),
+                self._left_out,
+                self._allowance,
+            )
+            if not isinstance(made, Proposal):
+                return Failed("check_failed", reason) if made is None and reason else made
+            attempt = self._attempt(made)
+            fault = fault_of(self._request, attempt, self._efforts)
+            if fault is None:
+                return Settled(attempt, [], made.reasoning)
+            reason = f"no plan of the programme passes the check: {fault.reason}"
+            if self._keep(attempt):
+                continue
+            again = self._efforts[fault.index].again() if fault.retry else None
+            if again is None:
+                break
+            self._efforts[fault.index] = again
+        return Failed("check_failed", reason)
+
+    def _attempt(self, made: Proposal) -> Attempt:
+        drawing = draw(
+            self._request, self._demands, self._efforts, self._prices, made.amounts, self._left_out
+        )
+        return attempt_of(self._request, drawing, self._before, self._allowance, self._meter)
+
+    def _keep(self, attempt: Attempt) -> bool:
+        """Write down what a plan makes worse, for the next one to respect; False where nothing is new.
+
+        Where a limit gets worse although it has its row, its level is tightened; where that does not help,
+        the lots are too coarse for it, and the trims that harm it are left out.
+        """
+        assert not isinstance(attempt.examination, Unknown)
+        expected = any(outcome.expected for outcome in attempt.drawing.outcomes)
+        new = False
+        for number, watch in enumerate(self._request.watches):
+            if worsened(watch, self._meter, attempt.examination, expected=expected) is None:
+                continue
+            kept = self._kept.get(number)
+            effort = Effort() if kept is None else _further(kept)
+            if effort is not None:
+                self._kept[number] = kept_of(watch, self._meter, self._before, effort)
+                new = True
+                continue
+            assert kept is not None
+            harmful = harming(kept, attempt.drawing) - self._left_out
+            self._left_out |= harmful
+            new = new or bool(harmful)
+        return new
+
+
+def _further(kept: Kept) -> Effort | None:
+    """Tighten a limit that has room, a few times."""
+    if kept.effort is None or kept.effort.tries >= _TIGHTENINGS:
+        return None
+    return kept.effort.again()

@@ -1,0 +1,50 @@
+"""A linear programme on its way to the solver: columns and rows, as the solver wants them.
+
+Minimise cost x with lower <= x <= upper and low <= A x <= high. The rows are kept one behind the other
+(compressed), and are handed over at once.
+"""
+
+from collections.abc import Iterable
+from math import inf
+
+
+class Matrix:
+    """Columns and rows. Money in units of the account's equity."""
+
+    def __init__(self) -> None:
+        self.costs: list[float] = []
+        self.lowers: list[float] = []
+        self.uppers: list[float] = []
+        self.lows: list[float] = []
+        self.highs: list[float] = []
+        self.starts: list[int] = []
+        self.indices: list[int] = []
+        self.values: list[float] = []
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return len(self.costs)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.starts)
+
+    def column(self, cost: float = 0.0, upper: float = inf, lower: float = 0.0) -> int:
+        """Add a column; return its number."""
+        self.costs.append(cost)
+        self.lowers.append(lower)
+        self.uppers.append(upper)
+        return len(self.costs) - 1
+
+    def row(self, entries: Iterable[tuple[int, float]], low: float = -inf, high: float = inf) -> int:
+        """Add a row; return its number. A column may not stand in it twice."""
+        self.starts.append(len(self.indices))
+        self.lows.append(low)
+        self.highs.append(high)
+        for column, value in entries:
+            if value:
+                self.indices.append(column)
+                self.values.append(value)
+        return len(self.starts) - 1

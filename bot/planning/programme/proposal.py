@@ -1,0 +1,232 @@
+"""One solve: all demands, all limits that may not get worse, all caps, at the least expected cost."""
+
+from collections.abc import Sequence, Set
+from decimal import Decimal
+from math import isfinite
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.model import Action, Alternative, Binding, Demand, Reasoning, Unknown
+from bot.planning.book import Book, Leg, Priced, open_book
+from bot.planning.caps import Allowance, Draft, loss_per_contract
+from bot.planning.check import Meter, is_inside
+from bot.planning.drafting import Drawing, Prices, Proposed, tightened
+from bot.planning.effort import Effort
+from bot.planning.folding import folded
+from bot.planning.nature import SURVIVAL
+from bot.planning.programme.asking import Asked, asked_of, shared_out, weight_of
+from bot.planning.programme.columns import Candidate, trims
+from bot.planning.programme.rows import Rows
+from bot.planning.programme.solver import Failed, Solution, solve
+from bot.planning.recomputation import State
+from bot.planning.request import PlanRequest, Watch
+from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.spread import Candidate as Trim
+from bot.planning.spread import missing, relief_of
+
+_MOST_ALTERNATIVES = 5
+_BINDS = 1e-9
+_EDGE = 1e-9
+_SHORT = 1e-7
+"""Share of equity below which nothing is missing to a limit."""
+
+
+class Proposal(Struct, frozen=True):
+    """What to take, by demand, and why."""
+
+    amounts: list[Proposed]
+    reasoning: Reasoning
+
+
+_FIRST = Effort()
+
+
+class Kept(Struct, frozen=True):
+    """A limit that nobody asks to mend, and that may not get worse."""
+
+    watch: Watch
+    bears_cost: bool
+    """Whether what the trades' cost alone takes of it is no worsening."""
+    effort: Effort | None = None
+    """How its level was tightened; None where it stands past it, and there is no room."""
+
+
+class _Written(Struct, frozen=True):
+    """A row, and what it stands for."""
+
+    row: int
+    binding: Binding
+    short: tuple[int, ...] = ()
+    """Columns of what is missing to it; none where nothing may be."""
+    index: int = -1
+    """Place of its demand; -1 for a limit that nobody asks to mend, or a cap."""
+    reachable: bool = True
+    """Whether trims can meet the goal at all."""
+
+
+def kept_of(watch: Watch, meter: Meter, before: State, effort: Effort = _FIRST) -> Kept:
+    """Return a limit with the level that must hold: its own, or where it is past that, where it stands.
+
+    `effort` moves its own level to the safe side, where rounding would carry the trims past it.
+    """
+    now = meter.read(watch, before)
+    past = not isinstance(now, Unknown) and not is_inside(now, watch.limit, watch.sense)
+    bears = watch.metric not in SURVIVAL
+    if past and not isinstance(now, Unknown):
+        return Kept(replace(watch, goal=now), bears)
+    return Kept(tightened(replace(watch, goal=watch.limit), effort.tightness), bears, effort)
+
+
+def harming(limit: Kept, drawing: Drawing) -> set[str]:
+    """Return the trims of a plan that work against a limit, where it is past its level after them."""
+    made = faces(limit.watch, drawing.book)
+    if isinstance(made, CannotHelp):
+        return set()
+    gaps = [(face, missing(face, drawing.book)) for face in made]
+    past = [(face, gap) for face, gap in gaps if gap > -_EDGE * max(1.0, abs(face.budget))]
+    found: set[str] = set()
+    for outcome in drawing.outcomes:
+        for key in outcome.taken:
+            trim = Trim(drawing.book.by_key[key], outcome.priced[key], outcome.priced[key].cost)
+            if any(relief_of(face, trim, gap) < 0.0 for face, gap in past):
+                found.add(key)
+    return found
+
+
+def propose(
+    request: PlanRequest,
+    demands: Sequence[Demand],
+    efforts: Sequence[Effort],
+    prices: Prices,
+    kept: Sequence[Kept],
+    left_out: Set[str],
+    allowance: Allowance,
+) -> Proposal | Failed | None:
+    """Return the cheapest trims; None where nothing is to choose, Failed where the solver gives none."""
+    if any(Action.TRIM not in demand.permits for demand in demands):
+        return None
+    book = open_book(request)
+    asked = asked_of(demands, efforts, book, prices, left_out)
+    legs = [leg for leg in book.legs if leg.holding is not None]
+    candidates = trims(legs, asked, request)
+    if len(candidates) < 2:
+        return None
+    rows = Rows(list(book.legs), candidates, unit_of(request, legs))
+    written = [one for ask in asked for one in _demanded(ask, rows)]
+    written += [one for limit in kept for one in _kept(limit, rows, book)]
+    written += _capped(candidates, asked, rows, allowance)
+    found = solve(rows.matrix)
+    if isinstance(found, Failed):
+        return found
+    amounts = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
+    short = _short(found, written)
+    shares = shared_out(amounts, asked, short, book, len(demands))
+    return Proposal(shares, _reasoning(found, rows, candidates, written))
+
+
+def _short(found: Solution, written: Sequence[_Written]) -> frozenset[int]:
+    """Name the demands to which something is missing."""
+    return frozenset(
+        one.index
+        for one in written
+        if not one.reachable or sum(found.values[column] for column in one.short) > _SHORT
+    )
+
+
+def unit_of(request: PlanRequest, legs: Sequence[Leg]) -> float:
+    """Return what amounts are measured in: the account's equity, in USD."""
+    equity = request.portfolio.equity
+    if not isinstance(equity, Unknown) and isfinite(equity) and equity > 0.0:
+        return equity
+    return max(sum(leg.left for leg in legs), 1.0)
+
+
+def _demanded(ask: Asked, rows: Rows) -> list[_Written]:
+    demand = ask.demand
+    found: list[_Written] = []
+    for face, gap in zip(ask.faces, ask.gaps, strict=True):
+        row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid)
+        binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
+        found.append(_Written(row, binding, short, ask.index, face.reachable and ask.whole))
+    return found
+
+
+def _kept(limit: Kept, rows: Rows, book: Book) -> list[_Written]:
+    watch = limit.watch
+    made = faces(watch, book)
+    if isinstance(made, CannotHelp):
+        return []
+    found: list[_Written] = []
+    for face in made:
+        one: Face = folded(face, book) if book.request.hedges else face
+        row = rows.keep(one, missing(one, book), bears_cost=limit.bears_cost)
+        found.append(_Written(row, Binding(watch.rule, watch.metric, watch.target.text, 0.0)))
+    return found
+
+
+def _capped(
+    candidates: Sequence[Candidate], asked: Sequence[Asked], rows: Rows, allowance: Allowance
+) -> list[_Written]:
+    """Bound what is traded by the caps on a day's notional and loss."""
+    found: list[_Written] = []
+    if allowance.notional is not None:
+        row = rows.bound(((one.key, 1.0) for one in candidates), float(allowance.notional))
+        found.append(_Written(row, Binding("", "notional_per_day", "", 0.0)))
+    if allowance.loss is not None:
+        losses = [(one.key, _loss(one, asked)) for one in candidates]
+        row = rows.bound(losses, float(allowance.loss))
+        found.append(_Written(row, Binding("", "loss_per_day", "", 0.0)))
+    return found
+
+
+def _loss(one: Candidate, asked: Sequence[Asked]) -> float:
+    """Realised loss of one USD of a trim, at the worst price that some demand permits."""
+    leg = one.leg
+    assert leg.holding is not None
+    most = 0.0
+    for ask in asked:
+        priced = ask.priced.get(one.key)
+        loss = Decimal(0) if priced is None else loss_per_contract(_draft(leg, priced, ask.demand))
+        whole = leg.holding.notional if isinstance(loss, Unknown) else float(loss * leg.position.contracts)
+        most = max(most, whole / leg.holding.notional)
+    return most
+
+
+def _draft(leg: Leg, priced: Priced, demand: Demand) -> Draft:
+    assert leg.market is not None
+    return Draft(
+        rule=demand.rule,
+        episode=demand.episode,
+        target=demand.target.text,
+        position=leg.position,
+        market=leg.market,
+        quote=priced.quote,
+        contracts=leg.position.contracts,
+        trade_cost=priced.expected,
+        lifeline=False,
+        reason="",
+    )
+
+
+def _reasoning(
+    found: Solution, rows: Rows, candidates: Sequence[Candidate], written: Sequence[_Written]
+) -> Reasoning:
+    """Read back which rows bind, and by how much each action that is not taken would have been dearer."""
+    prices: dict[tuple[str, str, str], float] = {}
+    for one in written:
+        price, what = -found.row_duals[one.row], one.binding
+        if price > _BINDS:
+            named = (what.rule, what.metric, what.target)
+            prices[named] = prices.get(named, 0.0) + price
+    binding = tuple(Binding(*named, price) for named, price in prices.items())
+    cost = 0.0
+    left: list[Alternative] = []
+    for candidate in candidates:
+        key = candidate.key
+        usd = found.values[rows.moved[key]] * rows.unit
+        cost += candidate.expected(usd)
+        if usd <= _BINDS * candidate.room:
+            left.append(Alternative(key, candidate.chords[0][1], rows.dearer(key, found.column_duals)))
+    left.sort(key=lambda other: (other.dearer, other.item))
+    return Reasoning("programme", "", "", cost, binding, tuple(left[:_MOST_ALTERNATIVES]))

@@ -1,0 +1,75 @@
+"""Which limits no trims can bring back, so that nobody need look for any.
+
+Of each face the least is taken that its left side may come to, each position on its own and at no cost. Where
+even that is past the budget, no other way of choosing trims meets the limit either. Nor does any where margin
+leaves with its position, or where the goal is out of reach by itself.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from bot.model import Action, Demand
+from bot.planning.book import Book, Leg
+from bot.planning.drafting import Prices, legs_of
+from bot.planning.folding import folded
+from bot.planning.programme.asking import is_enough
+from bot.planning.request import watch_of
+from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.spread import missing
+
+_TOLERANCE = 1e-9
+_CLOSES = {Action.CLOSE, Action.CLOSE_ALL}
+
+
+def all_beyond(unmet: Sequence[Demand], demands: Sequence[Demand], book: Book, prices: Prices) -> bool:
+    """Whether none of the unmet demands can be met by the trims that all demands together permit."""
+    if any(_CLOSES & set(demand.permits) for demand in demands):
+        return False
+    lowest = {leg.key: leg.left for leg in book.legs}
+    for demand in demands:
+        legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
+        for key, terms in prices.of(demand, legs, whole=False)[0].items():
+            leg = book.by_key[key]
+            assert leg.holding is not None
+            stays = leg.holding.notional * float(1 - terms.room / leg.position.contracts)
+            lowest[key] = min(lowest[key], stays)
+    return all(_is_beyond(demand, book, lowest, prices) for demand in unmet)
+
+
+def _is_beyond(demand: Demand, book: Book, lowest: Mapping[str, float], prices: Prices) -> bool:
+    if lowest.get(demand.target.position or "") == 0.0:
+        return False
+    made = faces(watch_of(demand), book)
+    if isinstance(made, CannotHelp):
+        return True
+    legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
+    priced = prices.of(demand, legs, whole=False)[0]
+    for one in made:
+        face = folded(one, book) if book.request.hedges else one
+        useless = face.released and not is_enough(face, missing(face, book), priced, book)
+        least = _least(face, book, lowest)
+        if useless or not face.reachable or least > _TOLERANCE * max(1.0, abs(face.budget)):
+            return True
+    return False
+
+
+def _least(face: Face, book: Book, lowest: Mapping[str, float]) -> float:
+    """How far a face is past its budget at the least, in USD."""
+    if face.alone and all(lowest[key] == 0.0 for key in face.payers):
+        return 0.0
+    keys = face.weights.keys() | face.factors.keys()
+    parts = (_part(face, book.by_key[key], lowest[key]) for key in sorted(keys))
+    return face.excess - face.budget + sum(parts)
+
+
+def _part(face: Face, leg: Leg, lowest: float) -> float:
+    """The least that one leg may add: convex in what is left of it, so below by each bracket's line."""
+    weight, factor = face.weights.get(leg.key, 0.0), face.factors.get(leg.key)
+    if leg.holding is None:
+        return 0.0
+    lines = [(0.0, 0.0)]
+    if factor is not None:
+        lines += leg.holding.asked(leg.left, factor)
+    return max(
+        margin + min(weight * leg.left, weight * lowest - slope * (leg.left - lowest))
+        for slope, margin in lines
+    )

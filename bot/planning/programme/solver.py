@@ -1,0 +1,107 @@
+"""The one place that calls HiGHS. It is imported when first needed: that takes a tenth of a second.
+
+One thread, the simplex method, fixed options: the same matrix gives the same answer, bit for bit. What
+bounds a solve is its iterations; the time is bounded as well, far beyond what they take, for the case that
+HiGHS hangs.
+"""
+
+from math import isfinite
+from typing import Any
+
+from msgspec import Struct
+
+from bot.planning.programme.matrix import Matrix
+
+ITERATIONS = 5_000
+SECONDS = 1.0
+TOLERANCE = 1e-9
+NONSENSE = 1e-6
+"""An answer that is further than this outside its bounds, in units of the matrix, is none."""
+
+
+class Solution(Struct, frozen=True):
+    """The cheapest values, and what a unit of each row and column would change."""
+
+    values: list[float]
+    row_duals: list[float]
+    column_duals: list[float]
+    objective: float
+
+
+class Failed(Struct, frozen=True):
+    """Why there is no answer."""
+
+    code: str
+    reason: str
+
+
+def solve(matrix: Matrix, iterations: int = ITERATIONS, seconds: float = SECONDS) -> Solution | Failed:
+    """Solve a programme. Failed where HiGHS finds no optimum within its bounds, or what it gives is none."""
+    import highspy
+    from highspy._core import _Highs
+
+    highs: Any = _Highs()  # the public class prints a banner on standard output
+    options: dict[str, Any] = {
+        "output_flag": False,
+        "threads": 1,
+        "parallel": "off",
+        "solver": "simplex",
+        "presolve": "off",
+        "random_seed": 0,
+        "simplex_iteration_limit": iterations,
+        "time_limit": seconds,
+        "primal_feasibility_tolerance": TOLERANCE,
+        "dual_feasibility_tolerance": TOLERANCE,
+    }
+    for name, value in options.items():
+        highs.setOptionValue(name, value)
+    if pass_model(highs, matrix) == highspy.HighsStatus.kError:
+        return Failed("solver_failed", "HiGHS does not take the programme")
+    highs.run()
+    status = highs.getModelStatus()
+    if status in (highspy.HighsModelStatus.kIterationLimit, highspy.HighsModelStatus.kTimeLimit):
+        return Failed("solver_timeout", f"HiGHS found no optimum in {iterations} iterations, {seconds:g} s")
+    if status != highspy.HighsModelStatus.kOptimal:
+        return Failed("solver_failed", f"HiGHS ended with: {highs.modelStatusToString(status)}")
+    found = highs.getSolution()
+    objective = highs.getObjectiveValue()
+    return judged(
+        Solution(list(found.col_value), list(found.row_dual), list(found.col_dual), objective), matrix
+    )
+
+
+def pass_model(highs: Any, matrix: Matrix) -> Any:
+    """Hand the whole matrix over at once, by rows."""
+    import numpy as np
+
+    columns = matrix.columns
+    whole, real = np.int32, np.float64
+    return highs.passModel(
+        columns,
+        matrix.rows,
+        len(matrix.indices),
+        2,  # by rows
+        1,  # to be minimised
+        0.0,
+        np.array(matrix.costs, real),
+        np.array(matrix.lowers, real),
+        np.array(matrix.uppers, real),
+        np.array(matrix.lows, real),
+        np.array(matrix.highs, real),
+        np.array(matrix.starts, whole),
+        np.array(matrix.indices, whole),
+        np.array(matrix.values, real),
+        np.zeros(columns, whole),
+    )
+
+
+def judged(found: Solution, matrix: Matrix) -> Solution | Failed:
+    """Believe an answer only where every number is finite and inside its bounds."""
+    bounds = zip(found.values, matrix.lowers, matrix.uppers, strict=True)
+    inside = all(
+        isfinite(value) and low - NONSENSE <= value <= high + NONSENSE for value, low, high in bounds
+    )
+    duals = all(map(isfinite, found.row_duals)) and all(map(isfinite, found.column_duals))
+    if inside and duals and isfinite(found.objective):
+        return found
+    return Failed("solver_nonsense", "HiGHS gave numbers that are not finite or outside their bounds")

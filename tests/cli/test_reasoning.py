@@ -1,0 +1,37 @@
+"""Words for how the trades of a plan were found."""
+
+from bot.cli.reasoning_text import reasoning_lines
+from bot.model import Alternative, Binding, Reasoning
+
+
+def test_nothing_to_choose_is_nothing_to_say() -> None:
+    assert list(reasoning_lines(None)) == []
+
+
+def test_the_closed_forms_say_why_they_stand_in() -> None:
+    (line,) = reasoning_lines(Reasoning("closed_form", "solver_timeout", "HiGHS found no optimum"))
+    assert line == (
+        "one limit after another, as the programme gave nothing (solver_timeout): HiGHS found no optimum"
+    )
+
+
+def test_the_programme_says_what_decided_and_what_else_would_cost() -> None:
+    found = Reasoning(
+        "programme",
+        cost=41.5,
+        binding=(
+            Binding("cap", "account.leverage", "main", 0.00125),
+            Binding("", "notional_per_day", "", 3.0),
+        ),
+        alternatives=(
+            Alternative("ETH/USDT:USDT#long", 0.0012, 0.0004),
+            Alternative("BTC/USDT:USDT#short", 0.0006, 2.5),
+        ),
+    )
+    assert list(reasoning_lines(found)) == [
+        "the cheapest trades that meet every limit, about 41.50 USD by the programme",
+        "decided by cap, account.leverage of main: each USD that it asks for costs 0.0013 USD",
+        "decided by the cap on a day's notional: each USD that it asks for costs 3.0000 USD",
+        "not ETH/USDT:USDT long: a USD of it costs 0.120 %, 0.040 % more than it saves",
+        "not BTC/USDT:USDT short: it works against a limit that decides",
+    ]
