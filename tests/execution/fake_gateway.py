@@ -42,8 +42,7 @@ from bot.model import (
 from tests.execution.fake_moves import found, moved
 
 START = datetime(2025, 11, 21, 7, 30, tzinfo=UTC)
-BTC = "BTC/USDT:USDT"
-ETH = "ETH/USDT:USDT"
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 MARKS = {BTC: Decimal(90000), ETH: Decimal(3000)}
 RECV_WINDOW = timedelta(seconds=5)
 
