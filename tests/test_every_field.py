@@ -12,7 +12,7 @@ from bot.documents import Mistake, MistakesError, Shape
 from bot.model import Sense
 from bot.risk.definitions import METRICS, MetricDefinition, Unit
 from bot.rules import load_rules_text
-from bot.rules.hedges import HedgeShape
+from bot.rules.hedges import HedgeShape, OptionShape
 from bot.rules.moves import AddMarginShape, LowerLeverageShape, SecureShape
 from bot.rules.schema import DefaultsShape, FileShape, IfBlindShape, MatchShape, RuleShape, TrimShape
 from bot.rules.schema_hours import ActiveShape
@@ -77,6 +77,8 @@ RULES: dict[Steps, type[Shape]] = {
     ("rules", 0, "lower_leverage"): LowerLeverageShape,
     ("rules", 0, "secure"): SecureShape,
     ("rules", 0, "hedge"): HedgeShape,
+    ("rules", 0, "hedge", "put"): OptionShape,
+    ("rules", 0, "hedge", "call"): OptionShape,
     ("rules", 0, "if_blind"): IfBlindShape,
     ("rules", 0, "active"): ActiveShape,
 }
@@ -161,6 +163,8 @@ TEXT = {
     "name",
 }
 """Fields that some file, name or pattern of any text could be right for."""
+PATTERNS = {("trim", "keep")}
+"""Fields of one name with others, that any text could be right for."""
 SWITCHES = {"live", "streams", "enabled", "approve", "convert"}
 MONEY = {"keep"}
 """Fields that take USD as well as a share."""
@@ -174,8 +178,8 @@ def named(found: tuple[Mistake, ...], key: str) -> list[Mistake]:
     return [one for one in found if one.line and one.column and any(word in one.what for word in words)]
 
 
-def may_be_right(key: str, kind: str, value: object) -> bool:
-    free = isinstance(value, str) and key in TEXT
+def may_be_right(steps: Steps, key: str, kind: str, value: object) -> bool:
+    free = isinstance(value, str) and (key in TEXT or (*steps[-1:], key) in PATTERNS)
     return free or (value is True and key in SWITCHES) or (key, kind) in BOUNDLESS
 
 
@@ -204,7 +208,7 @@ def test_what_is_no_value_is_refused_where_it_stands(
         document = right_rules() if rules else right_settings()
         put(document, steps, key, value)
         found = mistakes(document, rules=rules, folder=tmp_path)
-        assert named(found, key) or may_be_right(key, kind, value), (kind, found)
+        assert named(found, key) or may_be_right(steps, key, kind, value), (kind, found)
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_the_room_stops_and_last_act_are_told(quiet: Path) -> None:
     with_daemon(quiet)
     done = reef("status", "--journal", quiet)
     text = " ".join(done.out.split())
-    assert "1/1" in text
+    assert "2/2" in text
     assert "last: sell" in text
     assert "the daemon runs (process 1 on here" in text
     told = reef("status", "--journal", quiet, "--json").value["main"]

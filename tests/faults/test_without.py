@@ -162,7 +162,7 @@ def a_ban_is_not_heard(patch: Patch) -> None:
 
 
 def a_contract_is_always_one_coin(patch: Patch) -> None:
-    patch.setattr(bybit_markets, "_contract_size", lambda *_: Decimal(1))
+    patch.setattr(bybit_markets, "contract_size_of", lambda *_: Decimal(1))
 
 
 def read_as(patch: Patch, code: str, verdict: Verdict) -> None:

@@ -94,6 +94,10 @@ LEFT_OUT: Mapping[str, str] = {
     "silent_stream": "the guards here poll; streams have their own tests over sockets",
     "merged_updates": "as silent_stream",
     "expired_session": "as silent_stream",
+    **dict.fromkeys(
+        ("option_crossed", "option_unquoted", "option_zero_iv", "option_holes", "option_expired"),
+        "these markets list no options; the stories of puts have them",
+    ),
 }
 """Kinds of the venue that no seeded day arms, and why."""
 
