@@ -94,10 +94,11 @@ LEFT_OUT: Mapping[str, str] = {
     "silent_stream": "the guards here poll; streams have their own tests over sockets",
     "merged_updates": "as silent_stream",
     "expired_session": "as silent_stream",
-    **dict.fromkeys(
-        ("option_crossed", "option_unquoted", "option_zero_iv", "option_holes", "option_expired"),
-        "these markets list no options; the stories of puts have them",
-    ),
+    "option_crossed": "these markets list no options; the stories of puts have them",
+    "option_unquoted": "as option_crossed",
+    "option_zero_iv": "as option_crossed",
+    "option_holes": "as option_crossed",
+    "option_expired": "as option_crossed",
 }
 """Kinds of the venue that no seeded day arms, and why."""
 
