@@ -125,8 +125,8 @@ def derived(given: DecisionInput, worse: Decimal) -> DecisionInput:
 def _book(book: OrderBook, factor: Decimal) -> OrderBook:
     return replace(
         book,
-        bids=tuple(replace(one, price=one.price * factor) for one in book.bids),
-        asks=tuple(replace(one, price=one.price * factor) for one in book.asks),
+        bids=tuple(replace(one, price=on_step(one.price, factor, ROUND_CEILING)) for one in book.bids),
+        asks=tuple(replace(one, price=on_step(one.price, factor, ROUND_FLOOR)) for one in book.asks),
     )
 
 
@@ -145,8 +145,8 @@ def _mark(mark: Mark, factor: Decimal) -> Mark:
         mark=_times(mark.mark, factor),
         index=_times(mark.index, factor),
         last=_times(mark.last, factor),
-        bid=_on_step(mark.bid, factor, ROUND_CEILING),
-        ask=_on_step(mark.ask, factor, ROUND_FLOOR),
+        bid=on_step(mark.bid, factor, ROUND_CEILING) if isinstance(mark.bid, Decimal) else mark.bid,
+        ask=on_step(mark.ask, factor, ROUND_FLOOR) if isinstance(mark.ask, Decimal) else mark.ask,
     )
 
 
@@ -163,9 +163,9 @@ def _times(value: Figure, factor: Decimal) -> Figure:
     return value * factor if isinstance(value, Decimal) else value
 
 
-def _on_step(value: Figure, factor: Decimal, rounding: str) -> Figure:
+def on_step(price: Decimal, factor: Decimal, rounding: str) -> Decimal:
     """Move a price that stands in the book; between two steps it would miss a cap that is rounded to one."""
-    return (value * factor).quantize(value, rounding) if isinstance(value, Decimal) else value
+    return (price * factor).quantize(price, rounding)
 
 
 def _less(value: Figure, amount: Decimal) -> Figure:
