@@ -22,7 +22,7 @@ from tests.simulation.market import LISTED
 
 NAMES = ("anna", "bert", "cleo")
 MOVER = "dora"
-MOVERS = 2
+MOVERS = 5
 """One seed in so many has an account whose rules move margin and money."""
 DEPOSITS = (Decimal(20_000), Decimal(100_000), Decimal(1_000_000))
 FAST = """\
