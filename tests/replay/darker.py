@@ -31,8 +31,8 @@ DERIVED = Unknown("left to be recomputed at the worse mark")
 def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
     """Return in words what a worse mark would have trimmed less of; '' where it trims as much or more.
 
-    With one position that is its contracts. With several, a plan may choose others among them: then it is
-    the value of all trims, less a little.
+    With one position that is its contracts. With several, a plan may choose others among them, which bring
+    more for a USD: then it is the value of all trims, less a little, or as many limits at their goals.
     """
     body, text = journal.blob(recorded.input), journal.blob(recorded.rules)
     if body is None or text is None or recorded.plan is None:
@@ -53,7 +53,7 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
         seen, worse = _value(as_seen, given.snapshot), _value(darker, given.snapshot)
         return (
             ""
-            if worse >= seen * LEEWAY
+            if worse >= seen * LEEWAY or met(plan) <= met(worse_plan)
             else f"a mark {WORSE:%} worse trims {worse:.2f} USD instead of {seen:.2f}"
         )
     less = [
@@ -77,6 +77,11 @@ def trims(made: Plan) -> dict[str, Decimal]:
 def trimmers(made: Plan) -> set[str]:
     """Return the rules that a plan's orders are of."""
     return {step.rule for step in made.steps if isinstance(step.request, OrderRequest)}
+
+
+def met(made: Plan) -> set[tuple[str, str]]:
+    """Return the limits that a plan brings back, by rule and target."""
+    return {(proof.rule, proof.target) for proof in made.proofs if proof.met}
 
 
 def _leveraged(snapshot: Snapshot) -> bool:
