@@ -80,19 +80,28 @@ class DepthReader:
 
 def wanted(findings: Sequence[Finding], snapshot: Snapshot, rules: RuleSet) -> tuple[str, ...]:
     """Return the markets on which rules trade, or are about to, the largest positions first."""
+    held = {position.symbol for position in snapshot.positions}
+    chosen: set[str] = set()
+    for finding in findings:
+        if not _is_close(finding):
+            continue
+        rule = rules.rule(finding.rule)
+        if rule is not None and SELLING & set(rule.permits):
+            own = finding.target.symbol
+            chosen |= {own} & held if own else held
+    sizes = _sizes(snapshot) if chosen else {}
+    ranked = sorted(chosen, key=lambda symbol: (-sizes[symbol], symbol))
+    return tuple(ranked[:MOST_BOOKS])
+
+
+def _sizes(snapshot: Snapshot) -> dict[str, Decimal]:
+    """Return the notional of all positions of a symbol; a position without a price adds nothing."""
     sizes: dict[str, Decimal] = {}
     for position in snapshot.positions:
         price = position.mark_price
         value = position.notional(position.contracts, price) if isinstance(price, Decimal) else Decimal(0)
         sizes[position.symbol] = sizes.get(position.symbol, Decimal(0)) + value
-    chosen: set[str] = set()
-    for finding in findings:
-        rule = rules.rule(finding.rule)
-        if rule is not None and SELLING & set(rule.permits) and _is_close(finding):
-            own = finding.target.symbol
-            chosen |= {own} & sizes.keys() if own else sizes.keys()
-    ranked = sorted(chosen, key=lambda symbol: (-sizes[symbol], symbol))
-    return tuple(ranked[:MOST_BOOKS])
+    return sizes
 
 
 def _is_close(finding: Finding) -> bool:

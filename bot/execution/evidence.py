@@ -264,8 +264,8 @@ def _stop_in(request: StopRequest, snapshot: Snapshot) -> tuple[IntentState | No
     position = snapshot.position(position_key(request.symbol, request.position_side))
     if position is None:
         return IntentState.CANCELLED, "the position is gone, and its stop with it"
-    if rests_at(request.trigger_price, position, snapshot) and profit_rests(request, snapshot):
+    found, market = cover(position, snapshot), snapshot.markets.get(request.symbol)
+    if rests_at(request.trigger_price, found, market) and profit_rests(request, snapshot):
         return IntentState.FILLED, f"the position's stop rests at {request.trigger_price}"
-    found = cover(position, snapshot)
     seen = found.trouble or f"the position's stop rests at {found.trigger}"
     return None, f"{seen}; asked for was {request.trigger_price}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from bot.journal.records import Protection
-from bot.model import Order, Position, Shelter, Snapshot, StopRequest, cover
+from bot.model import Cover, Market, Order, Position, Shelter, Snapshot, StopRequest, cover
 
 
 def read_back(
@@ -28,16 +28,15 @@ def _protection(position: Position, snapshot: Snapshot, wanted: Decimal | None, 
     if found.trouble:
         shelter = Shelter.UNPROTECTED if found.known else Shelter.UNKNOWN
         note = f"{found.trouble}; the venue refused the last one: {refused}" if refused else found.trouble
-    elif wanted is not None and not rests_at(wanted, position, snapshot):
+    elif wanted is not None and not rests_at(wanted, found, snapshot.markets.get(position.symbol)):
         shelter, note = Shelter.MISPLACED, f"the stop rests at {found.trigger}, not at {wanted}"
     return Protection(position.symbol, position.side.value, shelter, wanted, found.trigger, note)
 
 
-def rests_at(trigger: Decimal, position: Position, snapshot: Snapshot) -> bool:
-    """Whether a stop for the whole position rests at a trigger, to the price step."""
-    market = snapshot.markets.get(position.symbol)
+def rests_at(trigger: Decimal, found: Cover, market: Market | None) -> bool:
+    """Whether one of a position's stops closes the whole of it at a trigger, to the market's price step."""
     step = market.price_step if market else Decimal(0)
-    return any(abs(found - trigger) <= step for found in cover(position, snapshot).triggers)
+    return any(abs(resting - trigger) <= step for resting in found.triggers)
 
 
 def profit_rests(request: StopRequest, snapshot: Snapshot) -> bool:
