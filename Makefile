@@ -15,7 +15,7 @@ WHOLE := planning risk rules execution
 OTHERS := $(LONG) $(filter-out $(PURE) $(LONG),$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges portfolios
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges portfolios properties
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -107,6 +107,9 @@ profiles: install  ## every profile and recipe through its market, and the figur
 
 crashes: install  ## kill -9 the guard two hundred times in a fall, and compare the end (minutes)
 	$(BIN)/pytest -n 0 -m slow tests/faults/test_crash.py
+
+properties: install  ## ten times as many examples of every property of planning, risk and rules (minutes)
+	REEF_EXAMPLES=10 $(BIN)/pytest -n auto --timeout 1800 -m "not slow" tests/planning tests/risk tests/rules
 
 hedges: install  ## a hundred crashes with a recovery, each hedged by a rule and unwound with its parent (minutes)
 	$(BIN)/pytest -n 0 -m slow tests/hedges

@@ -93,8 +93,8 @@ def assert_as_undisturbed(folder: Path, runs: list[Run]) -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.fault(34)
-def test_killed_twenty_times_at_random(tmp_path: Path) -> None:
-    assert_as_undisturbed(tmp_path / "runs", at_random(34, 2))
+def test_killed_ten_times_at_random(tmp_path: Path) -> None:
+    assert_as_undisturbed(tmp_path / "runs", at_random(34, 1))
 
 
 @pytest.mark.slow

@@ -38,6 +38,7 @@ from bot.planning.recomputation import cost_of
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.securing import converted
 from bot.risk.metrics import measure
+from tests.examples import examples
 from tests.planning.build import (
     context,
     demand,
@@ -74,7 +75,7 @@ from tests.planning.test_random_accounts import (
     removals,
 )
 
-QUICK = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def asked_of(seed: int, metric: str, tightness: float) -> PlanRequest:

@@ -34,6 +34,7 @@ from bot.planning.lifting import AHEAD
 from bot.planning.planner import plan
 from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, watch_of
+from tests.examples import examples
 from tests.planning.build import (
     KEPT,
     NOW,
@@ -346,7 +347,7 @@ def test_an_unknown_margin_balance_is_no_hindrance_to_isolated_positions() -> No
     assert additions(plan(asked(room(), shot=blind)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(seed=st.integers(0, 100_000), tightness=st.floats(1.05, 3.0))
 def test_random_isolated_positions_reach_their_goal(seed: int, tightness: float) -> None:
     shot, _ = random_account(seed, isolated=1.0)

@@ -12,6 +12,7 @@ from bot.planning.measures import BEYOND, recomputed
 from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.metrics import measure
+from tests.examples import examples
 from tests.planning.build import (
     CRASH,
     NOW,
@@ -54,7 +55,7 @@ def watch(metric: str, where: Target | None = None, **changes: object) -> Watch:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_the_second_opinion_agrees_with_the_first(seed: int) -> None:
     shot, stats = random_account(seed)
     asked = request(shot, about=context(0.9, 1.0, stats))

@@ -12,9 +12,10 @@ from bot.planning.measures import recomputed
 from bot.planning.planner import plan
 from bot.planning.recomputation import Removal, state_after
 from bot.planning.request import PlanRequest, watch_of
+from tests.examples import examples
 from tests.planning.build import KEPT, RELEASED, context, demand, measured, opened, random_account, request
 
-QUICK = settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ACCOUNT_METRICS = (
     "account.leverage",

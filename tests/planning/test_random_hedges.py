@@ -17,11 +17,12 @@ from bot.planning.request import OrderTerms, PlanRequest, watch_of
 from bot.planning.rounding import smallest
 from bot.risk.assemble import build_portfolio
 from bot.risk.definitions import HEDGEABLE
+from tests.examples import examples
 from tests.planning.build import NOW, RELEASED, demand, measured, opened, position
 from tests.planning.hedges import BTC, of_kind, random_hedgeable
 
 UNHEALTHY = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-QUICK = settings(max_examples=300, deadline=None, suppress_health_check=UNHEALTHY)
+QUICK = settings(max_examples=examples(80), deadline=None, suppress_health_check=UNHEALTHY)
 SEEDS = st.integers(0, 100_000)
 IMPACT = 0.0002
 ALMOST = 1e-6

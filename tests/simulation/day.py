@@ -13,7 +13,7 @@ from tests.simulation.market import DAY_S, START, make_market
 from tests.simulation.weather import LIFT, NAMED, Weather, make_weather
 from tests.simulation.world import Guarded, World
 
-CALM_S = 290.0
+CALM_S = 590.0
 """Between polls in calm."""
 BUSY_S = (1.0, 7.0)
 """Between polls while something is going on."""
