@@ -31,7 +31,7 @@ WELL_UNDER = Decimal("0.75")
 """Margins that count differently (maintenance with and without fees, hedged legs) may be this far apart."""
 
 _POSITION_KEYS = ("totalPositionIM", "totalPositionMM")
-_OPTIONS = " (options are not read: hold them in another sub-account)"
+_OPTIONS = " (options are read only where a rule buys them: hold others in another sub-account)"
 
 Leg = tuple[str, int]
 """Venue symbol and leg of a position."""
