@@ -173,7 +173,7 @@ class _Lifter:
             others = whole - left
             return need, max(bound.most - others, min(need.least, bound.most))
         if whole >= bound.most - float(CENT):
-            return need, left
+            return need, min(left, bound.most)
         margin = self._request.portfolio.holding(key)
         assert margin is not None
         least = float(TRIFLE) * (margin.isolated_equity or 0.0)

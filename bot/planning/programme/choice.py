@@ -90,21 +90,21 @@ def choose(
     open_to = openings or {}
     if (open_to or bought) and request.hedges:
         return None
-    margin = [Margin(*one) for one in sorted(margin_rooms(request, Purse(request), allowance).items())]
-    if not (open_to or bought or margin):
+    rooms = margin_rooms(request, Purse(request), allowance)
+    if not (open_to or bought or rooms):
         return None
     book = _with(request, [offer.seat for offer in open_to.values()])
     prices, none = Prices(book.request), frozenset[str]()
     places = [place for place, demand in enumerate(request.demands) if _is_answered(demand)]
     demands = [request.demands[place] for place in places]
     efforts = [Effort() for _ in demands]
-    asked = asked_of(demands, efforts, book, prices, none, {one.position for one in margin})
+    asked = asked_of(demands, efforts, book, prices, none, rooms.keys())
     legs = [leg for leg in book.legs if leg.holding is not None and leg.key not in open_to]
     columns = _Columns(
         trims(legs, asked, book.request),
         [_hedge(book.by_key[key], offer) for key, offer in open_to.items()],
         bought,
-        margin,
+        [Margin(key, rooms[key]) for key in sorted(rooms.keys() & _short_of_margin(asked))],
     )
     moved = [*columns.trims, *columns.hedges]
     rows = Rows(list(book.legs), moved, unit_of(request, legs), columns.beside)
@@ -128,6 +128,17 @@ def _is_answered(demand: Demand) -> bool:
         or Action.ADD_MARGIN in permits
         or (Action.HEDGE in permits and demand.hedge is not None)
     )
+
+
+def _short_of_margin(asked: Sequence[Asked]) -> set[str]:
+    """Name the isolated positions that are past a limit of their own."""
+    return {
+        key
+        for ask in asked
+        for face, gap in zip(ask.faces, ask.gaps, strict=True)
+        if face.alone and gap > 0.0
+        for key in face.payers
+    }
 
 
 def _speaks_of_margin(request: PlanRequest, answers: Set[int]) -> bool:
