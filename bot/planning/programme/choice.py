@@ -106,6 +106,8 @@ def choose(
         bought,
         [Margin(key, rooms[key]) for key in sorted(rooms.keys() & _short_of_margin(asked))],
     )
+    if not (open_to or columns.beside):
+        return None
     moved = [*columns.trims, *columns.hedges]
     rows = Rows(list(book.legs), moved, unit_of(request, legs), columns.beside)
     written = [one for ask in asked for one in demanded(ask, rows, columns.beside)]
