@@ -119,7 +119,8 @@ def choose(
     answers = frozenset(places[one.index] for one in asked)
     reasoning = reasoning_of(found, rows, [*moved, *columns.beside], written)
     made = _chosen(columns, found, rows, answers, reasoning)
-    return made if _speaks_of_margin(request, answers) else replace(made, margin=None)
+    spoken = bool(columns.margin) and _speaks_of_margin(request, answers)
+    return made if spoken else replace(made, margin=None)
 
 
 def _is_answered(demand: Demand) -> bool:
