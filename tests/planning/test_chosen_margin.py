@@ -23,6 +23,7 @@ from bot.planning.caps import Allowance
 from bot.planning.planner import plan
 from bot.planning.programme import choice
 from bot.planning.programme.choice import Chosen
+from bot.planning.programme.proposal import nearest
 from tests.planning.build import (
     KEPT,
     demand,
@@ -173,3 +174,16 @@ def test_where_hedges_stand_the_programme_speaks_of_margin_alone() -> None:
     assert found.margin[f"{BTC}#long"] > 0.0
     used = replace(given, caps=Caps(actions_per_hour=0))
     assert choice.choose(used, Allowance(used.caps, used.usage)) is None
+
+
+def test_of_each_sort_the_nearest_is_named() -> None:
+    trims = [Alternative(f"C{number}", 0.1, number / 100) for number in range(9)]
+    others = [
+        Alternative("option a", 0.1, 0.5),
+        Alternative("option b", 0.1, 0.4),
+        Alternative("hedge of c", 0.1, 0.3),
+        Alternative("margin of d", 0.1, 0.6),
+        Alternative("option b", 0.1, 0.7),
+    ]
+    told = nearest([*trims, *others])
+    assert [one.item for one in told] == ["C0", "C1", "hedge of c", "option b", "margin of d"]

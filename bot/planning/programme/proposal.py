@@ -235,8 +235,16 @@ def reasoning_of(
 
 
 def nearest(others: Iterable[Alternative]) -> tuple[Alternative, ...]:
-    """Return the few that would have been the least dearer, each once."""
+    """Return the few that would have been the least dearer, each once, and of each sort at least one."""
     found: dict[str, Alternative] = {}
-    for other in sorted(others, key=lambda other: (other.dearer, other.item)):
+    for other in sorted(others, key=_dearness):
         found.setdefault(other.item, other)
-    return tuple(found.values())[:_MOST_ALTERNATIVES]
+    first: dict[str, Alternative] = {}
+    for item, other in found.items():
+        first.setdefault(item.partition(" ")[0] if " " in item else "", other)
+    rest = [other for other in found.values() if other not in first.values()]
+    return tuple(sorted([*first.values(), *rest][:_MOST_ALTERNATIVES], key=_dearness))
+
+
+def _dearness(other: Alternative) -> tuple[float, str]:
+    return other.dearer, other.item
