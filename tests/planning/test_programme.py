@@ -204,6 +204,13 @@ def test_what_its_owner_would_rather_keep_goes_last() -> None:
     assert taken(plan(asked(replace(kept, goal=2.5, limit=2.5)))).keys() == {BTC, SOL}
 
 
+def test_the_closed_forms_keep_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    near = replace(CAP, goal=4.2, limit=4.2)
+    assert taken(by_closed_forms(asked(near), monkeypatch)).keys() == {BTC}
+    kept = replace(near, trim=TrimTerms(keep=("BTC/*", "ETH/USDT:*")))
+    assert taken(by_closed_forms(asked(kept), monkeypatch)).keys() == {SOL}
+
+
 def test_a_rules_share_bounds_its_own_trims() -> None:
     tight = replace(CAP, trim=TrimTerms(max_share=0.1))
     wide = replace(SHARE, trim=TrimTerms(max_share=0.9))
