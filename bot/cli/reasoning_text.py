@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from bot.cli.output import number, percent
 from bot.model import Alternative, Binding, Reasoning
 
-_CAPS = {"notional_per_day": "the cap on a day's notional", "loss_per_day": "the cap on a day's loss"}
+_CAPS = {
+    "notional_per_day": "the cap on a day's notional",
+    "loss_per_day": "the cap on a day's loss",
+    "free_margin": "the free margin that may be used",
+    "spare_margin": "what the cross positions can spare of their margin",
+    "hedge_room": "the size of the position that is hedged",
+    "net_exposure": "the account's net exposure, which hedges may not turn",
+}
+_SAME = 0.01
+"""Share of its cost by which an action may seem dearer or cheaper than it and is neither."""
 
 
 def reasoning_lines(reasoning: Reasoning | None) -> Iterator[str]:
@@ -23,12 +32,16 @@ def reasoning_lines(reasoning: Reasoning | None) -> Iterator[str]:
 
 
 def _limit(one: Binding) -> str:
+    if one.metric == "max_premium":
+        return f"{one.rule}, what its options may cost"
     return _CAPS.get(one.metric) or f"{one.rule}, {one.metric} of {one.target}"
 
 
 def _alternative(one: Alternative) -> str:
     item = one.item.replace("#", " ")
-    if one.dearer > one.cost:
+    if one.dearer > one.cost * (1.0 + _SAME):
         return f"not {item}: it works against a limit that decides"
     cost, dearer = percent(one.cost, 3), percent(one.dearer, 3)
+    if one.dearer > one.cost * (1.0 - _SAME):
+        return f"not {item}: a USD of it costs {cost}, and nothing that decides needs it"
     return f"not {item}: a USD of it costs {cost}, {dearer} more than it saves"

@@ -4,8 +4,9 @@ Out of the order book where there is one to believe, by chords: the more is trad
 one price for all of it. Costs are measured from mark.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from fnmatch import fnmatchcase
 
 from bot.planning.book import Leg, Priced
 from bot.planning.request import PlanRequest
@@ -16,6 +17,8 @@ FUNDING_SECONDS = 8 * 3600.0
 """Funding is taken to be paid this often."""
 HORIZON_SECONDS = 24 * 3600.0
 """How far ahead the funding of a position counts that is trimmed, or kept."""
+KEPT = 0.01
+"""By how much a USD counts as dearer that the owner would rather keep."""
 LEAST = 0.1
 """Whatever funding a trim saves, this share of its cost stays: funding alone is no reason to trade."""
 
@@ -37,6 +40,11 @@ def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
         found.append((end - begun, slope))
         begun, cost = end, then
     return found
+
+
+def is_kept(symbol: str, patterns: Iterable[str]) -> bool:
+    """Whether a symbol is one that the owner would rather keep; patterns are in capitals."""
+    return any(fnmatchcase(symbol.upper(), pattern) for pattern in patterns)
 
 
 def funding_of(symbol: str, sign: int, horizon_seconds: float, request: PlanRequest) -> float:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bot.model import Action, Demand, Refusal, Sense, Severity, TrimTerms
 from bot.planning.book import Book, Leg, Priced, open_book, price_leg
 from bot.planning.book import take as take_contracts
+from bot.planning.costs import KEPT, is_kept
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.mending import mending
@@ -318,7 +319,9 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
         leg = book.by_key[key]
         if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
             continue
-        candidates.append(Candidate(leg, terms, terms.expected if outcome.expected else terms.cost))
+        dear = KEPT if is_kept(leg.position.symbol, outcome.demand.trim.keep) else 0.0
+        cost = terms.expected if outcome.expected else terms.cost
+        candidates.append(Candidate(leg, terms, cost, dear))
     strict = outcome.demand.target.position is not None
     result = spread(outcome.faces, book, candidates, whole=outcome.whole, strict=strict)
     taken = dict(outcome.taken)

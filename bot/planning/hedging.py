@@ -89,6 +89,20 @@ def _offer(demand: Demand, terms: HedgeTerms, seat: Seat, before: State, desk: D
     return found
 
 
+def resized(offer: Offer, usd: float, desk: Desk) -> Offer | NoHedge:
+    """Return the same hedge with so many USD at the most, rounded up to the market's step, and checked."""
+    opening, terms = offer.opening, offer.demand.hedge
+    assert opening is not None
+    assert terms is not None
+    assert isinstance(desk.before, State)
+    seat, step = opening.seat, opening.seat.market.amount_step
+    most = (Decimal(repr(usd / seat.unit.notional)) / step).to_integral_value(ROUND_CEILING) * step
+    priced = replace(opening.priced, room=min(most, opening.priced.room))
+    case = _Case(offer.demand, terms, seat, priced, desk.before)
+    sized = _draft(case, 0.0, desk)
+    return sized if isinstance(sized, NoHedge) else _checked(case, sized, desk)
+
+
 def _priced(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest) -> Priced | NoQuote:
     """Price it like a reduction of the other side, inside the rule's slippage, always as an IOC order.
 

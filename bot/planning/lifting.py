@@ -3,13 +3,15 @@
 The amounts are those of the closed forms: a face of an isolated position that is short by g USD, with its
 margin counted k times, needs g / k USD more margin (for a distance d: N d + MM(N (1 - s d)) - e), rounded up
 to cents. A position that is short gets what a goal needs that is AHEAD further: in a market that runs, the
-next tick would ask again, and an hour's actions would be used up. It costs nothing, so it goes before every
-trim of the same rule, and trims are sized on the account as it will stand then. What is added is lost to the
+next tick would ask again, and an hour's actions would be used up. It goes before every
+trim, and trims are sized on the account as it will stand then. Where the programme has chosen how much of it
+belongs to the cheapest plan, a rule that may trim as well adds no more than that; else it costs nothing, and
+all that may be is added. What is added is lost to the
 rest of the account: the whole of it is measured again by the independent recomputation, and no other limit
 may get worse by it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from math import inf, isfinite
 
@@ -34,7 +36,7 @@ from bot.planning.caps import Allowance
 from bot.planning.check import Examination, Meter, is_block_nearer, is_nearer, prove, worsened
 from bot.planning.drafting import in_order, is_trading, refuse, tightened
 from bot.planning.numbering import Numbering
-from bot.planning.purse import CENT, Purse, cents_below
+from bot.planning.purse import CENT, Bound, Purse, cents_below
 from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, Faces, faces
@@ -43,6 +45,8 @@ from bot.risk.definitions import MARGIN_HELPS
 
 AHEAD = 0.02
 """How much further than its goal a limit is brought, as a share of the goal."""
+ALMOST = 1e-6
+"""Share of what is needed that is no more than the solver's tolerance."""
 TRIFLE = Decimal("0.01")
 """Share of a position's margin: where a bound leaves less than that of what is needed, it is not added."""
 
@@ -80,9 +84,18 @@ class Lift(Struct, frozen=True):
         return tuple(demand for demand in demands if not any(demand is one for one in self.answered))
 
 
-def lift(request: PlanRequest, before: State | Unknown, purse: Purse, allowance: Allowance) -> Lift:
-    """Add margin where demands permit it, each demand on what the ones before it left."""
-    lifter = _Lifter(request, before, purse, allowance)
+def lift(
+    request: PlanRequest,
+    before: State | Unknown,
+    purse: Purse,
+    allowance: Allowance,
+    chosen: Mapping[str, float] | None = None,
+) -> Lift:
+    """Add margin where demands permit it, each demand on what the ones before it left.
+
+    `chosen` is what of each position's margin belongs to the cheapest plan, in USD; None is all that may be.
+    """
+    lifter = _Lifter(request, before, purse, allowance, chosen)
     for demand in in_order(request.demands):
         if Action.ADD_MARGIN in demand.permits:
             lifter.answer(demand)
@@ -93,8 +106,14 @@ class _Lifter:
     """The account while margin is added to it."""
 
     def __init__(
-        self, request: PlanRequest, before: State | Unknown, purse: Purse, allowance: Allowance
+        self,
+        request: PlanRequest,
+        before: State | Unknown,
+        purse: Purse,
+        allowance: Allowance,
+        chosen: Mapping[str, float] | None,
     ) -> None:
+        self._chosen = None if chosen is None else dict(chosen)
         self._request = request
         self._before = before
         self._purse = purse
@@ -143,6 +162,23 @@ class _Lifter:
         self._request = after
         self._additions += made
 
+    def _share(self, demand: Demand, key: str, need: Need, bound: Bound) -> tuple[Need, float] | None:
+        """Return what of a position's need margin is to answer, and the most of it; None where trims do it
+        at less cost."""
+        if self._chosen is None:
+            return need, bound.most
+        left, whole = self._chosen.get(key, 0.0), sum(self._chosen.values())
+        self._chosen[key] = max(left - need.least, 0.0)
+        if Action.TRIM not in demand.permits or left >= need.least * (1.0 - ALMOST):
+            others = whole - left
+            return need, max(bound.most - others, min(need.least, bound.most))
+        if whole >= bound.most - float(CENT):
+            return need, min(left, bound.most)
+        margin = self._request.portfolio.holding(key)
+        assert margin is not None
+        least = float(TRIFLE) * (margin.isolated_equity or 0.0)
+        return (Need(left, left), bound.most) if left > least else None
+
     def _addition(self, demand: Demand, key: str, need: Need) -> Addition | None:
         """Bound what one position needs; what is not added is refused with its reason."""
         position = self._request.snapshot.position(key)
@@ -153,14 +189,17 @@ class _Lifter:
         if held is not None:
             self._refuse(demand, key, *held)
             return None
-        least, wanted = (
-            Decimal(repr(usd)).quantize(CENT, ROUND_CEILING) for usd in (need.least, need.wanted)
-        )
         bound = self._purse.for_margin(demand)
         if isinstance(bound, Unknown):
             self._refuse(demand, key, "unknown_figure", bound.reason)
             return None
-        amount = min(wanted, cents_below(bound.most))
+        share = self._share(demand, key, need, bound)
+        if share is None:
+            return None
+        least, wanted = (
+            Decimal(repr(usd)).quantize(CENT, ROUND_CEILING) for usd in (share[0].least, share[0].wanted)
+        )
+        amount = min(wanted, cents_below(share[1]))
         if amount < min(least, margin * TRIFLE):
             amount = Decimal(0)
         if amount < least:
@@ -204,6 +243,25 @@ class _Lifter:
             self._refusals.append(Refusal(demand.rule, item, code, reason))
         else:
             self._refusals.append(refuse(demand, item, code, reason))
+
+
+def margin_rooms(request: PlanRequest, purse: Purse, allowance: Allowance) -> dict[str, float]:
+    """Return the most USD that rules may add to each isolated position now; none where nobody may."""
+    found: dict[str, float] = {}
+    if not allowance.copy().cancel():
+        return found
+    for demand in request.demands:
+        if Action.ADD_MARGIN not in demand.permits or demand.metric not in MARGIN_HELPS:
+            continue
+        bound, own = purse.for_margin(demand), demand.target.position
+        for holding in request.portfolio.holdings:
+            if holding.isolated_equity is None or own not in (None, holding.key):
+                continue
+            position = request.snapshot.position(holding.key)
+            assert position is not None
+            if not isinstance(bound, Unknown) and bound.most > 0.0 and _held(position, request) is None:
+                found[holding.key] = max(found.get(holding.key, 0.0), bound.most)
+    return found
 
 
 def _needed(demand: Demand, request: PlanRequest) -> dict[str, Need] | CannotHelp:

@@ -1,6 +1,6 @@
 """The steps of a plan that trade no position: margin before the trims, settings and money after them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -53,10 +53,15 @@ class Afterwards(Struct, frozen=True):
         return settings + secured_steps(self.secured, numbering)
 
 
-def begin(request: PlanRequest, before: State | Unknown, allowance: Allowance) -> Moving:
-    """Add the margin that demands permit."""
+def begin(
+    request: PlanRequest,
+    before: State | Unknown,
+    allowance: Allowance,
+    margin: Mapping[str, float] | None = None,
+) -> Moving:
+    """Add the margin that demands permit; of rules that trim as well no more than the `margin` chosen."""
     purse = Purse(request)
-    return Moving(lift(request, before, purse, allowance), purse)
+    return Moving(lift(request, before, purse, allowance, margin), purse)
 
 
 def finish(moving: Moving, before: State | Unknown, allowance: Allowance, *, trading: bool) -> Afterwards:

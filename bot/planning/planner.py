@@ -20,13 +20,14 @@ from bot.model import (
 from bot.planning.book import is_open
 from bot.planning.cancelling import cancel_step, cancels, clearing
 from bot.planning.caps import Allowance, Draft, notional_of
+from bot.planning.carrying import carry
 from bot.planning.check import (
     prove,
 )
 from bot.planning.drafting import acting, refuse
-from bot.planning.moving import begin, finish
+from bot.planning.moving import finish
 from bot.planning.numbering import Numbering
-from bot.planning.programme.loop import settle_cheapest
+from bot.planning.programme.choice import Chosen
 from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, stale_reason, watch_of
 from bot.planning.settling import Attempt
@@ -35,8 +36,8 @@ from bot.planning.strangers import STRANGER
 from bot.risk.catalogue import of_account
 
 
-def plan(request: PlanRequest) -> Plan:
-    """Decide what should be done now.
+def plan(request: PlanRequest, chosen: Chosen | None = None) -> Plan:
+    """Decide what should be done now. `chosen` is what belongs to the cheapest plan, where that is known.
 
     A few cancels of risk-increasing orders on the markets that are trimmed come first, then at most one
     reduce-only order a position, then further cancels. Every demand that is acted on has a proof; what is
@@ -53,11 +54,9 @@ def plan(request: PlanRequest) -> Plan:
     numbering = Numbering(request)
     allowance = Allowance(request.caps, request.usage)
     before = state_before(request)
-    moving = begin(request, before, allowance)
     refused = _unreadable(request, demands)
-    demands = moving.rest(demands)
-    standing = before if moving.request is request else state_before(moving.request)
-    settled = settle_cheapest(moving.request, demands, standing, allowance)
+    carried = carry(request, demands, before, allowance, chosen)
+    moving, demands, settled, allowance = carried.moving, carried.demands, carried.settled, carried.allowance
     attempt = settled.attempt
     refused.extend(settled.refusals)
     for outcome in attempt.drawing.outcomes:
@@ -83,7 +82,7 @@ def plan(request: PlanRequest) -> Plan:
     proofs = (*moving.proofs, *_proofs(demands, _since(before, attempt)))
     halting = _halting(request, found, attempt, cancelled=not kept_back)
     made = _plan(request, steps, found, proofs, halting)
-    return structs.replace(made, reasoning=settled.reasoning)
+    return structs.replace(made, reasoning=carried.reasoning)
 
 
 def _plan(

@@ -35,6 +35,8 @@ class Candidate(Struct, frozen=True):
     priced: Priced
     cost: float
     """Cost of one USD that the amounts are sized with."""
+    dear: float = 0.0
+    """By how much more it counts than it costs, because its owner would rather keep it."""
 
 
 def maintenance(leg: Leg, notional: float, factor: float) -> float:
@@ -124,7 +126,9 @@ def _cheapest_first(face: Face, candidates: list[Candidate], gap: float) -> list
     for candidate in candidates:
         relief = relief_of(face, candidate, gap)
         if relief > 0.0:
-            ranked.append((candidate.priced.expected / relief, candidate.leg.key, candidate))
+            ranked.append(
+                ((candidate.priced.expected + candidate.dear) / relief, candidate.leg.key, candidate)
+            )
     ranked.sort(key=lambda entry: entry[:2])
     return [candidate for _, _, candidate in ranked]
 

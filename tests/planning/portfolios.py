@@ -60,6 +60,7 @@ from tests.planning.build import snapshot as shown
 from tests.planning.hedges import BTC
 from tests.planning.hedges import shown as shown_too
 from tests.planning.policies import POLICIES
+from tests.planning.richer import illegal_margin, illegal_option, with_added, with_margins, with_options
 
 SEED = 20_251_121
 ACCOUNT_METRICS = (
@@ -84,6 +85,8 @@ class Kind(Struct, frozen=True):
     """Share of portfolios whose rules bound what one cycle takes."""
     hedges: float = 0.0
     """Share of portfolios whose rules permit hedges."""
+    beside: bool = False
+    """Whether rules may buy options and add margin."""
 
 
 KINDS = (
@@ -92,6 +95,7 @@ KINDS = (
     Kind("capped at 60 %", isolated=0.15, capped=1.0),
     Kind("no-touch, 30 % isolated", isolated=0.3, strangers=0.3),
     Kind("everything, hedges permitted", isolated=0.2, strangers=0.1, capped=0.3, hedges=1.0),
+    Kind("options and margin permitted", isolated=0.3, capped=0.2, hedges=0.5, beside=True),
 )
 
 
@@ -112,13 +116,14 @@ def portfolio(seed: int, kind: Kind, count: int | None = None) -> PlanRequest:
         for one in shot.positions
         if rng.random() < kind.strangers
     )
-    return replace(
+    made = replace(
         free,
         demands=tuple(demands),
         watches=tuple(watched),
         strangers=keep,
         hedging={one.rule: one.hedge for one in demands if one.hedge is not None},
     )
+    return with_margins(with_options(made, rng), rng) if kind.beside else made
 
 
 def account(rng: Random, number: int, kind: Kind) -> tuple[Snapshot, MarketStats, dict[str, OrderBook]]:
@@ -216,15 +221,18 @@ class Verdict(Struct, frozen=True):
 
 def judge(asked: PlanRequest, made: Plan) -> Verdict:
     """Carry a plan out on the account and measure everything again."""
-    wrong = illegal(asked, made)
+    wrong = illegal(asked, made) or illegal_margin(asked, made)
     if wrong:
         return Verdict("wrong", wrong)
+    given, asked = asked, with_added(asked, made)
     if any(isinstance(step.request, OrderRequest) and step.request.opens for step in made.steps):
         met = all(proof.met or _is_told(proof.rule, made) for proof in made.proofs)
         return Verdict("hedged") if met else Verdict("wrong", "a hedge leaves a limit unmet in silence")
-    before = state_before(asked)
+    before = state_before(given)
+    standing = state_before(asked)
     assert isinstance(before, State)
-    after = state_after(before, asked, removals(asked, made))
+    assert isinstance(standing, State)
+    after = state_after(standing, asked, removals(asked, made))
     missed: list[str] = []
     for one in asked.demands:
         watch = watch_of(one)
@@ -268,6 +276,10 @@ def illegal(asked: PlanRequest, made: Plan) -> str:
         traded += step.notional
         if sent.symbol.upper() in apart and not sent.opens:
             return f"{sent.symbol} may not be touched"
+        if sent.opens and sent.symbol not in asked.snapshot.markets:
+            wrong = illegal_option(asked, made, sent)
+            if wrong:
+                return wrong
         if sent.opens:
             continue
         held = asked.snapshot.position(position_key(sent.symbol, sent.position_side))

@@ -31,9 +31,11 @@ from bot.planning.check import Meter
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import Effort
 from bot.planning.hedged import plan_with_hedges
+from bot.planning.hedging import offer_of
+from bot.planning.offers import Desk, Offer
 from bot.planning.planner import plan
 from bot.planning.programme import loop, proposal
-from bot.planning.programme.hedges import worthwhile
+from bot.planning.programme.choice import choose
 from bot.planning.programme.proposal import unit_of
 from bot.planning.programme.solver import Failed
 from bot.planning.request import PlanRequest, Watch, watch_of
@@ -202,6 +204,13 @@ def test_what_its_owner_would_rather_keep_goes_last() -> None:
     assert taken(plan(asked(replace(kept, goal=2.5, limit=2.5)))).keys() == {BTC, SOL}
 
 
+def test_the_closed_forms_keep_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    near = replace(CAP, goal=4.2, limit=4.2)
+    assert taken(by_closed_forms(asked(near), monkeypatch)).keys() == {BTC}
+    kept = replace(near, trim=TrimTerms(keep=("BTC/*", "ETH/USDT:*")))
+    assert taken(by_closed_forms(asked(kept), monkeypatch)).keys() == {SOL}
+
+
 def test_a_rules_share_bounds_its_own_trims() -> None:
     tight = replace(CAP, trim=TrimTerms(max_share=0.1))
     wide = replace(SHARE, trim=TrimTerms(max_share=0.9))
@@ -368,7 +377,16 @@ def test_where_the_programme_cannot_tell_each_demand_is_asked_for_itself(
 ) -> None:
     one = shock(0.4, permits=(Action.TRIM, Action.HEDGE))
     given = hedgeable(account(), one)
-    assert worthwhile(replace(given, hedges=(hedge(),)), given.demands, {}) is None
+    desk = Desk(given, opened(given), Meter(given), Allowance(given.caps, given.usage))
+    offer = offer_of(one, desk)
+    assert isinstance(offer, Offer)
+    assert offer.opening is not None
+    openings = {f"{BTC}#short": offer.opening}
+    assert choose(given, desk.allowance, openings) is not None
+    assert choose(given, desk.allowance) is None
+    assert choose(replace(given, hedges=(hedge(),)), desk.allowance, openings) is None
     broken = Failed("solver_failed", "broken")
-    monkeypatch.setattr("bot.planning.programme.hedges.solve", lambda matrix: broken)
-    assert worthwhile(given, given.demands, {}) is None
+    told = plan_with_hedges(given)
+    monkeypatch.setattr("bot.planning.programme.choice.solve", lambda matrix: broken)
+    assert choose(given, desk.allowance, openings) is None
+    assert [step.kind for step in plan_with_hedges(given).steps] == [step.kind for step in told.steps]

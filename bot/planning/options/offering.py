@@ -1,7 +1,8 @@
 """Offers: how a demand could be answered by an option that is bought, checked and priced, or why not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from math import inf
 
 from msgspec import Struct
 
@@ -42,7 +43,7 @@ from bot.risk.shock import scenario_moves
 DAY = 86_400.0
 
 
-class _Case(Struct, frozen=True):
+class Case(Struct, frozen=True):
     """One parent on its way to an offer."""
 
     demand: Demand
@@ -55,52 +56,81 @@ class _Case(Struct, frozen=True):
     before: State
 
 
+class Way(Struct, frozen=True):
+    """A parent, and the contracts that may be bought for it, the best ranked first."""
+
+    case: Case
+    candidates: tuple[Candidate, ...]
+
+
 def option_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
     """Return the option that would answer a demand, or why there is none."""
+    refusals: list[Refusal] = []
+    for way in option_ways(demand, desk):
+        if isinstance(way, Refusal):
+            refusals.append(way)
+            continue
+        found = _offer(way, desk)
+        if isinstance(found, Offer):
+            return found
+        refusals.append(_refused(way.case, found))
+    return tuple(refusals)
+
+
+def option_ways(demand: Demand, desk: Desk) -> Iterator[Way | Refusal]:
+    """Yield each parent with what may be bought for it, or why nothing may."""
     item, request = demand.target.text, desk.request
     terms = demand.hedge or HedgeTerms()
     if demand.metric not in OPTIONS_HELP:
-        return (refuse(demand, item, "hedge_cannot_help", f"an option does not bring {demand.metric} back"),)
+        yield refuse(demand, item, "hedge_cannot_help", f"an option does not bring {demand.metric} back")
+        return
     unread = request.snapshot.options_unread or ("" if request.snapshot.options_read else "not asked for yet")
     if unread:
-        return (refuse(demand, item, "unknown_figure", f"options of the account are not known: {unread}"),)
+        yield refuse(demand, item, "unknown_figure", f"options of the account are not known: {unread}")
+        return
     if isinstance(desk.before, Unknown):
         reason = f"the account cannot be recomputed: {desk.before.reason}"
-        return (refuse(demand, item, "unknown_figure", reason),)
-    refusals: list[Refusal] = []
+        yield refuse(demand, item, "unknown_figure", reason)
+        return
+    known = False
     for parent, holding in parents(request):
         own = terms.options(Right.PUT if parent.side is Side.LONG else Right.CALL)
         if own is None:
             continue
+        known = True
         moves = tuple(scenario_moves(request.portfolio, one)[holding.key] for one in demand.scenarios)
-        case = _Case(demand, terms, own, parent, holding, moves, desk.before)
-        found = _offer(case, desk)
-        if isinstance(found, Offer):
-            return found
-        refusals.append(refuse(demand, f"option for {parent.key}", found.code, found.reason))
-    if not refusals:
+        case = Case(demand, terms, own, parent, holding, moves, desk.before)
+        found = _way(case, request)
+        yield _refused(case, found) if isinstance(found, NoHedge) else found
+    if not known:
         reason = "no position in cross margin that the rule's options protect adds to the net exposure"
-        refusals.append(refuse(demand, item, "no_parent", reason))
-    return tuple(refusals)
+        yield refuse(demand, item, "no_parent", reason)
 
 
-def _offer(case: _Case, desk: Desk) -> Offer | NoHedge:
-    """Offer the cheapest contract that reaches the goal, else the one that comes nearest to it."""
-    waits = _waits(case, desk.request)
+def _refused(case: Case, why: NoHedge) -> Refusal:
+    return refuse(case.demand, f"option for {case.parent.key}", why.code, why.reason)
+
+
+def _way(case: Case, request: PlanRequest) -> Way | NoHedge:
+    """Return the contracts that may be bought for a parent, or why none may."""
+    waits = _waits(case, request)
     if waits is not None:
         return waits
-    gaps = _gaps(case, 0.0, desk.request)
+    gaps = _gaps(case, 0.0, request)
     if isinstance(gaps, NoHedge):
         return gaps
     if max(gaps) <= 0.0:
         return NoHedge("goal_met", f"{case.demand.metric} is at its goal: nothing is missing")
-    candidates = _candidates(case, gaps, desk.request)
-    if isinstance(candidates, NoHedge):
-        return candidates
+    candidates = _candidates(case, gaps, request)
+    return candidates if isinstance(candidates, NoHedge) else Way(case, candidates)
+
+
+def _offer(way: Way, desk: Desk) -> Offer | NoHedge:
+    """Offer the cheapest contract that reaches the goal, else the one that comes nearest to it."""
     nearer: list[tuple[float, Offer]] = []
     refused: list[NoHedge] = []
-    for candidate in candidates:
-        found = _with(case, candidate, desk)
+    for candidate in way.candidates:
+        found = offer_with(way.case, candidate, desk)
         if isinstance(found, NoHedge):
             refused.append(found)
             continue
@@ -111,7 +141,7 @@ def _offer(case: _Case, desk: Desk) -> Offer | NoHedge:
     return min(nearer, key=lambda one: one[0])[1] if nearer else refused[0]
 
 
-def _waits(case: _Case, request: PlanRequest) -> NoHedge | None:
+def _waits(case: Case, request: PlanRequest) -> NoHedge | None:
     """Say why nothing may be bought for a parent at the moment; None where it may."""
     key, rule = case.parent.key, case.demand.rule
     for lot in request.hedges:
@@ -125,7 +155,7 @@ def _waits(case: _Case, request: PlanRequest) -> NoHedge | None:
     return None
 
 
-def _gaps(case: _Case, tightness: float, request: PlanRequest) -> list[float] | NoHedge:
+def _gaps(case: Case, tightness: float, request: PlanRequest) -> list[float] | NoHedge:
     """Return what each scenario's loss is above the goal, in USD."""
     watch = tightened(watch_of(case.demand), tightness) if tightness else watch_of(case.demand)
     book = open_book(request)
@@ -135,7 +165,7 @@ def _gaps(case: _Case, tightness: float, request: PlanRequest) -> list[float] | 
     return [missing(face, book) for face in found]
 
 
-def _candidates(case: _Case, gaps: Sequence[float], request: PlanRequest) -> tuple[Candidate, ...] | NoHedge:
+def _candidates(case: Case, gaps: Sequence[float], request: PlanRequest) -> tuple[Candidate, ...] | NoHedge:
     base = case.holding.base
     chain = request.chains.get(base)
     if chain is None:
@@ -181,11 +211,14 @@ def _trouble(fit: Fit, request: PlanRequest) -> str:
     return "" if own == (there.contracts if there else ZERO) else "its owner holds it"
 
 
-def _with(case: _Case, candidate: Candidate, desk: Desk) -> Offer | NoHedge:
-    """Size for the goal, and where the check says that it is missed, for a tighter one, a few times."""
+def offer_with(case: Case, candidate: Candidate, desk: Desk, most: float = inf) -> Offer | NoHedge:
+    """Size for the goal, and where the check says that it is missed, for a tighter one, a few times.
+
+    No more than `most` coins, rounded up to the market's step.
+    """
     bought, effort = ZERO, Effort()
     while True:
-        draft = _draft(case, candidate, effort.tightness, desk)
+        draft = _draft(case, candidate, effort.tightness, desk, most)
         found = draft if isinstance(draft, NoHedge) else _checked(case, candidate, draft, desk)
         further = effort.again()
         if isinstance(found, NoHedge) or found.proof.met or further is None:
@@ -195,7 +228,7 @@ def _with(case: _Case, candidate: Candidate, desk: Desk) -> Offer | NoHedge:
         bought, effort = found.draft.contracts, further
 
 
-def _draft(case: _Case, candidate: Candidate, tightness: float, desk: Desk) -> Draft | NoHedge:
+def _draft(case: Case, candidate: Candidate, tightness: float, desk: Desk, most: float) -> Draft | NoHedge:
     fit, request, demand = candidate.fit, desk.request, case.demand
     gaps = _gaps(case, tightness, request)
     assert not isinstance(gaps, NoHedge)
@@ -203,7 +236,7 @@ def _draft(case: _Case, candidate: Candidate, tightness: float, desk: Desk) -> D
     coins = needed(pairs, fit.cost)
     if isinstance(coins, CannotHelp):
         return NoHedge(coins.code, coins.reason)
-    size = sized(coins, fit, _bounds(case, fit, request))
+    size = sized(min(coins, most), fit, bounds_of(case, fit, request))
     if isinstance(size, CannotHelp):
         return NoHedge(size.code, size.reason)
     held = fit.market.market
@@ -226,7 +259,7 @@ def _draft(case: _Case, candidate: Candidate, tightness: float, desk: Desk) -> D
     return capped.drafts[0]
 
 
-def _bounds(case: _Case, fit: Fit, request: PlanRequest) -> Bounds:
+def bounds_of(case: Case, fit: Fit, request: PlanRequest) -> Bounds:
     """Return what of its parent no hedge stands against, however far the price goes, and what of the premium
     is left."""
     holding = case.holding
@@ -266,7 +299,7 @@ def _mirrored(fit: Fit, contracts: Decimal, mark: Decimal, request: PlanRequest)
     )
 
 
-def _checked(case: _Case, candidate: Candidate, draft: Draft, desk: Desk) -> Offer | NoHedge:
+def _checked(case: Case, candidate: Candidate, draft: Draft, desk: Desk) -> Offer | NoHedge:
     """Recompute the account with the option: the limit comes nearer, none is made worse beyond its target."""
     fit, demand, before = candidate.fit, case.demand, case.before
     after = with_paper(before, _paper(case, fit, draft.contracts), float(fit.price), fit.fee)
@@ -289,7 +322,7 @@ def _checked(case: _Case, candidate: Candidate, draft: Draft, desk: Desk) -> Off
     return Offer(demand, Side.LONG, draft, link, proof, total)
 
 
-def _paper(case: _Case, fit: Fit, contracts: Decimal) -> Paper:
+def _paper(case: Case, fit: Fit, contracts: Decimal) -> Paper:
     return Paper(
         key=position_key(fit.market.symbol, Side.LONG),
         base=fit.market.base,

@@ -63,10 +63,12 @@ def asked_of(
     book: Book,
     prices: Prices,
     left_out: Set[str],
+    mended: Set[str] = frozenset(),
 ) -> list[Asked]:
     """Return what of the demands the programme can answer; the closed forms tell of the others.
 
-    Positions in `left_out` are not trimmed. A demand that permits no trims is there for hedges alone.
+    Positions in `left_out` are not trimmed; to those in `mended` margin may be added. A demand that permits
+    no trims is there for hedges or margin alone.
     """
     found: list[Asked] = []
     for index, (demand, effort) in enumerate(zip(demands, efforts, strict=True)):
@@ -79,8 +81,8 @@ def asked_of(
         legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
         known, _ = prices.of(demand, legs if trims else [], whole=False)
         priced = {key: one for key, one in known.items() if key not in left_out}
-        kept = _within_reach(demand, made, priced, book)
-        if kept and (priced or not trims):
+        kept = _within_reach(demand, made, priced, book, mended)
+        if kept and (priced or mended or not trims):
             kept_faces, gaps = zip(*kept, strict=True)
             paid = {key: one.cost for key, one in priced.items()}
             found.append(Asked(index, demand, kept_faces, gaps, priced, paid, len(kept) == len(made)))
@@ -88,16 +90,17 @@ def asked_of(
 
 
 def _within_reach(
-    demand: Demand, found: tuple[Face, ...], priced: dict[str, Priced], book: Book
+    demand: Demand, found: tuple[Face, ...], priced: dict[str, Priced], book: Book, mended: Set[str]
 ) -> list[tuple[Face, float]]:
-    """Leave out what a trim cannot mend: the limit of one position whole, of an account the face alone."""
+    """Leave out what nothing can mend: the limit of one position whole, of an account the face alone."""
     strict = demand.target.position is not None
     kept: list[tuple[Face, float]] = []
     for face in found:
         gap = missing(face, book)
         if not isfinite(gap):
             return []
-        if not (strict or face.released) or is_enough(face, gap, priced, book):
+        open_to_margin = face.alone and face.payers <= mended
+        if open_to_margin or not (strict or face.released) or is_enough(face, gap, priced, book):
             kept.append((face, gap))
         elif strict:
             return []

@@ -1,23 +1,22 @@
-"""What may be done: one candidate a position that may be trimmed, or a hedge that may be opened.
+"""What may be done: trims, perpetual hedges, options, added margin. Each is one candidate.
 
-A candidate moves the notional of one leg, down (a trim) or up (a hedge), and has a cost. What it does to a
-limit is the leg's weight and maintenance margin in the limit's faces. Whatever else may answer a limit one
-day stands beside these, as further candidates.
+A trim or a perpetual moves the notional of one leg, down or up. What it does to a limit is the leg's weight
+and maintenance margin in the limit's faces. What moves no leg stands beside these, and says itself what a USD
+of it adds to a face: an option (`options.columns`), and margin that is moved to an isolated position.
 """
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Protocol
 
 from msgspec import Struct
 
 from bot.model import Demand
 from bot.planning.book import Leg, Priced
-from bot.planning.costs import HORIZON_SECONDS, LEAST, chords, funding_of
+from bot.planning.costs import HORIZON_SECONDS, KEPT, LEAST, chords, funding_of, is_kept
+from bot.planning.nature import SURVIVAL
 from bot.planning.request import PlanRequest
+from bot.planning.sizing import Face
 
-KEPT = 0.01
-"""By how much a USD counts as dearer that the owner would rather keep."""
 FREE = 1e-6
 """What a USD costs at least: what costs nothing would be traded without need."""
 
@@ -34,11 +33,18 @@ class Candidate(Struct, frozen=True):
     """Cost of one USD at the worst permitted price: what limits have to bear."""
     chords: tuple[tuple[float, float], ...]
     """Widths in USD and expected cost of one USD on them, cheapest first: what the plan is chosen by."""
+    parent: str = ""
+    """Key of the position that a hedge stands against; '' for a trim."""
 
     @property
     def key(self) -> str:
         """Identity of the position."""
         return self.leg.key
+
+    @property
+    def name(self) -> str:
+        """Its name in the proof of a plan."""
+        return f"hedge of {self.parent}" if self.parent else self.leg.key
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -52,6 +58,68 @@ class Candidate(Struct, frozen=True):
             cost += min(usd, width) * slope
             usd = max(usd - width, 0.0)
         return cost
+
+
+class Beside(Protocol):
+    """An action that moves no leg, by the USD that it moves."""
+
+    @property
+    def key(self) -> str:
+        """Identity."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the proof of a plan."""
+
+    @property
+    def room(self) -> float:
+        """The most USD that it may move."""
+
+    @property
+    def chords(self) -> tuple[tuple[float, float], ...]:
+        """Width in USD and expected cost of one USD."""
+
+    def effect(self, demand: Demand, number: int, face: Face) -> float:
+        """What one USD adds to the left side of a demand's face, its cost included; `number` is its place."""
+
+    def expected(self, usd: float) -> float:
+        """Expected cost of moving so many USD."""
+
+
+class Margin(Struct, frozen=True):
+    """Margin that is moved from what is free to an isolated position. It costs nothing but what is free.
+
+    The position's own faces gain it, those of the cross balance lose it; equity stays.
+    """
+
+    position: str
+    """Key of the position."""
+    room: float
+
+    @property
+    def key(self) -> str:
+        """Identity."""
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """Its name in the proof of a plan."""
+        return f"margin of {self.position}"
+
+    @property
+    def chords(self) -> tuple[tuple[float, float], ...]:
+        """Width in USD, and next to nothing for each: what nobody needs is not moved."""
+        return ((self.room, FREE),)
+
+    def effect(self, demand: Demand, number: int, face: Face) -> float:
+        """What one USD adds to the left side of a face."""
+        if face.alone:
+            return -face.cost_weight if self.position in face.payers else 0.0
+        return face.cost_weight if demand.metric in SURVIVAL else 0.0
+
+    def expected(self, usd: float) -> float:
+        """It costs nothing."""
+        return 0.0
 
 
 class Terms(Protocol):
@@ -78,16 +146,16 @@ def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> 
         if widest.room > 0:
             room = leg.holding.notional * float(widest.room / leg.position.contracts)
             paid = max(one.cost for one in known)
-            dear = KEPT if leg.position.symbol.upper() in kept else 0.0
+            dear = KEPT if leg.position.symbol in kept else 0.0
             found.append(Candidate(leg, -1, room, paid, _slopes(leg, widest, dear, request)))
     return found
 
 
 def _kept(legs: Sequence[Leg], terms: Sequence[Terms]) -> frozenset[str]:
-    """Return the symbols that some demand would rather keep, in capitals."""
+    """Return the symbols that some demand would rather keep."""
     patterns = {pattern for one in terms for pattern in one.demand.trim.keep}
-    symbols = {leg.position.symbol.upper() for leg in legs} if patterns else set()
-    return frozenset(one for one in symbols if any(fnmatchcase(one, pattern) for pattern in patterns))
+    symbols = {leg.position.symbol for leg in legs} if patterns else set()
+    return frozenset(one for one in symbols if is_kept(one, patterns))
 
 
 def _slopes(leg: Leg, priced: Priced, dear: float, request: PlanRequest) -> tuple[tuple[float, float], ...]:

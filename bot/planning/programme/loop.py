@@ -42,7 +42,7 @@ def settle_cheapest(
     found: Settled | Failed | None = None
     if demands and not isinstance(before, Unknown):
         found = _Search(request, demands, before, allowance, prices, meter).run()
-    met = _met(found.attempt) if isinstance(found, Settled) else set()
+    met = met_by(found.attempt) if isinstance(found, Settled) else set()
     if isinstance(found, Settled) and len(met) == len(demands):
         return found
     if isinstance(found, Settled):
@@ -51,14 +51,14 @@ def settle_cheapest(
             return found
     attempt, refusals = settle(request, demands, before, allowance, prices, meter)
     if isinstance(found, Settled):
-        if not met < _met(attempt):
+        if not met < met_by(attempt):
             return found
         found = Failed("meets_less", "the programme meets fewer limits than one after another")
     reasoning = None if found is None else Reasoning("closed_form", found.code, found.reason)
     return Settled(attempt, refusals, reasoning)
 
 
-def _met(attempt: Attempt) -> set[tuple[str, Target]]:
+def met_by(attempt: Attempt) -> set[tuple[str, Target]]:
     """Name the demands whose goal an attempt reaches."""
     outcomes = attempt.drawing.outcomes
     proofs = (

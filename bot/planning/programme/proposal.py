@@ -1,6 +1,6 @@
 """One solve: all demands, all limits that may not get worse, all caps, at the least expected cost."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from decimal import Decimal
 from math import isfinite
 
@@ -16,7 +16,7 @@ from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.nature import SURVIVAL
 from bot.planning.programme.asking import Asked, asked_of, shared_out, weight_of
-from bot.planning.programme.columns import Candidate, trims
+from bot.planning.programme.columns import Beside, Candidate, trims
 from bot.planning.programme.rows import Rows
 from bot.planning.programme.solver import Failed, Solution, solve
 from bot.planning.recomputation import State
@@ -52,7 +52,7 @@ class Kept(Struct, frozen=True):
     """How its level was tightened; None where it stands past it, and there is no room."""
 
 
-class _Written(Struct, frozen=True):
+class Written(Struct, frozen=True):
     """A row, and what it stands for."""
 
     row: int
@@ -113,19 +113,19 @@ def propose(
     if len(candidates) < 2:
         return None
     rows = Rows(list(book.legs), candidates, unit_of(request, legs))
-    written = [one for ask in asked for one in _demanded(ask, rows)]
+    written = [one for ask in asked for one in demanded(ask, rows)]
     written += [one for limit in kept for one in _kept(limit, rows, book)]
-    written += _capped(candidates, asked, rows, allowance)
+    written += capped(candidates, asked, rows, allowance)
     found = solve(rows.matrix)
     if isinstance(found, Failed):
         return found
     amounts = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
     short = _short(found, written)
     shares = shared_out(amounts, asked, short, book, len(demands))
-    return Proposal(shares, _reasoning(found, rows, candidates, written))
+    return Proposal(shares, reasoning_of(found, rows, candidates, written))
 
 
-def _short(found: Solution, written: Sequence[_Written]) -> frozenset[int]:
+def _short(found: Solution, written: Sequence[Written]) -> frozenset[int]:
     """Name the demands to which something is missing."""
     return frozenset(
         one.index
@@ -142,41 +142,43 @@ def unit_of(request: PlanRequest, legs: Sequence[Leg]) -> float:
     return max(sum(leg.left for leg in legs), 1.0)
 
 
-def _demanded(ask: Asked, rows: Rows) -> list[_Written]:
+def demanded(ask: Asked, rows: Rows, beside: Sequence[Beside] = ()) -> list[Written]:
+    """Write the faces of a demand, with what else than trims and hedges may answer it."""
     demand = ask.demand
-    found: list[_Written] = []
-    for face, gap in zip(ask.faces, ask.gaps, strict=True):
-        row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid)
+    found: list[Written] = []
+    for number, (face, gap) in enumerate(zip(ask.faces, ask.gaps, strict=True)):
+        effects = {one.key: one.effect(demand, number, face) for one in beside}
+        row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid, effects)
         binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
-        found.append(_Written(row, binding, short, ask.index, face.reachable and ask.whole))
+        found.append(Written(row, binding, short, ask.index, face.reachable and ask.whole))
     return found
 
 
-def _kept(limit: Kept, rows: Rows, book: Book) -> list[_Written]:
+def _kept(limit: Kept, rows: Rows, book: Book) -> list[Written]:
     watch = limit.watch
     made = faces(watch, book)
     if isinstance(made, CannotHelp):
         return []
-    found: list[_Written] = []
+    found: list[Written] = []
     for face in made:
         one: Face = folded(face, book) if book.request.hedges else face
         row = rows.keep(one, missing(one, book), bears_cost=limit.bears_cost)
-        found.append(_Written(row, Binding(watch.rule, watch.metric, watch.target.text, 0.0)))
+        found.append(Written(row, Binding(watch.rule, watch.metric, watch.target.text, 0.0)))
     return found
 
 
-def _capped(
+def capped(
     candidates: Sequence[Candidate], asked: Sequence[Asked], rows: Rows, allowance: Allowance
-) -> list[_Written]:
+) -> list[Written]:
     """Bound what is traded by the caps on a day's notional and loss."""
-    found: list[_Written] = []
+    found: list[Written] = []
     if allowance.notional is not None:
         row = rows.bound(((one.key, 1.0) for one in candidates), float(allowance.notional))
-        found.append(_Written(row, Binding("", "notional_per_day", "", 0.0)))
+        found.append(Written(row, Binding("", "notional_per_day", "", 0.0)))
     if allowance.loss is not None:
         losses = [(one.key, _loss(one, asked)) for one in candidates]
         row = rows.bound(losses, float(allowance.loss))
-        found.append(_Written(row, Binding("", "loss_per_day", "", 0.0)))
+        found.append(Written(row, Binding("", "loss_per_day", "", 0.0)))
     return found
 
 
@@ -209,8 +211,8 @@ def _draft(leg: Leg, priced: Priced, demand: Demand) -> Draft:
     )
 
 
-def _reasoning(
-    found: Solution, rows: Rows, candidates: Sequence[Candidate], written: Sequence[_Written]
+def reasoning_of(
+    found: Solution, rows: Rows, candidates: Sequence[Candidate | Beside], written: Sequence[Written]
 ) -> Reasoning:
     """Read back which rows bind, and by how much each action that is not taken would have been dearer."""
     prices: dict[tuple[str, str, str], float] = {}
@@ -227,6 +229,22 @@ def _reasoning(
         usd = found.values[rows.moved[key]] * rows.unit
         cost += candidate.expected(usd)
         if usd <= _BINDS * candidate.room:
-            left.append(Alternative(key, candidate.chords[0][1], rows.dearer(key, found.column_duals)))
-    left.sort(key=lambda other: (other.dearer, other.item))
-    return Reasoning("programme", "", "", cost, binding, tuple(left[:_MOST_ALTERNATIVES]))
+            dearer = rows.dearer(key, found.column_duals)
+            left.append(Alternative(candidate.name, candidate.chords[0][1], dearer))
+    return Reasoning("programme", "", "", cost, binding, nearest(left))
+
+
+def nearest(others: Iterable[Alternative]) -> tuple[Alternative, ...]:
+    """Return the few that would have been the least dearer, each once, and of each sort at least one."""
+    found: dict[str, Alternative] = {}
+    for other in sorted(others, key=_dearness):
+        found.setdefault(other.item, other)
+    first: dict[str, Alternative] = {}
+    for item, other in found.items():
+        first.setdefault(item.partition(" ")[0] if " " in item else "", other)
+    rest = [other for other in found.values() if other not in first.values()]
+    return tuple(sorted([*first.values(), *rest][:_MOST_ALTERNATIVES], key=_dearness))
+
+
+def _dearness(other: Alternative) -> tuple[float, str]:
+    return other.dearer, other.item

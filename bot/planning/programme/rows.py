@@ -7,11 +7,12 @@ share stand in columns of their own, T for the maintenance margin of the cross b
 costs: without them every row would name every position, and a solve would take ten times as long.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
+from types import MappingProxyType
 
 from bot.planning.book import Leg
-from bot.planning.programme.columns import Candidate
+from bot.planning.programme.columns import Beside, Candidate
 from bot.planning.programme.matrix import Matrix
 from bot.planning.sizing import Face
 from bot.planning.spread import maintenance
@@ -20,6 +21,7 @@ TIE = 1e-5
 """Of two candidates that cost the same the first by key is taken."""
 WORSE = 10.0
 """A limit that gets worse weighs so many times as much as one that does not get better."""
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 _SHARED = 3
 """From so many positions on whose margin stands in a face at mark, their sum is taken from T."""
 
@@ -47,20 +49,27 @@ class Expression:
 class Rows:
     """Writes a matrix. `unit` is how many USD make one unit of it."""
 
-    def __init__(self, legs: Sequence[Leg], candidates: Sequence[Candidate], unit: float) -> None:
+    def __init__(
+        self,
+        legs: Sequence[Leg],
+        candidates: Sequence[Candidate],
+        unit: float,
+        beside: Sequence[Beside] = (),
+    ) -> None:
         self.matrix = Matrix()
         self.unit = unit
         self._legs = {leg.key: leg for leg in legs}
         self._begun = {leg.key: leg.cost for leg in legs if leg.cost}
         self._by_key = {one.key: one for one in candidates}
         self._first: dict[str, int] = {}
-        self.moved = {one.key: self._candidate(one, rank) for rank, one in enumerate(candidates)}
+        every: list[Candidate | Beside] = [*candidates, *beside]
+        self.moved = {one.key: self._candidate(one, rank) for rank, one in enumerate(every)}
         self._margins: dict[tuple[str, float], Expression] = {}
         self._totals: dict[frozenset[str], Expression] = {}
         self._costs: dict[tuple[frozenset[str], int], Expression] = {}
         self._dearest = {one.key: one.paid for one in candidates}
 
-    def _candidate(self, one: Candidate, rank: int) -> int:
+    def _candidate(self, one: Candidate | Beside, rank: int) -> int:
         tie = 1.0 + TIE * rank
         if len(one.chords) == 1:
             return self.matrix.column(one.chords[0][1] * tie, one.room / self.unit)
@@ -76,16 +85,24 @@ class Rows:
         return duals[moved] + (duals[self._first[key]] if key in self._first else 0.0)
 
     def demand(
-        self, face: Face, gap: float, weight: float, paid: dict[str, float]
+        self,
+        face: Face,
+        gap: float,
+        weight: float,
+        paid: dict[str, float],
+        beside: Mapping[str, float] = _NOTHING,
     ) -> tuple[int, tuple[int, int]]:
         """Write a face that must be met; return its row, and the columns of what is missing to it.
 
         `gap` is what is missing now: more than that, it would get worse, and that weighs more. `paid` is what
-        a USD costs under the demand's own terms; one dictionary a demand.
+        a USD costs under the demand's own terms; one dictionary a demand. `beside` is what a USD of what
+        moves no leg adds to the face, by its key.
         """
         short = self.matrix.column(weight, max(gap, 0.0) / self.unit)
         found = self.expression(face, face.cost_weight, paid)
         worse = self.matrix.column(WORSE * weight)
+        for key, effect in beside.items():
+            found.add(self.moved[key], effect)
         found.add(short, -1.0)
         found.add(worse, -1.0)
         return self._write(found, face.budget), (short, worse)

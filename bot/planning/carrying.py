@@ -1,0 +1,70 @@
+"""Margin and trims together: the margin that belongs to the cheapest plan, and the trims beside it.
+
+Where fewer limits are met so than by all the margin that rules permit and trims for the rest, that is done.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.model import Action, Demand, Reasoning, Unknown
+from bot.planning.caps import Allowance
+from bot.planning.moving import Moving, begin
+from bot.planning.programme.choice import Chosen, choose
+from bot.planning.programme.loop import Settled, met_by, settle_cheapest
+from bot.planning.recomputation import State, state_before
+from bot.planning.request import PlanRequest
+
+
+class Carried(Struct, frozen=True):
+    """What is moved and what is trimmed."""
+
+    moving: Moving
+    demands: tuple[Demand, ...]
+    """Those that trims had to answer."""
+    settled: Settled
+    allowance: Allowance
+    """What the caps leave after the margin."""
+    reasoning: Reasoning | None
+
+    @property
+    def met(self) -> int:
+        """How many limits are at their goals after it."""
+        return len(self.moving.lifted.answered) + len(met_by(self.settled.attempt))
+
+
+def carry(
+    request: PlanRequest,
+    demands: Sequence[Demand],
+    before: State | Unknown,
+    allowance: Allowance,
+    chosen: Chosen | None,
+) -> Carried:
+    """Add margin and settle the trims; `demands` are those that permit trades."""
+    if not demands or not all(Action.TRIM in demand.permits for demand in demands):
+        chosen = None if chosen is None else replace(chosen, margin=None)
+    elif chosen is None:
+        chosen = choose(request, allowance)
+    first = _carried(request, demands, before, allowance.copy(), chosen)
+    if chosen is None or not chosen.margin or not first.demands:
+        return first
+    if len(met_by(first.settled.attempt)) == len(first.demands):
+        return first
+    other = _carried(request, demands, before, allowance.copy(), None)
+    return other if other.met > first.met else first
+
+
+def _carried(
+    request: PlanRequest,
+    demands: Sequence[Demand],
+    before: State | Unknown,
+    allowance: Allowance,
+    chosen: Chosen | None,
+) -> Carried:
+    moving = begin(request, before, allowance, None if chosen is None else chosen.margin)
+    rest = moving.rest(demands)
+    standing = before if moving.request is request else state_before(moving.request)
+    settled = settle_cheapest(moving.request, rest, standing, allowance)
+    reasoning = settled.reasoning if chosen is None else chosen.told(settled.reasoning)
+    return Carried(moving, rest, settled, allowance, reasoning)

@@ -1,0 +1,190 @@
+"""Which demands a hedge answers, and which one of the hedges is opened in this cycle.
+
+The programme chooses among trims, perpetuals, options and margin for all demands at once, and how much of
+each. What it chose is sized by the hedge's own closed form, bounded and checked; where trims belong to the
+cheapest plan as well, no more of it than the programme says. Where the programme cannot tell, or what it
+chose does not pass, each demand is asked for itself: a hedge that reaches the goal against trims that do.
+"""
+
+from collections.abc import Sequence
+from math import inf
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.model import Action, Demand, OrderRequest, Refusal
+from bot.planning.drafting import is_trading, refuse
+from bot.planning.hedge_seats import NoHedge
+from bot.planning.hedging import offer_of, resized
+from bot.planning.nature import SURVIVAL
+from bot.planning.offers import Desk, Offer, Opening
+from bot.planning.options.columns import Bought, bought_of
+from bot.planning.options.offering import Way, offer_with, option_offer, option_ways
+from bot.planning.planner import plan
+from bot.planning.programme.choice import Chosen, choose
+from bot.planning.request import PlanRequest
+
+
+class Choice(Struct, frozen=True):
+    """Which demands trims answer, and the hedge that answers one of the others."""
+
+    trimmed: tuple[Demand, ...]
+    offer: Offer | None
+    refusals: tuple[Refusal, ...]
+    chosen: Chosen | None = None
+    """What the programme chose, where all of that stands."""
+
+
+class _Open(Struct, frozen=True):
+    """What may answer a demand beside trims."""
+
+    perpetual: Offer | None = None
+    ways: tuple[Way, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def opening(self) -> Opening | None:
+        return None if self.perpetual is None else self.perpetual.opening
+
+
+def choose_hedges(request: PlanRequest, desk: Desk) -> Choice:
+    """Choose what each demand is answered by; the first hedge is opened, others wait for the next cycle."""
+    trimmed: list[Demand] = []
+    refusals: list[Refusal] = []
+    first: Offer | None = None
+    opened = [_open_to(demand, desk) for demand in request.demands]
+    bought = bought_of([way for one in opened for way in one.ways], desk)
+    chosen = choose(request, desk.allowance, _openings(opened), bought)
+    stands = chosen is not None
+    for place, (demand, one) in enumerate(zip(request.demands, opened, strict=True)):
+        if demand.hedge is None:
+            trimmed.append(demand)
+            continue
+        picked: Offer | NoHedge | None = None
+        known = chosen is not None and place in chosen.answers
+        if chosen is not None and known:
+            picked = _picked(demand, one, bought, chosen, desk)
+            stands = stands and not isinstance(picked, NoHedge)
+        if isinstance(picked, Offer):
+            found: Offer | tuple[Refusal, ...] = picked
+        elif known and picked is None and is_trading(demand):
+            found = ()
+        else:
+            found = _alone(best_offer(demand, one, desk), demand, request)
+        if not isinstance(found, Offer):
+            trimmed.append(demand)
+            refusals += found
+        elif first is None:
+            first = found
+            if Action.CANCEL_ORDERS in demand.permits:
+                trimmed.append(replace(demand, permits=(Action.CANCEL_ORDERS,)))
+        else:
+            reason = "one hedge is opened in a cycle: the next follows on fresh data"
+            refusals.append(refuse(demand, item_of(found), "hedge_waits", reason))
+    return Choice(tuple(trimmed), first, tuple(refusals), chosen if stands else None)
+
+
+def _open_to(demand: Demand, desk: Desk) -> _Open:
+    terms = demand.hedge
+    if terms is None:
+        return _Open()
+    refusals: list[Refusal] = []
+    ways: list[Way] = []
+    perpetual = offer_of(demand, desk) if terms.perp else ()
+    if not isinstance(perpetual, Offer):
+        refusals += perpetual
+    for way in option_ways(demand, desk) if terms.put or terms.call else ():
+        if isinstance(way, Way):
+            ways.append(way)
+        else:
+            refusals.append(way)
+    return _Open(perpetual if isinstance(perpetual, Offer) else None, tuple(ways), tuple(refusals))
+
+
+def _openings(opened: Sequence[_Open]) -> dict[str, Opening]:
+    """Return the perpetuals by key, each with the widest room that a rule leaves it."""
+    found: dict[str, Opening] = {}
+    for one in opened:
+        opening = one.opening
+        if opening is not None:
+            key = opening.seat.one.key
+            known = found.get(key)
+            if known is None or opening.priced.room > known.priced.room:
+                found[key] = opening
+    return found
+
+
+def _picked(
+    demand: Demand, one: _Open, bought: Sequence[Bought], chosen: Chosen, desk: Desk
+) -> Offer | NoHedge | None:
+    """Return the hedge that the programme chose for a demand; None where it chose none, NoHedge where that
+    does not pass.
+
+    A limit of survival does not wait for the rest: a hedge that does not bring it all the way is none.
+    """
+    usable: list[tuple[float, Bought | Offer]] = [
+        (chosen.options[option.key] * option.exposure, option)
+        for option in bought
+        if option.case.demand is demand and option.key in chosen.options
+    ]
+    usd, opening = 0.0, one.opening
+    if one.perpetual is not None and opening is not None:
+        usd = chosen.hedges.get(opening.seat.one.key, 0.0)
+        usable += [(usd * opening.seat.unit.beta, one.perpetual)] if usd else []
+    if not usable:
+        return None
+    _, best = max(usable, key=lambda entry: entry[0])
+    mixed = is_trading(demand) and (chosen.trims or len(usable) > 1)
+    found: Offer | NoHedge
+    if isinstance(best, Bought):
+        most = best.coins(chosen.options[best.key]) if mixed else inf
+        found = offer_with(best.case, best.candidate, desk, most)
+    elif mixed and demand.metric not in SURVIVAL:
+        found = resized(best, usd, desk)
+    else:
+        found = best
+    if isinstance(found, Offer) and not found.proof.met and is_trading(demand):
+        return None if demand.metric in SURVIVAL else _partial(found)
+    return found
+
+
+def _partial(offer: Offer) -> Offer:
+    reason = "it brings back a part at less cost than trims; what is left is planned again on fresh data"
+    told = refuse(offer.demand, item_of(offer), "rest_follows", reason)
+    return replace(offer, refusals=(*offer.refusals, told))
+
+
+def best_offer(demand: Demand, one: _Open, desk: Desk) -> Offer | tuple[Refusal, ...]:
+    """Return the hedge that answers a demand: one that reaches its goal, the cheaper of a perpetual and an
+    option; or why there is none."""
+    option = option_offer(demand, desk) if one.ways else ()
+    offers = [found for found in (one.perpetual, option) if isinstance(found, Offer)]
+    if not offers:
+        assert not isinstance(option, Offer)
+        return tuple(dict.fromkeys((*one.refusals, *option)))
+    return min(offers, key=lambda found: (not found.proof.met, found.cost))
+
+
+def _alone(
+    found: Offer | tuple[Refusal, ...], demand: Demand, request: PlanRequest
+) -> Offer | tuple[Refusal, ...]:
+    """Return a hedge where it answers one demand at less cost than trims; trims win where both cost the same.
+
+    A hedge is taken where it reaches the goal and trims do not; where neither does, trims are, since they
+    lower what margin must carry, too. Why there is no hedge is told only where trims are not permitted.
+    """
+    if not is_trading(demand):
+        return found
+    if not isinstance(found, Offer):
+        return ()
+    alone = plan(replace(request, demands=(demand,)))
+    steps = [step for step in alone.steps if isinstance(step.request, OrderRequest)]
+    met = bool(steps) and all(proof.met for proof in alone.proofs)
+    if not found.proof.met:
+        return () if steps else found
+    return found if not met or found.cost < sum(step.cost for step in steps) else ()
+
+
+def item_of(offer: Offer) -> str:
+    """Name a hedge in a refusal."""
+    return f"hedge of {offer.link.parent}"

@@ -1,0 +1,106 @@
+"""Options beside trims in the programme: what a USD of premium does to each limit.
+
+A coin of an option gains G in a scenario, and moves net exposure by its delta. Equity loses what it costs
+above its worth, the wallet its whole premium: that is why it lowers what stands behind cross margin.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from bot.model import Demand
+from bot.planning.nature import SURVIVAL
+from bot.planning.offers import Desk
+from bot.planning.options.offering import Case, Way, bounds_of
+from bot.planning.options.ranking import Candidate, gain_of
+from bot.planning.sizing import Face
+from bot.risk import black76
+from bot.risk.shock import scenario_moves
+
+_REVALUED = frozenset({"account.stress_loss", "account.cushion"})
+
+
+class Bought(Struct, frozen=True):
+    """One contract that may be bought for one parent, by the USD of premium."""
+
+    case: Case
+    candidate: Candidate
+    room: float
+    """The most USD that may be paid for it."""
+    premiums: float
+    """The most USD that its rule may still pay for all its options."""
+    moves: tuple[tuple[float, ...], ...]
+    """How its base moves in the scenarios of each demand."""
+    demands: tuple[Demand, ...]
+
+    @property
+    def key(self) -> str:
+        """Identity: two rules may buy the same contract."""
+        return f"{self.case.demand.rule}: {self.name}"
+
+    @property
+    def name(self) -> str:
+        """Its name in the proof of a plan."""
+        return f"option {self.candidate.fit.market.symbol} for {self.case.parent.key}"
+
+    @property
+    def chords(self) -> tuple[tuple[float, float], ...]:
+        """Width in USD, and what half the spread, the fee and time take of one."""
+        return ((self.room, self.candidate.carrying / self.candidate.fit.premium),)
+
+    def expected(self, usd: float) -> float:
+        """Expected cost of so many USD of premium."""
+        return usd * self.chords[0][1]
+
+    def coins(self, usd: float) -> float:
+        """Coins that so many USD of premium buy."""
+        return usd / self.candidate.fit.premium
+
+    @property
+    def exposure(self) -> float:
+        """USD of exposure that a USD of premium takes off its parent at the most, by beta."""
+        fit = self.candidate.fit
+        return self.case.holding.beta * fit.forward / fit.premium
+
+    def effect(self, demand: Demand, number: int, face: Face) -> float:
+        """What one USD adds to the left side of a demand's face, its cost included."""
+        if face.alone:
+            return 0.0
+        fit = self.candidate.fit
+        if demand.metric in SURVIVAL:
+            return face.cost_weight
+        effect = face.cost_weight * fit.cost
+        if demand.metric in _REVALUED:
+            at = next(place for place, one in enumerate(self.demands) if one is demand)
+            effect -= gain_of(fit, self.moves[at][number])
+        elif demand.metric == "account.net_leverage":
+            effect += (1.0 if number == 0 else -1.0) * self._leaning()
+        return effect / fit.premium
+
+    def _leaning(self) -> float:
+        """USD of the reference market that one coin of it moves like now."""
+        fit, market = self.candidate.fit, self.candidate.fit.market
+        delta = black76.delta(market.right, fit.forward, float(market.strike), fit.years, fit.vol)
+        return self.case.holding.beta * fit.forward * delta
+
+
+def bought_of(ways: Sequence[Way], desk: Desk) -> list[Bought]:
+    """Return the candidates of all parents as columns; what may not be bought at all is none."""
+    request = desk.request
+    found: list[Bought] = []
+    all_moves = [
+        [scenario_moves(request.portfolio, one) for one in demand.scenarios]
+        for demand in (request.demands if ways else ())
+    ]
+    for way in ways:
+        case = way.case
+        moves = tuple(tuple(one[case.parent.key] for one in moved) for moved in all_moves)
+        for candidate in way.candidates:
+            fit = candidate.fit
+            bounds = bounds_of(case, fit, request)
+            offered = float(fit.most) * fit.coins * fit.premium
+            room = min(bounds.coins * fit.premium, bounds.premium, offered)
+            if room > 0.0:
+                premiums = max(bounds.premium, 0.0)
+                found.append(Bought(case, candidate, room, premiums, moves, request.demands))
+    return found
