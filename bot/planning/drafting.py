@@ -6,19 +6,19 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Action, Demand, Refusal, Sense, Severity, TrimTerms
-from bot.planning.book import Book, Leg, Priced, open_book, price_leg
+from bot.model import Action, Demand, Refusal, Sense, Severity
+from bot.planning.book import Book, Leg, Priced, open_book
 from bot.planning.book import take as take_contracts
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.mending import mending
-from bot.planning.nature import SURVIVAL, Nature, nature_of
+from bot.planning.nature import SURVIVAL
 from bot.planning.pricing import NoQuote
+from bot.planning.quotes import Quotes, manner_of
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.sizing import CannotHelp, Face, faces
-from bot.planning.slicing import Books, is_pressing
 from bot.planning.spread import Candidate, Spread, spread
-from bot.planning.strangers import STRANGER, stranger_quote
+from bot.planning.strangers import STRANGER
 
 _RANKS = {
     "account.stress_loss": 1,
@@ -34,11 +34,10 @@ _TRADES = (Action.TRIM, Action.CLOSE, Action.CLOSE_ALL)
 class Prices:
     """Every leg's price under every demand's terms. Prices do not change while a plan is sized again."""
 
-    def __init__(self, request: PlanRequest) -> None:
+    def __init__(self, request: PlanRequest, quotes: Quotes | None = None) -> None:
         self._request = request
-        self._books = Books(request)
+        self._quotes = quotes or Quotes(request)
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
-        self._quotes: dict[tuple[TrimTerms, float, Nature, bool, bool], dict[str, Priced | NoQuote]] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -52,13 +51,11 @@ class Prices:
     def _price(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
-        seconds = (self._request.at - demand.acting_since).total_seconds()
-        nature = nature_of(demand.metric)
-        pressing = nature is not Nature.SURVIVAL and is_pressing(demand)  # survival is never patient
+        manner = manner_of(demand, self._request, whole=whole)
+        known = self._quotes.known(manner)
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
-        known = self._quotes.setdefault((demand.trim, seconds, nature, whole, pressing), {})
         for leg in legs:
             if leg.key in hedges:
                 if demand.target.position == leg.key:
@@ -67,17 +64,7 @@ class Prices:
                 continue
             found = known.get(leg.key)
             if found is None:
-                found = stranger_quote(leg.position, self._request) or price_leg(
-                    leg,
-                    demand.trim,
-                    self._request,
-                    self._books,
-                    seconds,
-                    nature,
-                    whole=whole,
-                    pressing=pressing,
-                )
-                known[leg.key] = found
+                found = known[leg.key] = self._quotes.price(leg, manner, self._request)
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
             else:

@@ -25,16 +25,15 @@ from bot.model import (
     position_key,
 )
 from bot.planning.caps import Allowance, Draft, apply, notional_of
-from bot.planning.check import Meter
 from bot.planning.drafting import is_trading, refuse
 from bot.planning.hedging import offer_of
+from bot.planning.known import Known, known_of
 from bot.planning.linked import must_stay
 from bot.planning.numbering import Numbering, numbering_after
 from bot.planning.offers import Desk, Offer
 from bot.planning.options.offering import option_offer
 from bot.planning.planner import plan
 from bot.planning.programme.hedges import worthwhile
-from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, stale_reason
 from bot.planning.unwinding import Off, drafted, forced, restored, with_trims
 
@@ -53,14 +52,13 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         return plan(request)
     if stale_reason(request) is not None:
         return plan(request)
-    meter, allowance = Meter(request), Allowance(request.caps, request.usage)
-    before = state_before(request)
-    choice = _choose(request, Desk(request, before, meter, allowance))
-    made, wanted = _trims(replace(request, demands=choice.trimmed))
+    known, allowance = known_of(request), Allowance(request.caps, request.usage)
+    choice = _choose(request, Desk(request, known, allowance))
+    made, wanted = _trims(replace(request, demands=choice.trimmed), known)
     taken = _taken(made.steps)
     offs = {**with_trims(wanted, request), **forced(request)}
     if not taken and not offs:
-        offs = restored(request, before, meter)
+        offs = restored(request, known.before, known.meter)
     unwound, refusals = _unwound(offs, request, made, allowance)
     told = [*made.refusals, *choice.refusals, *refusals]
     opened: tuple[Step, ...] = ()
@@ -76,17 +74,17 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
     return replace(made, steps=steps, refusals=tuple(dict.fromkeys(told)), proofs=proofs)
 
 
-def _trims(request: PlanRequest) -> tuple[Plan, dict[str, Decimal]]:
+def _trims(request: PlanRequest, known: Known) -> tuple[Plan, dict[str, Decimal]]:
     """Plan the trims, and say what would be trimmed if no hedge were in the way.
 
     Hedges go for the whole of that, so that the rest of a trim that they bound can follow in the next cycle.
     """
-    whole = plan(replace(request, unbound=True))
+    whole = plan(replace(request, unbound=True), known)
     wanted = _taken(whole.steps)
     for key, contracts in wanted.items():
         position = request.snapshot.position(key)
         if position is not None and contracts > position.contracts - must_stay(position, request):
-            return plan(request), wanted
+            return plan(request, known), wanted
     return whole, wanted
 
 
@@ -100,13 +98,13 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     refusals: list[Refusal] = []
     first: Offer | None = None
     offers = [best_offer(demand, desk) if demand.hedge is not None else () for demand in request.demands]
-    used = _worthwhile(request, offers)
+    used = _worthwhile(request, offers, desk.known)
     for demand, offer in zip(request.demands, offers, strict=True):
         trades = is_trading(demand)
         if not isinstance(offer, Offer):
             refusals += () if trades else offer
             trimmed.append(demand)
-        elif trades and not _is_better(offer, demand, request, used):
+        elif trades and not _is_better(offer, demand, desk, used):
             trimmed.append(demand)
         elif first is None:
             first = offer
@@ -132,27 +130,29 @@ def best_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
     return min(offers, key=lambda one: (not one.proof.met, one.cost))
 
 
-def _worthwhile(request: PlanRequest, offers: Sequence[Offer | tuple[Refusal, ...]]) -> frozenset[str] | None:
+def _worthwhile(
+    request: PlanRequest, offers: Sequence[Offer | tuple[Refusal, ...]], known: Known
+) -> frozenset[str] | None:
     """Return the hedges of the cheapest plan of all demands; None where each demand is asked for itself.
 
     That is so where there is but one demand, where an option is the best hedge of one, or where the programme
     cannot tell.
     """
     openings = [offer.opening for offer in offers if isinstance(offer, Offer)]
-    known = {one.seat.one.key: one for one in openings if one is not None}
+    open_to = {one.seat.one.key: one for one in openings if one is not None}
     if not openings or None in openings or len(request.demands) < 2:
         return None
-    return worthwhile(request, request.demands, known)
+    return worthwhile(request, request.demands, open_to, known.quotes)
 
 
-def _is_better(offer: Offer, demand: Demand, request: PlanRequest, used: frozenset[str] | None) -> bool:
+def _is_better(offer: Offer, demand: Demand, desk: Desk, used: frozenset[str] | None) -> bool:
     """Whether a hedge answers a demand at less cost than trims; trims win where both cost the same.
 
     `used` are the hedges that the cheapest plan of all demands opens, where that is known.
     """
     if used is not None and offer.opening is not None and offer.proof.met:
         return offer.opening.seat.one.key in used
-    alone = plan(replace(request, demands=(demand,)))
+    alone = plan(replace(desk.request, demands=(demand,)), desk.known)
     steps = [step for step in alone.steps if isinstance(step.request, OrderRequest)]
     met = bool(steps) and all(proof.met for proof in alone.proofs)
     if not offer.proof.met:

@@ -24,6 +24,7 @@ from bot.planning.check import (
     prove,
 )
 from bot.planning.drafting import acting, refuse
+from bot.planning.known import Known, known_of
 from bot.planning.moving import begin, finish
 from bot.planning.numbering import Numbering
 from bot.planning.programme.loop import settle_cheapest
@@ -35,14 +36,14 @@ from bot.planning.strangers import STRANGER
 from bot.risk.catalogue import of_account
 
 
-def plan(request: PlanRequest) -> Plan:
+def plan(request: PlanRequest, known: Known | None = None) -> Plan:
     """Decide what should be done now.
 
     A few cancels of risk-increasing orders on the markets that are trimmed come first, then at most one
     reduce-only order a position, then further cancels. Every demand that is acted on has a proof; what is
     wanted and not done has a refusal. Odd input gives refusals, never an error. The plan asks for a halt only
     where its steps, all carried out in full, leave nothing undone of the rule that halts: a halted account
-    could not finish.
+    could not finish. `known` is what another plan of the same account, with other demands, has worked out.
     """
     demands = acting(request.demands)
     stale = stale_reason(request)
@@ -52,12 +53,13 @@ def plan(request: PlanRequest) -> Plan:
         return _plan(request, (), refusals, (), _halting(request, refusals))
     numbering = Numbering(request)
     allowance = Allowance(request.caps, request.usage)
-    before = state_before(request)
+    known = known or known_of(request)
+    before = known.before
     moving = begin(request, before, allowance)
     refused = _unreadable(request, demands)
     demands = moving.rest(demands)
     standing = before if moving.request is request else state_before(moving.request)
-    settled = settle_cheapest(moving.request, demands, standing, allowance)
+    settled = settle_cheapest(moving.request, demands, structs.replace(known, before=standing), allowance)
     attempt = settled.attempt
     refused.extend(settled.refusals)
     for outcome in attempt.drawing.outcomes:

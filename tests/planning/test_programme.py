@@ -31,11 +31,13 @@ from bot.planning.check import Meter
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import Effort
 from bot.planning.hedged import plan_with_hedges
+from bot.planning.known import Known
 from bot.planning.planner import plan
 from bot.planning.programme import loop, proposal
 from bot.planning.programme.hedges import worthwhile
 from bot.planning.programme.proposal import unit_of
 from bot.planning.programme.solver import Failed
+from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.settling import Fault, fault_of, settle
 from tests.planning.build import (
@@ -298,7 +300,8 @@ def test_a_goal_that_rounding_misses_is_tightened_a_few_times(monkeypatch: pytes
 
 def test_an_account_that_cannot_be_recomputed_is_left_to_the_closed_forms() -> None:
     given = asked(CAP, SHARE)
-    settled = loop.settle_cheapest(given, [CAP], Unknown("a gap"), Allowance(given.caps, given.usage))
+    known = Known(Unknown("a gap"), Meter(given), Quotes(given))
+    settled = loop.settle_cheapest(given, [CAP], known, Allowance(given.caps, given.usage))
     assert settled.reasoning is None
     attempt, refusals = settle(
         given, [CAP], Unknown("a gap"), Allowance(given.caps, given.usage), Prices(given), Meter(given)

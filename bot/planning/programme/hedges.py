@@ -18,6 +18,7 @@ from bot.planning.programme.columns import Candidate, trims
 from bot.planning.programme.proposal import unit_of
 from bot.planning.programme.rows import Rows
 from bot.planning.programme.solver import Failed, solve
+from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest
 
 USED = 0.01
@@ -25,7 +26,10 @@ USED = 0.01
 
 
 def worthwhile(
-    request: PlanRequest, demands: Sequence[Demand], open_to: Mapping[str, Opening]
+    request: PlanRequest,
+    demands: Sequence[Demand],
+    open_to: Mapping[str, Opening],
+    quotes: Quotes | None = None,
 ) -> frozenset[str] | None:
     """Return the keys of the hedges that the cheapest plan opens; None where the programme cannot tell.
 
@@ -36,7 +40,7 @@ def worthwhile(
     book = _with(request, [offer.seat for offer in open_to.values()])
     extended = book.request
     efforts = [Effort() for _ in demands]
-    asked = asked_of(demands, efforts, book, Prices(extended), frozenset())
+    asked = asked_of(demands, efforts, book, Prices(extended, quotes), frozenset())
     legs = [leg for leg in book.legs if leg.holding is not None and leg.key not in open_to]
     candidates = trims(legs, asked, extended)
     candidates += [_hedge(book.by_key[key], offer) for key, offer in open_to.items()]

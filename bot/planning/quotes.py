@@ -1,0 +1,56 @@
+"""Prices of positions, each worked out once for all demands and all plans of a request that order alike."""
+
+from msgspec import Struct
+
+from bot.model import Demand, TrimTerms
+from bot.planning.book import Leg, Priced, price_leg
+from bot.planning.nature import Nature, nature_of
+from bot.planning.pricing import NoQuote
+from bot.planning.request import PlanRequest
+from bot.planning.slicing import Books, is_pressing
+from bot.planning.strangers import stranger_quote
+
+
+class Manner(Struct, frozen=True):
+    """How a demand orders: what it has in common with others is priced the same."""
+
+    terms: TrimTerms
+    acting_seconds: float
+    nature: Nature
+    whole: bool
+    pressing: bool
+    unbound: bool
+    """Whether positions may be trimmed below their hedges; False where there are none."""
+
+
+def manner_of(demand: Demand, request: PlanRequest, *, whole: bool) -> Manner:
+    """Return how a demand orders now; `whole` is for a close."""
+    seconds = (request.at - demand.acting_since).total_seconds()
+    nature = nature_of(demand.metric)
+    pressing = nature is not Nature.SURVIVAL and is_pressing(demand)  # survival is never patient
+    return Manner(demand.trim, seconds, nature, whole, pressing, request.unbound and bool(request.hedges))
+
+
+class Quotes:
+    """What is known of a request's prices. They do not depend on its demands, nor on margin that is moved."""
+
+    def __init__(self, request: PlanRequest) -> None:
+        self._books = Books(request)
+        self._found: dict[Manner, dict[str, Priced | NoQuote]] = {}
+
+    def known(self, manner: Manner) -> dict[str, Priced | NoQuote]:
+        """Return what was priced in a manner so far, by position key."""
+        return self._found.setdefault(manner, {})
+
+    def price(self, leg: Leg, manner: Manner, request: PlanRequest) -> Priced | NoQuote:
+        """Price one leg; NoQuote says why nothing may be taken off it."""
+        return stranger_quote(leg.position, request) or price_leg(
+            leg,
+            manner.terms,
+            request,
+            self._books,
+            manner.acting_seconds,
+            manner.nature,
+            whole=manner.whole,
+            pressing=manner.pressing,
+        )
