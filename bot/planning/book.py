@@ -144,7 +144,7 @@ def price_leg(
         request.snapshot.marks.get(symbol),
         terms,
         request.caps,
-        request.snapshot.venue_time(request.at),
+        books.now,
         taking,
         request.max_age_seconds,
         nature,
@@ -163,7 +163,7 @@ def price_leg(
     allowed = room(leg.position.contracts, share, market, found.mark, request.order_terms)
     most = largest(market, found.style)
     allowed = min(allowed, free.contracts if most is None else min(free.contracts, most))
-    priced = replace(found, note=found.note + free.note)
+    priced = replace(found, note=found.note + free.note) if free.note else found
     return _with_room(leg, market, priced, cut, allowed, request)
 
 
@@ -186,8 +186,10 @@ def _with_room(
     if priced.style is Style.PASSIVE:
         side, inverse = leg.position.side, leg.position.inverse
         expected = cost_at(priced.worst, priced.mark, market.maker_fee, side, inverse=inverse)
-    found = Priced(priced, allowed, worst + beside, expected + likely, thin, cut.ladder, likely)
-    return replace(found, expected=found.expected_of(allowed, market.taker_fee))
+    cost = worst + beside
+    resting = None if cut.ladder is None else cut.ladder.cost(allowed, priced.mark, market.taker_fee)
+    expected = expected + likely if resting is None else min(resting + likely, cost)
+    return Priced(priced, allowed, cost, expected, thin, cut.ladder, likely)
 
 
 def take(

@@ -36,7 +36,7 @@ class Prices:
 
     def __init__(self, request: PlanRequest, quotes: Quotes | None = None) -> None:
         self._request = request
-        self._quotes = quotes or Quotes(request)
+        self.quotes = quotes or Quotes(request)
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
 
     def of(
@@ -52,7 +52,7 @@ class Prices:
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
         manner = manner_of(demand, self._request, whole=whole)
-        known = self._quotes.known(manner)
+        known = self.quotes.known(manner)
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
@@ -64,7 +64,7 @@ class Prices:
                 continue
             found = known.get(leg.key)
             if found is None:
-                found = known[leg.key] = self._quotes.price(leg, manner, self._request)
+                found = known[leg.key] = self.quotes.price(leg, manner, self._request)
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
             else:

@@ -49,8 +49,7 @@ class NoQuote(Struct, frozen=True):
 
 def round_price(price: Decimal, step: Decimal, *, up: bool) -> Decimal:
     """Round a price to the market's step, up or down."""
-    steps = (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
-    return steps * step
+    return (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR) * step
 
 
 def taking_seconds(
@@ -129,8 +128,10 @@ def _reference(mark: Mark, price: Decimal, nature: Nature) -> Decimal | NoQuote:
     trouble = _trouble(index)
     if isinstance(index, Unknown) or trouble:
         return NoQuote("unknown_index", f"index price of {mark.symbol} {trouble}")
+    if nature is not Nature.EXPOSURE:
+        return index
     apart = abs(price / index - 1)
-    if nature is Nature.EXPOSURE and apart > PRICE_BAND:
+    if apart > PRICE_BAND:
         why = f"mark {price:f} and index {index:f} of {mark.symbol} are {apart:.1%} apart, the band is"
         return NoQuote("price_band", f"{why} {PRICE_BAND:.0%}: orders on exposure wait until they agree")
     return index

@@ -1,9 +1,12 @@
 """Prices of positions, each worked out once for all demands and all plans of a request that order alike."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from bot.model import Demand, TrimTerms
 from bot.planning.book import Leg, Priced, price_leg
+from bot.planning.costs import chords
 from bot.planning.nature import Nature, nature_of
 from bot.planning.pricing import NoQuote
 from bot.planning.request import PlanRequest
@@ -37,10 +40,18 @@ class Quotes:
     def __init__(self, request: PlanRequest) -> None:
         self._books = Books(request)
         self._found: dict[Manner, dict[str, Priced | NoQuote]] = {}
+        self._chords: dict[int, tuple[Priced, Sequence[tuple[float, float]]]] = {}
 
     def known(self, manner: Manner) -> dict[str, Priced | NoQuote]:
         """Return what was priced in a manner so far, by position key."""
         return self._found.setdefault(manner, {})
+
+    def chords(self, leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
+        """Return what trimming one leg is expected to cost, as `costs.chords` does."""
+        known = self._chords.get(id(priced))
+        if known is None:
+            known = self._chords[id(priced)] = (priced, chords(leg, priced))
+        return known[1]
 
     def price(self, leg: Leg, manner: Manner, request: PlanRequest) -> Priced | NoQuote:
         """Price one leg; NoQuote says why nothing may be taken off it."""

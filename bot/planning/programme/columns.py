@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from bot.model import Demand
 from bot.planning.book import Leg, Priced
-from bot.planning.costs import HORIZON_SECONDS, LEAST, chords, funding_of
+from bot.planning.costs import HORIZON_SECONDS, LEAST, funding_of
+from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest
 
 KEPT = 0.01
@@ -66,7 +67,9 @@ class Terms(Protocol):
         """Prices and rooms by position key."""
 
 
-def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> list[Candidate]:
+def trims(
+    legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest, quotes: Quotes
+) -> list[Candidate]:
     """Return one candidate a leg that some demand may trim, with the widest room and the dearest price."""
     kept = _kept(legs, terms)
     found: list[Candidate] = []
@@ -79,7 +82,9 @@ def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> 
             room = leg.holding.notional * float(widest.room / leg.position.contracts)
             paid = max(one.cost for one in known)
             dear = KEPT if leg.position.symbol.upper() in kept else 0.0
-            found.append(Candidate(leg, -1, room, paid, _slopes(leg, widest, dear, request)))
+            found.append(
+                Candidate(leg, -1, room, paid, _slopes(leg, quotes.chords(leg, widest), dear, request))
+            )
     return found
 
 
@@ -90,10 +95,12 @@ def _kept(legs: Sequence[Leg], terms: Sequence[Terms]) -> frozenset[str]:
     return frozenset(one for one in symbols if any(fnmatchcase(one, pattern) for pattern in patterns))
 
 
-def _slopes(leg: Leg, priced: Priced, dear: float, request: PlanRequest) -> tuple[tuple[float, float], ...]:
+def _slopes(
+    leg: Leg, costs: Sequence[tuple[float, float]], dear: float, request: PlanRequest
+) -> tuple[tuple[float, float], ...]:
     """Cost by chords; what the trim saves of funding makes it cheaper, what it forgoes dearer."""
     holding = leg.holding
     assert holding is not None
     saved = funding_of(holding.symbol, holding.sign, HORIZON_SECONDS, request)
-    found = [(width, max(rate + dear, FREE)) for width, rate in chords(leg, priced)]
+    found = [(width, max(rate + dear, FREE)) for width, rate in costs]
     return tuple((width, max(rate - saved, LEAST * rate)) for width, rate in found)

@@ -40,9 +40,10 @@ def worthwhile(
     book = _with(request, [offer.seat for offer in open_to.values()])
     extended = book.request
     efforts = [Effort() for _ in demands]
-    asked = asked_of(demands, efforts, book, Prices(extended, quotes), frozenset())
+    prices = Prices(extended, quotes)
+    asked = asked_of(demands, efforts, book, prices, frozenset())
     legs = [leg for leg in book.legs if leg.holding is not None and leg.key not in open_to]
-    candidates = trims(legs, asked, extended)
+    candidates = trims(legs, asked, extended, prices.quotes)
     candidates += [_hedge(book.by_key[key], offer) for key, offer in open_to.items()]
     rows = Rows(list(book.legs), candidates, unit_of(request, legs))
     for ask in asked:
