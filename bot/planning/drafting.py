@@ -16,7 +16,7 @@ from bot.planning.nature import SURVIVAL
 from bot.planning.pricing import NoQuote
 from bot.planning.quotes import Quotes, manner_of
 from bot.planning.request import PlanRequest, Watch, watch_of
-from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.sizing import CannotHelp, Face, Faces, faces
 from bot.planning.spread import Candidate, Spread, spread
 from bot.planning.strangers import STRANGER
 
@@ -32,12 +32,14 @@ _TRADES = (Action.TRIM, Action.CLOSE, Action.CLOSE_ALL)
 
 
 class Prices:
-    """Every leg's price under every demand's terms. Prices do not change while a plan is sized again."""
+    """Every leg's price under every demand's terms, and what each demand asks. Both hold while a plan is
+    sized again."""
 
     def __init__(self, request: PlanRequest, quotes: Quotes | None = None) -> None:
         self._request = request
         self.quotes = quotes or Quotes(request)
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
+        self._faces: dict[tuple[int, float], Faces] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -47,6 +49,16 @@ class Prices:
         if at not in self._found:
             self._found[at] = self._price(demand, legs, whole=whole)
         return self._found[at]
+
+    def faces(self, demand: Demand, tightness: float, book: Book) -> Faces:
+        """Return the faces of a demand's limit at its tightened goal, hedges with their parents."""
+        at = (id(demand), tightness)
+        if at not in self._faces:
+            found = faces(tightened(watch_of(demand), tightness), book)
+            if book.request.hedges and not isinstance(found, CannotHelp):
+                found = tuple(folded(face, book) for face in found)
+            self._faces[at] = found
+        return self._faces[at]
 
     def _price(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -264,14 +276,12 @@ def _sized(
     if begun.met:
         priced, refusals = prices.of(demand, legs, whole=whole)
         return Outcome(demand, begun.taken, priced, met=True, sealed=True, refusals=refusals)
-    found = faces(tightened(watch_of(demand), tightness), book)
+    found = prices.faces(demand, tightness, book)
     if isinstance(found, CannotHelp):
         refusal = refuse(demand, demand.target.text, found.code, found.reason)
         return Outcome(demand, shortfall=(refusal,))
     if not found:
         return Outcome(demand, met=True)
-    if book.request.hedges:
-        found = tuple(folded(face, book) for face in found)
     priced, refusals = prices.of(demand, legs, whole=whole)
     if begun.left_out:
         priced = {key: one for key, one in priced.items() if key not in begun.left_out}

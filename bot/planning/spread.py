@@ -57,14 +57,12 @@ def maintenance(leg: Leg, notional: float, factor: float) -> float:
 def _own(face: Face, leg: Leg) -> float:
     """The share of one leg in the left side of a face, what it has cost included."""
     key = leg.key
-    total = face.cost_weight * leg.cost if key in face.payers else 0.0
+    total = face.cost_weight * leg.cost if leg.cost and key in face.payers else 0.0
     if leg.holding is None:
         return total
-    left = leg.left
-    total += face.weights.get(key, 0.0) * left
-    if key in face.factors:
-        total += maintenance(leg, left, face.factors[key])
-    return total
+    total += face.weights.get(key, 0.0) * leg.left
+    factor = face.factors.get(key)
+    return total if factor is None else total + maintenance(leg, leg.left, factor)
 
 
 def missing(face: Face, book: Book) -> float:
@@ -72,7 +70,7 @@ def missing(face: Face, book: Book) -> float:
     if face.alone and all(book.by_key[key].left == 0.0 for key in face.payers):
         return 0.0
     total = face.excess - face.budget
-    for leg in (book.by_key[key] for key in face.payers) if face.alone else book.legs:
+    for leg in [book.by_key[key] for key in face.payers] if face.alone else book.legs:
         total += _own(face, leg)
     return total
 
@@ -135,11 +133,11 @@ def _fill(
     candidates: list[Candidate],
     taken: dict[str, Decimal],
     *,
+    gap: float,
     whole: bool,
     strict: bool,
 ) -> CannotHelp | None:
-    """Take from the candidates until the face is met or nobody can give more."""
-    gap = missing(face, book)
+    """Take from the candidates until the face is met or nobody can give more. `gap` is what is missing."""
     if not isfinite(gap):
         return CannotHelp("the figures of this limit are not finite numbers", "unknown_figure")
     tolerance = _TOLERANCE * max(1.0, abs(face.budget))
@@ -195,14 +193,17 @@ def spread(
     taken: dict[str, Decimal] = {}
     trouble: CannotHelp | None = None
     for _ in range(_ROUNDS):
-        before = dict(taken)
+        before, gaps = dict(taken), []
         for face in found:
-            trouble = _fill(face, book, candidates, taken, whole=whole, strict=strict) or trouble
+            gap = missing(face, book)
+            gaps.append(gap)
+            trouble = _fill(face, book, candidates, taken, gap=gap, whole=whole, strict=strict) or trouble
         if taken == before:
             break
-    gaps = [(face, missing(face, book)) for face in found]
-    met = all(face.reachable and _is_met(face, gap) for face, gap in gaps)
-    shortfall = 0.0 if met else max([0.0, *(gap for _, gap in gaps)])
+    else:
+        gaps = [missing(face, book) for face in found]
+    met = all(face.reachable and _is_met(face, gap) for face, gap in zip(found, gaps, strict=True))
+    shortfall = 0.0 if met else max([0.0, *gaps])
     return Spread(
         {key: more for key, more in taken.items() if more > 0}, met, shortfall, None if met else trouble
     )
