@@ -44,6 +44,8 @@ class _Choice(Struct, frozen=True):
     trimmed: tuple[Demand, ...]
     offer: Offer | None
     refusals: tuple[Refusal, ...]
+    made: Plan | None = None
+    """The plan of the trims, where it was made to compare."""
 
 
 def plan_with_hedges(request: PlanRequest) -> Plan:
@@ -54,7 +56,7 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         return plan(request)
     known, allowance = known_of(request), Allowance(request.caps, request.usage)
     choice = _choose(request, Desk(request, known, allowance))
-    made, wanted = _trims(replace(request, demands=choice.trimmed), known)
+    made, wanted = _trims(replace(request, demands=choice.trimmed), known, choice.made)
     taken = _taken(made.steps)
     offs = {**with_trims(wanted, request), **forced(request)}
     if not taken and not offs:
@@ -74,11 +76,14 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
     return replace(made, steps=steps, refusals=tuple(dict.fromkeys(told)), proofs=proofs)
 
 
-def _trims(request: PlanRequest, known: Known) -> tuple[Plan, dict[str, Decimal]]:
+def _trims(request: PlanRequest, known: Known, made: Plan | None) -> tuple[Plan, dict[str, Decimal]]:
     """Plan the trims, and say what would be trimmed if no hedge were in the way.
 
     Hedges go for the whole of that, so that the rest of a trim that they bound can follow in the next cycle.
+    Where none stands in the way a plan that was `made` serves.
     """
+    if made is not None and not request.hedges:
+        return made, _taken(made.steps)
     whole = plan(replace(request, unbound=True), known)
     wanted = _taken(whole.steps)
     for key, contracts in wanted.items():
@@ -95,6 +100,7 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
     trims are, since they lower what margin must carry, too.
     """
     trimmed: list[Demand] = []
+    alone: list[tuple[Demand, Plan]] = []
     refusals: list[Refusal] = []
     first: Offer | None = None
     offers = [best_offer(demand, desk) if demand.hedge is not None else () for demand in request.demands]
@@ -104,7 +110,7 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
         if not isinstance(offer, Offer):
             refusals += () if trades else offer
             trimmed.append(demand)
-        elif trades and not _is_better(offer, demand, desk, used):
+        elif trades and not _is_better(offer, demand, desk, used, alone):
             trimmed.append(demand)
         elif first is None:
             first = offer
@@ -113,7 +119,8 @@ def _choose(request: PlanRequest, desk: Desk) -> _Choice:
         else:
             reason = "one hedge is opened in a cycle: the next follows on fresh data"
             refusals.append(refuse(demand, _item(offer), "hedge_waits", reason))
-    return _Choice(tuple(trimmed), first, tuple(refusals))
+    made = next((one for demand, one in alone if trimmed == [demand]), None)
+    return _Choice(tuple(trimmed), first, tuple(refusals), made)
 
 
 def best_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
@@ -145,14 +152,18 @@ def _worthwhile(
     return worthwhile(request, request.demands, open_to, known.quotes)
 
 
-def _is_better(offer: Offer, demand: Demand, desk: Desk, used: frozenset[str] | None) -> bool:
+def _is_better(
+    offer: Offer, demand: Demand, desk: Desk, used: frozenset[str] | None, made: list[tuple[Demand, Plan]]
+) -> bool:
     """Whether a hedge answers a demand at less cost than trims; trims win where both cost the same.
 
-    `used` are the hedges that the cheapest plan of all demands opens, where that is known.
+    `used` are the hedges that the cheapest plan of all demands opens, where that is known. A plan of trims
+    for this demand alone is added to `made`.
     """
     if used is not None and offer.opening is not None and offer.proof.met:
         return offer.opening.seat.one.key in used
     alone = plan(replace(desk.request, demands=(demand,)), desk.known)
+    made.append((demand, alone))
     steps = [step for step in alone.steps if isinstance(step.request, OrderRequest)]
     met = bool(steps) and all(proof.met for proof in alone.proofs)
     if not offer.proof.met:

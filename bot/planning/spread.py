@@ -6,6 +6,7 @@ limit is met. A solver over all limits at once can stand here instead, behind th
 
 from decimal import Decimal
 from math import isfinite
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -69,9 +70,15 @@ def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
     if face.alone and all(book.by_key[key].left == 0.0 for key in face.payers):
         return 0.0
-    total = face.excess - face.budget
+    total, weights, factors, payers = face.excess - face.budget, face.weights, face.factors, face.payers
     for leg in [book.by_key[key] for key in face.payers] if face.alone else book.legs:
-        total += _own(face, leg)
+        key = leg.key
+        own = face.cost_weight * leg.cost if leg.cost and key in payers else 0.0
+        if leg.holding is not None:
+            own += weights.get(key, 0.0) * leg.left
+            if key in factors:
+                own += maintenance(leg, leg.left, factors[key])
+        total += own
     return total
 
 
@@ -113,7 +120,8 @@ def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
 
 def relief_of(face: Face, candidate: Candidate, gap: float) -> float:
     """How much of the gap one USD closes now: the slope of the line that holds."""
-    return max(lines(face, candidate, gap), key=lambda line: line[1])[0]
+    found = lines(face, candidate, gap)
+    return found[0][0] if len(found) == 1 else max(found, key=itemgetter(1))[0]
 
 
 def _cheapest_first(face: Face, candidates: list[Candidate], gap: float) -> list[Candidate]:
