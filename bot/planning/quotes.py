@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bot.model import Demand, TrimTerms
-from bot.planning.book import Leg, Priced, price_leg
+from bot.planning.book import Leg, Ordered, Priced, bound_by_book, order_leg
 from bot.planning.costs import chords
 from bot.planning.nature import Nature, nature_of
-from bot.planning.pricing import NoQuote
+from bot.planning.pricing import NoQuote, is_plain, taking_seconds
 from bot.planning.request import PlanRequest
 from bot.planning.slicing import Books, is_pressing
 from bot.planning.strangers import stranger_quote
@@ -40,6 +40,7 @@ class Quotes:
     def __init__(self, request: PlanRequest) -> None:
         self._books = Books(request)
         self._found: dict[Manner, dict[str, Priced | NoQuote]] = {}
+        self._ordered: dict[tuple[TrimTerms, float, Nature, bool], dict[str, Ordered | NoQuote]] = {}
         self._chords: dict[int, tuple[Priced, Sequence[tuple[float, float]]]] = {}
 
     def known(self, manner: Manner) -> dict[str, Priced | NoQuote]:
@@ -55,13 +56,25 @@ class Quotes:
 
     def price(self, leg: Leg, manner: Manner, request: PlanRequest) -> Priced | NoQuote:
         """Price one leg; NoQuote says why nothing may be taken off it."""
-        return stranger_quote(leg.position, request) or price_leg(
-            leg,
-            manner.terms,
-            request,
-            self._books,
-            manner.acting_seconds,
-            manner.nature,
-            whole=manner.whole,
-            pressing=manner.pressing,
-        )
+        apart = stranger_quote(leg.position, request)
+        if apart is not None:
+            return apart
+        terms, whole, pressing = manner.terms, manner.whole, manner.pressing
+        taking = taking_seconds(terms, manner.acting_seconds, manner.nature, whole=whole, pressing=pressing)
+        ordered = self._order(leg, manner, taking, request)
+        if isinstance(ordered, NoQuote):
+            return ordered
+        kind = (terms, request, self._books, taking, manner.nature)
+        return bound_by_book(leg, ordered, *kind, whole=whole, pressing=pressing)
+
+    def _order(self, leg: Leg, manner: Manner, taking: float, request: PlanRequest) -> Ordered | NoQuote:
+        """Price one leg without its book: the same for limits of every nature, but for a few."""
+        terms, nature = manner.terms, manner.nature
+        if is_plain(nature, terms, taking, request.snapshot.marks.get(leg.position.symbol)):
+            nature = Nature.OTHER
+        known = self._ordered.setdefault((terms, taking, nature, manner.whole), {})
+        found = known.get(leg.key)
+        if found is None:
+            found = order_leg(leg, terms, request, self._books.now, taking, nature, whole=manner.whole)
+            known[leg.key] = found
+        return found
