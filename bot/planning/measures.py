@@ -1,7 +1,6 @@
 """Metrics of a recomputed state, each by its definition rather than by a closed form."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from msgspec import Struct
 
@@ -176,40 +175,62 @@ class _Block(Struct, frozen=True):
     coins: tuple[Purse, ...]
     room: float
 
-    def left(self, rates: Sequence[float], move: float) -> float:
-        """Margin above maintenance after a move of the market, each position and coin by its own rate."""
-        left = self.room
-        for entry, rate in zip(self.entries, rates, strict=False):
-            change = rate * move
-            if change < -1.0:
-                change = -1.0
-            left += entry.sign * entry.value * change - margin_for(entry, 1.0 + change)
-        for coin, rate in zip(self.coins, rates[len(self.entries) :], strict=True):
-            left += coin.margin * max(rate * move, -1.0)
+    def left(self, rates: Sequence[float]) -> Callable[[float], float]:
+        """Return what gives the margin above maintenance after a move of the market, each position and coin
+        by its own rate.
+
+        It is asked a dozen times for each root, so the maintenance margin of what is linear is written out:
+        `margin_for`, slice by slice.
+        """
+        lanes = [
+            (rate, one.sign * one.value, one.value, one.surcharge, one.slices, one if one.inverse else None)
+            for one, rate in zip(self.entries, rates, strict=False)
+        ]
+        coins = list(zip(self.coins, rates[len(self.entries) :], strict=True))
+
+        def left(move: float) -> float:
+            room = self.room
+            for rate, pull, whole, surcharge, slices, inverse in lanes:
+                change = rate * move
+                if change < -1.0:
+                    change = -1.0
+                if inverse is not None:
+                    room += pull * change - margin_for(inverse, 1.0 + change)
+                    continue
+                value, needed = whole * (1.0 + change), 0.0
+                for floor, cap, asked in slices:
+                    if value <= floor:
+                        break
+                    needed += asked * ((value if value < cap else cap) - floor)
+                room += pull * change - (surcharge + needed)
+            for coin, rate in coins:
+                room += coin.margin * max(rate * move, -1.0)
+            return room
+
         return left
 
 
 def _first_root(block: _Block, rates: Sequence[float], at_mark: float, bound: float) -> float:
     """Smallest move in one direction, up to a bound, that uses the room up: false position between kinks at
     price 0. `at_mark` is the room before any move, above 0."""
-    low, at_low = 0.0, at_mark
+    left, low, at_low = block.left(rates), 0.0, at_mark
     for high in sorted({-1.0 / rate for rate in rates if rate * bound < -1.0} | {bound}):
-        at_high = block.left(rates, high)
+        at_high = left(high)
         if at_high <= 0.0:
-            return falling_root(partial(block.left, rates), low, at_low, high, at_high)
+            return falling_root(left, low, at_low, high, at_high)
         low, at_low = high, at_high
     return bound
 
 
 def _nearest(block: _Block, bound: float) -> float:
     """Smallest move of the market either way, up to a bound, that uses the room of a block up."""
-    sides = _sides(block.entries, block.coins)
-    at_mark = block.left([0.0] * (len(block.entries) + len(block.coins)), 0.0)
+    at_mark = block.left([0.0] * (len(block.entries) + len(block.coins)))(0.0)
     if at_mark <= 0.0:
         return 0.0
+    sides = _sides(block.entries, block.coins)
+    movers: tuple[Entry | Purse, ...] = (*block.entries, *block.coins)
     for direction in (-1.0, 1.0):
-        rates = _rates((*block.entries, *block.coins), sides, direction)
-        bound = _first_root(block, rates, at_mark, bound)
+        bound = _first_root(block, _rates(movers, sides, direction), at_mark, bound)
     return bound
 
 
