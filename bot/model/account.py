@@ -45,7 +45,7 @@ class PositionMode(StrEnum):
     HEDGE = "hedge"
 
 
-class Position(Struct, frozen=True):
+class Position(Struct, frozen=True, dict=True):
     """An open position. `contracts` is positive; the side says the direction."""
 
     symbol: str
@@ -73,7 +73,7 @@ class Position(Struct, frozen=True):
     inverse: bool = False
     """Whether it is sized in USD and settled in the coin."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Identity of the position inside its account, for example BTC/USDT:USDT#long."""
         return position_key(self.symbol, self.side)

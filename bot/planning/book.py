@@ -1,6 +1,7 @@
 """The account while it is being trimmed: what has been taken off each position, and what that cost."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from bot.planning.nature import Nature
 from bot.planning.pricing import NoQuote, Quote, quote, taking_seconds
 from bot.planning.request import OrderTerms, PlanRequest
 from bot.planning.rounding import fit, largest, room, smallest
-from bot.planning.slicing import Books, Slice, slice_of
+from bot.planning.slicing import Books, slice_of
 from bot.risk.portfolio import Holding
 
 
@@ -107,6 +108,18 @@ def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
     return cost_at(priced.worst, priced.mark, market.taker_fee, side, inverse=inverse)
 
 
+class Ordered(Struct, frozen=True):
+    """A reduction of one leg as it would be ordered, before a book bounds it."""
+
+    quote: Quote
+    least: Decimal
+    """The smallest order."""
+    allowed: Decimal
+    """Contracts that caps, other orders and the venue's largest order let go."""
+    worst: float
+    """Cost of one USD at the worst permitted price, fee included."""
+
+
 def price_leg(
     leg: Leg,
     terms: TrimTerms,
@@ -123,6 +136,24 @@ def price_leg(
 
     NoQuote says why nothing may be sent for it now.
     """
+    taking = taking_seconds(terms, acting_seconds, nature, whole=whole, pressing=pressing)
+    ordered = order_leg(leg, terms, request, books.now, taking, nature, whole=whole)
+    if isinstance(ordered, NoQuote):
+        return ordered
+    return bound_by_book(leg, ordered, terms, request, books, taking, nature, whole=whole, pressing=pressing)
+
+
+def order_leg(
+    leg: Leg,
+    terms: TrimTerms,
+    request: PlanRequest,
+    now: datetime,
+    taking: float,
+    nature: Nature,
+    *,
+    whole: bool,
+) -> Ordered | NoQuote:
+    """Price one leg without its book; `now` is a time of the venue's clock, `taking` of `taking_seconds`."""
     symbol = leg.position.symbol
     if symbol in request.blocked_symbols:
         return NoQuote(
@@ -137,14 +168,13 @@ def price_leg(
         return NoQuote("market_closed", f"{symbol} is not open for trading at the venue")
     if market.price_step <= 0 or market.amount_step <= 0:
         return NoQuote("unknown_figure", f"{symbol}: the venue's price or amount step is not positive")
-    taking = taking_seconds(terms, acting_seconds, nature, whole=whole, pressing=pressing)
     found = quote(
         leg.position.side,
         market,
         request.snapshot.marks.get(symbol),
         terms,
         request.caps,
-        request.snapshot.venue_time(request.at),
+        now,
         taking,
         request.max_age_seconds,
         nature,
@@ -155,22 +185,33 @@ def price_leg(
     free = free_of_orders(leg.position, market, least, request)
     if isinstance(free, NoQuote):
         return free
-    kind = (terms, books, max(taking, 0.0), nature, least)
-    cut = slice_of(leg.position, market, found, *kind, whole=whole, pressing=pressing)
-    if isinstance(cut, NoQuote):
-        return cut
     share = Decimal(1) if whole else min(Decimal(str(terms.max_share)), request.caps.max_share)
     allowed = room(leg.position.contracts, share, market, found.mark, request.order_terms)
     most = largest(market, found.style)
     allowed = min(allowed, free.contracts if most is None else min(free.contracts, most))
-    priced = replace(found, note=found.note + free.note)
-    return _with_room(leg, market, priced, cut, allowed, request)
+    priced = replace(found, note=found.note + free.note) if free.note else found
+    return Ordered(priced, least, allowed, worst_cost(leg, priced, market))
 
 
-def _with_room(
-    leg: Leg, market: Market, priced: Quote, cut: Slice, allowed: Decimal, request: PlanRequest
-) -> Priced:
+def bound_by_book(
+    leg: Leg,
+    ordered: Ordered,
+    terms: TrimTerms,
+    request: PlanRequest,
+    books: Books,
+    taking: float,
+    nature: Nature,
+    *,
+    whole: bool,
+    pressing: bool,
+) -> Priced | NoQuote:
     """Bound what may be taken by the book and by hedges, and say what it costs."""
+    market, priced, allowed = leg.market, ordered.quote, ordered.allowed
+    assert market is not None
+    kind = (terms, books, max(taking, 0.0), nature, ordered.least)
+    cut = slice_of(leg.position, market, priced, *kind, whole=whole, pressing=pressing)
+    if isinstance(cut, NoQuote):
+        return cut
     beside = likely = 0.0
     if leg.holding is not None and request.hedges:
         kept = Decimal(0) if request.unbound else must_stay(leg.position, request)
@@ -181,13 +222,14 @@ def _with_room(
         allowed = cut.contracts
         words = f"the book takes {allowed.normalize():f} of {leg.position.contracts.normalize():f} contracts"
         priced = replace(priced, note=f"{priced.note}; {words} at once, the rest follows")
-    worst = worst_cost(leg, priced, market)
-    expected = worst if leg.holding is None else leg.holding.trade_cost
+    expected = ordered.worst if leg.holding is None else leg.holding.trade_cost
     if priced.style is Style.PASSIVE:
         side, inverse = leg.position.side, leg.position.inverse
         expected = cost_at(priced.worst, priced.mark, market.maker_fee, side, inverse=inverse)
-    found = Priced(priced, allowed, worst + beside, expected + likely, thin, cut.ladder, likely)
-    return replace(found, expected=found.expected_of(allowed, market.taker_fee))
+    cost = ordered.worst + beside
+    resting = None if cut.ladder is None else cut.ladder.cost(allowed, priced.mark, market.taker_fee)
+    expected = expected + likely if resting is None else min(resting + likely, cost)
+    return Priced(priced, allowed, cost, expected, thin, cut.ladder, likely)
 
 
 def take(

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Action, Demand, Reasoning, Unknown
+from bot.model import Action, Demand, Reasoning
 from bot.planning.caps import Allowance
+from bot.planning.known import Known
 from bot.planning.moving import Moving, begin
 from bot.planning.programme.choice import Chosen, choose
 from bot.planning.programme.loop import Settled, met_by, settle_cheapest
-from bot.planning.recomputation import State, state_before
+from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest
 
 
@@ -37,7 +38,7 @@ class Carried(Struct, frozen=True):
 def carry(
     request: PlanRequest,
     demands: Sequence[Demand],
-    before: State | Unknown,
+    known: Known,
     allowance: Allowance,
     chosen: Chosen | None,
 ) -> Carried:
@@ -45,26 +46,27 @@ def carry(
     if not demands or not all(Action.TRIM in demand.permits for demand in demands):
         chosen = None if chosen is None else replace(chosen, margin=None)
     elif chosen is None:
-        chosen = choose(request, allowance)
-    first = _carried(request, demands, before, allowance.copy(), chosen)
+        chosen = choose(request, allowance, known.quotes)
+    first = _carried(request, demands, known, allowance.copy(), chosen)
     if chosen is None or not chosen.margin or not first.demands:
         return first
     if len(met_by(first.settled.attempt)) == len(first.demands):
         return first
-    other = _carried(request, demands, before, allowance.copy(), None)
+    other = _carried(request, demands, known, allowance.copy(), None)
     return other if other.met > first.met else first
 
 
 def _carried(
     request: PlanRequest,
     demands: Sequence[Demand],
-    before: State | Unknown,
+    known: Known,
     allowance: Allowance,
     chosen: Chosen | None,
 ) -> Carried:
+    before = known.before
     moving = begin(request, before, allowance, None if chosen is None else chosen.margin)
     rest = moving.rest(demands)
     standing = before if moving.request is request else state_before(moving.request)
-    settled = settle_cheapest(moving.request, rest, standing, allowance)
+    settled = settle_cheapest(moving.request, rest, replace(known, before=standing), allowance)
     reasoning = settled.reasoning if chosen is None else chosen.told(settled.reasoning)
     return Carried(moving, rest, settled, allowance, reasoning)

@@ -12,7 +12,7 @@ from math import inf
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Action, Demand, OrderRequest, Refusal
+from bot.model import Action, Demand, OrderRequest, Plan, Refusal
 from bot.planning.drafting import is_trading, refuse
 from bot.planning.hedge_seats import NoHedge
 from bot.planning.hedging import offer_of, resized
@@ -33,6 +33,8 @@ class Choice(Struct, frozen=True):
     refusals: tuple[Refusal, ...]
     chosen: Chosen | None = None
     """What the programme chose, where all of that stands."""
+    made: Plan | None = None
+    """The plan of the trims, where it was made to compare."""
 
 
 class _Open(Struct, frozen=True):
@@ -51,10 +53,11 @@ def choose_hedges(request: PlanRequest, desk: Desk) -> Choice:
     """Choose what each demand is answered by; the first hedge is opened, others wait for the next cycle."""
     trimmed: list[Demand] = []
     refusals: list[Refusal] = []
+    alone: list[tuple[Demand, Plan]] = []
     first: Offer | None = None
     opened = [_open_to(demand, desk) for demand in request.demands]
     bought = bought_of([way for one in opened for way in one.ways], desk)
-    chosen = choose(request, desk.allowance, _openings(opened), bought)
+    chosen = choose(request, desk.allowance, desk.known.quotes, _openings(opened), bought)
     stands = chosen is not None
     for place, (demand, one) in enumerate(zip(request.demands, opened, strict=True)):
         if demand.hedge is None:
@@ -70,7 +73,7 @@ def choose_hedges(request: PlanRequest, desk: Desk) -> Choice:
         elif known and picked is None and is_trading(demand):
             found = ()
         else:
-            found = _alone(best_offer(demand, one, desk), demand, request)
+            found = _alone(best_offer(demand, one, desk), demand, desk, alone)
         if not isinstance(found, Offer):
             trimmed.append(demand)
             refusals += found
@@ -81,7 +84,8 @@ def choose_hedges(request: PlanRequest, desk: Desk) -> Choice:
         else:
             reason = "one hedge is opened in a cycle: the next follows on fresh data"
             refusals.append(refuse(demand, item_of(found), "hedge_waits", reason))
-    return Choice(tuple(trimmed), first, tuple(refusals), chosen if stands else None)
+    made = next((one for demand, one in alone if trimmed == [demand]), None)
+    return Choice(tuple(trimmed), first, tuple(refusals), chosen if stands else None, made)
 
 
 def _open_to(demand: Demand, desk: Desk) -> _Open:
@@ -166,18 +170,20 @@ def best_offer(demand: Demand, one: _Open, desk: Desk) -> Offer | tuple[Refusal,
 
 
 def _alone(
-    found: Offer | tuple[Refusal, ...], demand: Demand, request: PlanRequest
+    found: Offer | tuple[Refusal, ...], demand: Demand, desk: Desk, made: list[tuple[Demand, Plan]]
 ) -> Offer | tuple[Refusal, ...]:
     """Return a hedge where it answers one demand at less cost than trims; trims win where both cost the same.
 
     A hedge is taken where it reaches the goal and trims do not; where neither does, trims are, since they
-    lower what margin must carry, too. Why there is no hedge is told only where trims are not permitted.
+    lower what margin must carry, too. Why there is no hedge is told only where trims are not permitted. A
+    plan of trims for this demand alone is added to `made`.
     """
     if not is_trading(demand):
         return found
     if not isinstance(found, Offer):
         return ()
-    alone = plan(replace(request, demands=(demand,)))
+    alone = plan(replace(desk.request, demands=(demand,)), desk.known)
+    made.append((demand, alone))
     steps = [step for step in alone.steps if isinstance(step.request, OrderRequest)]
     met = bool(steps) and all(proof.met for proof in alone.proofs)
     if not found.proof.met:

@@ -35,7 +35,9 @@ def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
     begun = cost = slope = 0.0
     for share in KNOTS:
         end = room * float(share)
-        then = end * priced.expected_of(priced.room * share, market.taker_fee)
+        whole = share == KNOTS[-1]
+        rate = priced.expected if whole else priced.expected_of(priced.room * share, market.taker_fee)
+        then = end * rate
         slope = max((then - cost) / (end - begun), slope)
         found.append((end - begun, slope))
         begun, cost = end, then

@@ -5,17 +5,17 @@ is not believed, and everything is priced as it is without one.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import pairwise
 
 from msgspec import Struct
 
 from bot.model import BookLevel, Market, OrderBook, Side
 from bot.risk.ages import age_trouble
 
+ZERO, ONE = Decimal(0), Decimal(1)
 FAR = Decimal("0.05")
 """A book whose middle is further than this from mark, as a fraction of mark, is another market's."""
 
@@ -41,26 +41,25 @@ class Ladder(Struct, frozen=True, dict=True):
     @property
     def told(self) -> Decimal:
         """Contracts on all levels that were told."""
-        return self._sums[-1][0]
+        return self._sums[0][-1]
 
     @cached_property
-    def _sums(self) -> list[tuple[Decimal, Decimal]]:
+    def _sums(self) -> tuple[list[Decimal], list[Decimal]]:
         """Contracts down to each level, and what they come to, from nothing on."""
-        found = [(Decimal(0), Decimal(0))]
+        contracts = worth = ZERO
+        found = [contracts], [worth]
         for rung in self.rungs:
-            more = rung.contracts / rung.price if self.inverse else rung.contracts * rung.price
-            found.append((found[-1][0] + rung.contracts, found[-1][1] + more))
+            contracts += rung.contracts
+            worth += rung.contracts / rung.price if self.inverse else rung.contracts * rung.price
+            found[0].append(contracts)
+            found[1].append(worth)
         return found
-
-    @cached_property
-    def _fallen(self) -> list[Decimal]:
-        """The levels' prices, their sign such that they rise from level to level."""
-        sign = -self.side.sign
-        return [sign * rung.price for rung in self.rungs]
 
     def within(self, worst: Decimal) -> Decimal:
         """Contracts that rest at `worst` or better."""
-        return self._sums[bisect_right(self._fallen, -self.side.sign * worst)][0]
+        sign = -self.side.sign
+        inside = bisect_right(self.rungs, sign * worst, key=lambda rung: sign * rung.price)
+        return self._sums[0][inside]
 
     def ends_inside(self, worst: Decimal) -> bool:
         """Whether the last level that was told is at `worst` or better: nobody knows what rests behind it."""
@@ -71,12 +70,12 @@ class Ladder(Struct, frozen=True, dict=True):
 
         Contracts of an inverse market are worth USD each: their average is the harmonic one.
         """
-        if not 0 < contracts <= self.told:
+        depths, worths = self._sums
+        if not ZERO < contracts <= depths[-1]:
             return None
-        last = bisect_left(self._sums, (contracts,)) - 1
-        begun, total = self._sums[last]
-        price = self.rungs[last].price
-        total += (contracts - begun) / price if self.inverse else (contracts - begun) * price
+        last = bisect_left(depths, contracts) - 1
+        more, price = contracts - depths[last], self.rungs[last].price
+        total = worths[last] + (more / price if self.inverse else more * price)
         return contracts / total if self.inverse else total / contracts
 
     def cost(self, contracts: Decimal, mark: Decimal, fee: Decimal) -> float | None:
@@ -100,15 +99,19 @@ class Ladder(Struct, frozen=True, dict=True):
 def cost_at(price: Decimal, mark: Decimal, fee: Decimal, side: Side, *, inverse: bool) -> float:
     """Cost of one USD at mark, taken off a position on `side` at `price`, fee included; at least 0."""
     share = mark / price if inverse else price / mark
-    slip = (share - 1 if inverse else 1 - share) * side.sign
-    return max(0.0, float(slip + fee * share))
+    slip = share - ONE if inverse else ONE - share
+    return max(0.0, float((slip if side is Side.LONG else -slip) + fee * share))
 
 
 def ladder_of(book: OrderBook, side: Side, market: Market) -> Ladder:
     """Return what a reduction of a position on `side` meets, in contracts of the market."""
     levels = book.bids if side is Side.LONG else book.asks
-    rungs = tuple(Rung(level.price, _contracts(level, market)) for level in levels)
-    return Ladder(side, not market.linear, rungs)
+    size = market.contract_size
+    if market.linear:
+        rungs = [Rung(level.price, level.coins / size) for level in levels]
+    else:
+        rungs = [Rung(level.price, level.coins * level.price / size) for level in levels]
+    return Ladder(side, not market.linear, tuple(rungs))
 
 
 def book_trouble(book: OrderBook, mark: Decimal, at: datetime, max_age_seconds: float) -> str:
@@ -118,7 +121,7 @@ def book_trouble(book: OrderBook, mark: Decimal, at: datetime, max_age_seconds: 
         return trouble
     if not book.bids or not book.asks:
         return f"a side of the book of {book.symbol} is empty"
-    if not (_falls(book.bids) and _falls(book.asks[::-1])):
+    if not (_falls(book.bids) and _falls(reversed(book.asks))):
         return f"the levels of the book of {book.symbol} are out of order, or hold nothing"
     bid, ask = book.bids[0].price, book.asks[0].price
     if bid >= ask:
@@ -127,19 +130,15 @@ def book_trouble(book: OrderBook, mark: Decimal, at: datetime, max_age_seconds: 
     return f"the book of {book.symbol} is {apart:.1%} apart from mark {mark:f}" if apart > FAR else ""
 
 
-def _falls(levels: Sequence[BookLevel]) -> bool:
+def _falls(levels: Iterable[BookLevel]) -> bool:
     """Whether every level is one, and prices fall from each to the next."""
-    sound = all(
-        level.price.is_finite() and level.coins.is_finite() and min(level.price, level.coins) > 0
-        for level in levels
-    )
-    return sound and all(one.price > two.price for one, two in pairwise(levels))
-
-
-def _contracts(level: BookLevel, market: Market) -> Decimal:
-    if market.linear:
-        return level.coins / market.contract_size
-    return level.coins * level.price / market.contract_size
+    above = Decimal("Infinity")
+    for level in levels:
+        price, coins = level.price, level.coins
+        if price.is_nan() or not (coins.is_finite() and coins > ZERO and above > price > ZERO):
+            return False
+        above = price
+    return True
 
 
 def _reaches(side: Side, price: Decimal, worst: Decimal) -> bool:

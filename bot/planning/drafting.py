@@ -6,20 +6,20 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Action, Demand, Refusal, Sense, Severity, TrimTerms
-from bot.planning.book import Book, Leg, Priced, open_book, price_leg
+from bot.model import Action, Demand, Refusal, Sense, Severity
+from bot.planning.book import Book, Leg, Priced, open_book
 from bot.planning.book import take as take_contracts
 from bot.planning.costs import KEPT, is_kept
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.mending import mending
-from bot.planning.nature import SURVIVAL, Nature, nature_of
+from bot.planning.nature import SURVIVAL
 from bot.planning.pricing import NoQuote
+from bot.planning.quotes import Quotes, manner_of
 from bot.planning.request import PlanRequest, Watch, watch_of
-from bot.planning.sizing import CannotHelp, Face, faces
-from bot.planning.slicing import Books, is_pressing
+from bot.planning.sizing import CannotHelp, Face, Faces, faces
 from bot.planning.spread import Candidate, Spread, spread
-from bot.planning.strangers import STRANGER, stranger_quote
+from bot.planning.strangers import STRANGER
 
 _RANKS = {
     "account.stress_loss": 1,
@@ -33,13 +33,14 @@ _TRADES = (Action.TRIM, Action.CLOSE, Action.CLOSE_ALL)
 
 
 class Prices:
-    """Every leg's price under every demand's terms. Prices do not change while a plan is sized again."""
+    """Every leg's price under every demand's terms, and what each demand asks. Both hold while a plan is
+    sized again."""
 
-    def __init__(self, request: PlanRequest) -> None:
+    def __init__(self, request: PlanRequest, quotes: Quotes | None = None) -> None:
         self._request = request
-        self._books = Books(request)
+        self.quotes = quotes or Quotes(request)
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
-        self._quotes: dict[tuple[TrimTerms, float, Nature, bool, bool], dict[str, Priced | NoQuote]] = {}
+        self._faces: dict[tuple[int, float], Faces] = {}
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
@@ -50,16 +51,24 @@ class Prices:
             self._found[at] = self._price(demand, legs, whole=whole)
         return self._found[at]
 
+    def faces(self, demand: Demand, tightness: float, book: Book) -> Faces:
+        """Return the faces of a demand's limit at its tightened goal, hedges with their parents."""
+        at = (id(demand), tightness)
+        if at not in self._faces:
+            found = faces(tightened(watch_of(demand), tightness), book)
+            if book.request.hedges and not isinstance(found, CannotHelp):
+                found = tuple(folded(face, book) for face in found)
+            self._faces[at] = found
+        return self._faces[at]
+
     def _price(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
-        seconds = (self._request.at - demand.acting_since).total_seconds()
-        nature = nature_of(demand.metric)
-        pressing = nature is not Nature.SURVIVAL and is_pressing(demand)  # survival is never patient
+        manner = manner_of(demand, self._request, whole=whole)
+        known = self.quotes.known(manner)
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
-        known = self._quotes.setdefault((demand.trim, seconds, nature, whole, pressing), {})
         for leg in legs:
             if leg.key in hedges:
                 if demand.target.position == leg.key:
@@ -68,17 +77,7 @@ class Prices:
                 continue
             found = known.get(leg.key)
             if found is None:
-                found = stranger_quote(leg.position, self._request) or price_leg(
-                    leg,
-                    demand.trim,
-                    self._request,
-                    self._books,
-                    seconds,
-                    nature,
-                    whole=whole,
-                    pressing=pressing,
-                )
-                known[leg.key] = found
+                found = known[leg.key] = self.quotes.price(leg, manner, self._request)
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
             else:
@@ -278,14 +277,12 @@ def _sized(
     if begun.met:
         priced, refusals = prices.of(demand, legs, whole=whole)
         return Outcome(demand, begun.taken, priced, met=True, sealed=True, refusals=refusals)
-    found = faces(tightened(watch_of(demand), tightness), book)
+    found = prices.faces(demand, tightness, book)
     if isinstance(found, CannotHelp):
         refusal = refuse(demand, demand.target.text, found.code, found.reason)
         return Outcome(demand, shortfall=(refusal,))
     if not found:
         return Outcome(demand, met=True)
-    if book.request.hedges:
-        found = tuple(folded(face, book) for face in found)
     priced, refusals = prices.of(demand, legs, whole=whole)
     if begun.left_out:
         priced = {key: one for key, one in priced.items() if key not in begun.left_out}

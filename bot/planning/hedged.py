@@ -22,15 +22,13 @@ from bot.model import (
     position_key,
 )
 from bot.planning.caps import Allowance, Draft, apply, notional_of
-from bot.planning.check import Meter
-from bot.planning.choosing import choose_hedges, item_of
+from bot.planning.choosing import Choice, choose_hedges, item_of
 from bot.planning.drafting import refuse
+from bot.planning.known import Known, known_of
 from bot.planning.linked import must_stay
 from bot.planning.numbering import Numbering, numbering_after
 from bot.planning.offers import Desk, Offer
 from bot.planning.planner import plan
-from bot.planning.programme.choice import Chosen
-from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, stale_reason
 from bot.planning.unwinding import Off, drafted, forced, restored, with_trims
 
@@ -41,14 +39,13 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         return plan(request)
     if stale_reason(request) is not None:
         return plan(request)
-    meter, allowance = Meter(request), Allowance(request.caps, request.usage)
-    before = state_before(request)
-    choice = choose_hedges(request, Desk(request, before, meter, allowance))
-    made, wanted = _trims(replace(request, demands=choice.trimmed), choice.chosen)
+    known, allowance = known_of(request), Allowance(request.caps, request.usage)
+    choice = choose_hedges(request, Desk(request, known, allowance))
+    made, wanted = _trims(replace(request, demands=choice.trimmed), known, choice)
     taken = _taken(made.steps)
     offs = {**with_trims(wanted, request), **forced(request)}
     if not taken and not offs:
-        offs = restored(request, before, meter)
+        offs = restored(request, known.before, known.meter)
     unwound, refusals = _unwound(offs, request, made, allowance)
     told = [*made.refusals, *choice.refusals, *refusals]
     opened: tuple[Step, ...] = ()
@@ -65,17 +62,21 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
     return replace(made, steps=steps, refusals=tuple(dict.fromkeys(told)), proofs=proofs)
 
 
-def _trims(request: PlanRequest, chosen: Chosen | None) -> tuple[Plan, dict[str, Decimal]]:
+def _trims(request: PlanRequest, known: Known, choice: Choice) -> tuple[Plan, dict[str, Decimal]]:
     """Plan the trims, and say what would be trimmed if no hedge were in the way.
 
     Hedges go for the whole of that, so that the rest of a trim that they bound can follow in the next cycle.
+    Where none stands in the way a plan that was made to compare serves.
     """
-    whole = plan(replace(request, unbound=True), chosen)
+    chosen, made = choice.chosen, choice.made
+    if made is not None and chosen is None and not request.hedges:
+        return made, _taken(made.steps)
+    whole = plan(replace(request, unbound=True), known, chosen)
     wanted = _taken(whole.steps)
     for key, contracts in wanted.items():
         position = request.snapshot.position(key)
         if position is not None and contracts > position.contracts - must_stay(position, request):
-            return plan(request, chosen), wanted
+            return plan(request, known, chosen), wanted
     return whole, wanted
 
 

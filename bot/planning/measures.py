@@ -1,6 +1,8 @@
 """Metrics of a recomputed state, each by its definition rather than by a closed form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
 
 from bot.model import Number, Scenario, Unknown
 from bot.planning.nature import MOVES_ALL
@@ -148,13 +150,11 @@ def _in_units(table: str) -> Callable[[Watch, State, MetricContext], Number]:
     return measured
 
 
-def _rates(entries: tuple[Entry, ...], coins: tuple[Purse, ...], direction: float) -> list[float]:
-    """Adverse move of every position, then coin, for one unit of the market's move; the floor at 0 left out.
+def _rates(movers: Sequence[Entry | Purse], sides: Mapping[str, int], direction: float) -> list[float]:
+    """Adverse move of every position or coin for one unit of the market's move; the floor at 0 left out.
 
     All that is held of a base shares the residual of its net side.
     """
-    sides = _sides(entries, coins)
-    movers: list[Entry | Purse] = [*entries, *coins]
     return [one.beta * direction - sides[one.base] * one.residual for one in movers]
 
 
@@ -168,49 +168,80 @@ def _sides(entries: tuple[Entry, ...], coins: tuple[Purse, ...]) -> dict[str, in
     return {base: 1 if net > 0 else -1 if net < 0 else 0 for base, net in nets.items()}
 
 
-def _first_root(
-    entries: tuple[Entry, ...], coins: tuple[Purse, ...], room: float, direction: float, bound: float
-) -> float:
-    """Smallest move in one direction, up to a bound, that uses the room up: false position between kinks at
-    price 0."""
-    rates = _rates(entries, coins, direction)
-    pairs = list(zip(entries, rates, strict=False))
-    purses = list(zip(coins, rates[len(entries) :], strict=True))
+class _Block(Struct, frozen=True):
+    """Positions and coins behind which one margin stands, `room` of it before maintenance."""
 
-    def room_after(move: float) -> float:
-        left = room
-        for entry, rate in pairs:
-            change = rate * move
-            if change < -1.0:
-                change = -1.0
-            left += entry.sign * entry.value * change - margin_for(entry, 1.0 + change)
-        for coin, rate in purses:
-            left += coin.margin * max(rate * move, -1.0)
+    entries: tuple[Entry, ...]
+    coins: tuple[Purse, ...]
+    room: float
+
+    def left(self, rates: Sequence[float]) -> Callable[[float], float]:
+        """Return what gives the margin above maintenance after a move of the market, each position and coin
+        by its own rate.
+
+        It is asked a dozen times for each root, so the maintenance margin of what is linear is written out:
+        `margin_for`, slice by slice.
+        """
+        lanes = [
+            (rate, one.sign * one.value, one.value, one.surcharge, one.slices, one if one.inverse else None)
+            for one, rate in zip(self.entries, rates, strict=False)
+        ]
+        coins = list(zip(self.coins, rates[len(self.entries) :], strict=True))
+
+        def left(move: float) -> float:
+            room = self.room
+            for rate, pull, whole, surcharge, slices, inverse in lanes:
+                change = rate * move
+                if change < -1.0:
+                    change = -1.0
+                if inverse is not None:
+                    room += pull * change - margin_for(inverse, 1.0 + change)
+                    continue
+                value, needed = whole * (1.0 + change), 0.0
+                for floor, cap, asked in slices:
+                    if value <= floor:
+                        break
+                    needed += asked * ((value if value < cap else cap) - floor)
+                room += pull * change - (surcharge + needed)
+            for coin, rate in coins:
+                room += coin.margin * max(rate * move, -1.0)
+            return room
+
         return left
 
-    kinks = sorted({-1.0 / rate for rate in rates if rate * bound < -1.0} | {0.0, bound})
-    low, at_low = 0.0, 1.0
-    for high in kinks:
-        at_high = room_after(high)
+
+def _first_root(block: _Block, rates: Sequence[float], at_mark: float, bound: float) -> float:
+    """Smallest move in one direction, up to a bound, that uses the room up: false position between kinks at
+    price 0. `at_mark` is the room before any move, above 0."""
+    left, low, at_low = block.left(rates), 0.0, at_mark
+    for high in sorted({-1.0 / rate for rate in rates if rate * bound < -1.0} | {bound}):
+        at_high = left(high)
         if at_high <= 0.0:
-            return falling_root(room_after, low, at_low, high, at_high)
+            return falling_root(left, low, at_low, high, at_high)
         low, at_low = high, at_high
     return bound
 
 
+def _nearest(block: _Block, bound: float) -> float:
+    """Smallest move of the market either way, up to a bound, that uses the room of a block up."""
+    at_mark = block.left([0.0] * (len(block.entries) + len(block.coins)))(0.0)
+    if at_mark <= 0.0:
+        return 0.0
+    sides = _sides(block.entries, block.coins)
+    movers: tuple[Entry | Purse, ...] = (*block.entries, *block.coins)
+    for direction in (-1.0, 1.0):
+        bound = _first_root(block, _rates(movers, sides, direction), at_mark, bound)
+    return bound
+
+
 def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Number:
-    blocks: list[tuple[tuple[Entry, ...], tuple[Purse, ...], float]] = []
+    nearest = JOINT_BOUND
     if state.cross:
         if isinstance(state.balance, Unknown):
             return state.balance
-        blocks.append((state.cross, state.coins, state.balance - state.surcharge))
-    blocks.extend(((entry,), (), entry.equity or 0.0) for entry in state.isolated)
-    nearest = JOINT_BOUND
-    for block in blocks:
-        for direction in (-1.0, 1.0):
-            nearest = _first_root(*block, direction, nearest)
-            if nearest <= 0.0:
-                return nearest
+        nearest = _nearest(_Block(state.cross, state.coins, state.balance - state.surcharge), nearest)
+    for entry in state.isolated:
+        nearest = _nearest(_Block((entry,), (), entry.equity or 0.0), nearest)
     return nearest
 
 
@@ -218,13 +249,14 @@ def _loss(state: State, scenario: Scenario) -> float:
     """Loss in USD at shocked prices; an isolated position loses at most its own margin."""
     market = scenario.shocks.get(state.reference, 0.0)
     size = abs(market)
-    rates = _rates(state.entries, state.coins, 1.0 if market > 0 else -1.0)
+    direction = 1.0 if market > 0 else -1.0
+    sides = _sides(state.entries, state.coins)
+    rates = _rates((*state.entries, *state.coins), sides, direction)
     loss = 0.0
     for coin, rate in zip(state.coins, rates[len(state.entries) :], strict=True):
         loss -= coin.worth * max(scenario.shocks.get(coin.base, rate * size), -1.0)
-    sides = _sides(state.entries, state.coins)
     for paper in state.papers:
-        rate = paper.beta * (1.0 if market > 0 else -1.0) - sides.get(paper.base, 0) * paper.residual
+        rate = paper.beta * direction - sides.get(paper.base, 0) * paper.residual
         loss -= paper_gain(paper, max(scenario.shocks.get(paper.base, rate * size), -1.0))
     for entry, rate in zip(state.entries, rates, strict=False):
         change = max(scenario.shocks.get(entry.base, rate * size), -1.0)

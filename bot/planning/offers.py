@@ -7,6 +7,7 @@ from bot.planning.book import Priced
 from bot.planning.caps import Allowance, Draft
 from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_worse
 from bot.planning.hedge_seats import Seat
+from bot.planning.known import Known
 from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import State
 from bot.planning.request import OrderTerms, PlanRequest
@@ -47,9 +48,18 @@ class Desk(Struct, frozen=True):
     """What offers are made from."""
 
     request: PlanRequest
-    before: State | Unknown
-    meter: Meter
+    known: Known
     allowance: Allowance
+
+    @property
+    def before(self) -> State | Unknown:
+        """The account as it is."""
+        return self.known.before
+
+    @property
+    def meter(self) -> Meter:
+        """What measures limits on it."""
+        return self.known.meter
 
 
 def harm(examination: Examination, desk: Desk) -> str:

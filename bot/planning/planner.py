@@ -25,10 +25,11 @@ from bot.planning.check import (
     prove,
 )
 from bot.planning.drafting import acting, refuse
+from bot.planning.known import Known, known_of
 from bot.planning.moving import finish
 from bot.planning.numbering import Numbering
 from bot.planning.programme.choice import Chosen
-from bot.planning.recomputation import State, state_before
+from bot.planning.recomputation import State
 from bot.planning.request import PlanRequest, stale_reason, watch_of
 from bot.planning.settling import Attempt
 from bot.planning.sparing import may_cancel
@@ -36,7 +37,7 @@ from bot.planning.strangers import STRANGER
 from bot.risk.catalogue import of_account
 
 
-def plan(request: PlanRequest, chosen: Chosen | None = None) -> Plan:
+def plan(request: PlanRequest, known: Known | None = None, chosen: Chosen | None = None) -> Plan:
     """Decide what should be done now. `chosen` is what belongs to the cheapest plan, where that is known.
 
     A few cancels of risk-increasing orders on the markets that are trimmed come first, then at most one
@@ -53,9 +54,10 @@ def plan(request: PlanRequest, chosen: Chosen | None = None) -> Plan:
         return _plan(request, (), refusals, (), _halting(request, refusals))
     numbering = Numbering(request)
     allowance = Allowance(request.caps, request.usage)
-    before = state_before(request)
+    known = known or known_of(request)
+    before = known.before
     refused = _unreadable(request, demands)
-    carried = carry(request, demands, before, allowance, chosen)
+    carried = carry(request, demands, known, allowance, chosen)
     moving, demands, settled, allowance = carried.moving, carried.demands, carried.settled, carried.allowance
     attempt = settled.attempt
     refused.extend(settled.refusals)

@@ -49,8 +49,7 @@ class NoQuote(Struct, frozen=True):
 
 def round_price(price: Decimal, step: Decimal, *, up: bool) -> Decimal:
     """Round a price to the market's step, up or down."""
-    steps = (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
-    return steps * step
+    return (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR) * step
 
 
 def taking_seconds(
@@ -69,6 +68,13 @@ def taking_seconds(
 def is_last_resort(terms: TrimTerms, acting_seconds: float) -> bool:
     """Whether an episode has acted for so long that only a market order is left."""
     return acting_seconds >= 2 * terms.escalate_after_seconds
+
+
+def is_plain(nature: Nature, terms: TrimTerms, acting_seconds: float, mark: Mark | None) -> bool:
+    """Whether `quote` prices a reduction as that of any other limit, whatever its nature."""
+    if nature is Nature.SURVIVAL:
+        return terms.order is not OrderPolicy.PASSIVE and not is_last_resort(terms, acting_seconds)
+    return nature is not Nature.EXPOSURE or mark is None or _band_trouble(mark) is None
 
 
 def slippage_now(terms: TrimTerms, caps: Caps, acting_seconds: float) -> tuple[Style, Decimal]:
@@ -123,17 +129,25 @@ def _resting_price(side: Side, market: Market, mark: Mark) -> Decimal | None:
     return round_price(best, market.price_step, up=side is Side.LONG)
 
 
-def _reference(mark: Mark, price: Decimal, nature: Nature) -> Decimal | NoQuote:
+def _reference(mark: Mark, nature: Nature) -> Decimal | NoQuote:
     """Return the index price, where it is known and not a band apart from mark for a limit on exposure."""
     index = mark.index
     trouble = _trouble(index)
     if isinstance(index, Unknown) or trouble:
         return NoQuote("unknown_index", f"index price of {mark.symbol} {trouble}")
+    return (_band_trouble(mark) if nature is Nature.EXPOSURE else None) or index
+
+
+def _band_trouble(mark: Mark) -> NoQuote | None:
+    """Say that mark and index are a band apart; None where they are not, or one of them is not known."""
+    price, index = mark.mark, mark.index
+    if isinstance(price, Unknown) or isinstance(index, Unknown) or _trouble(price) or _trouble(index):
+        return None
     apart = abs(price / index - 1)
-    if nature is Nature.EXPOSURE and apart > PRICE_BAND:
-        why = f"mark {price:f} and index {index:f} of {mark.symbol} are {apart:.1%} apart, the band is"
-        return NoQuote("price_band", f"{why} {PRICE_BAND:.0%}: orders on exposure wait until they agree")
-    return index
+    if apart <= PRICE_BAND:
+        return None
+    why = f"mark {price:f} and index {index:f} of {mark.symbol} are {apart:.1%} apart, the band is"
+    return NoQuote("price_band", f"{why} {PRICE_BAND:.0%}: orders on exposure wait until they agree")
 
 
 def quote(
@@ -157,7 +171,7 @@ def quote(
         return price
     assert mark is not None
     alone = nature is Nature.SURVIVAL and is_last_resort(terms, acting_seconds)
-    index = price if alone else _reference(mark, price, nature)
+    index = price if alone else _reference(mark, nature)
     if isinstance(index, NoQuote):
         return index
     rests = None if acting_seconds >= 0 else _resting_price(side, market, mark)

@@ -9,6 +9,7 @@ betas and the margin terms of the venue: they are data, not formulas.
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
+from math import inf
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -145,14 +146,9 @@ class State(Struct, frozen=True, dict=True):
 def slices_of(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[tuple[float, float, float], ...]:
     """Turn tiers into slices: only the part of the value inside a slice pays its rate."""
     ordered = sorted(tiers, key=lambda tier: tier.floor)
-    return tuple(
-        (
-            float(tier.floor),
-            float("inf") if index + 1 == len(ordered) else float(ordered[index + 1].floor),
-            float(tier.maintenance_rate + fee),
-        )
-        for index, tier in enumerate(ordered)
-    )
+    floors = [float(tier.floor) for tier in ordered]
+    rates = [float(tier.maintenance_rate + fee) for tier in ordered]
+    return tuple(zip(floors, (*floors[1:], inf), rates, strict=True))
 
 
 def margin_for(entry: Entry, share: float) -> float:
@@ -161,21 +157,18 @@ def margin_for(entry: Entry, share: float) -> float:
     The contracts of an inverse position are worth more coins the lower the price; at 0 all of them are in
     the last slice.
     """
-    if not entry.inverse:
-        return entry.surcharge + _sliced(entry.slices, entry.value * share)
-    if share <= 0.0:
-        return entry.surcharge + entry.slices[-1][2] * entry.value
-    unit = entry.price * share
-    return entry.surcharge + _sliced(entry.slices, entry.value / unit) * unit
-
-
-def _sliced(slices: tuple[tuple[float, float, float], ...], value: float) -> float:
+    value, unit = entry.value * share, 1.0
+    if entry.inverse:
+        if share <= 0.0:
+            return entry.surcharge + entry.slices[-1][2] * entry.value
+        unit = entry.price * share
+        value = entry.value / unit
     total = 0.0
-    for floor, cap, rate in slices:
+    for floor, cap, rate in entry.slices:
         if value <= floor:
             break
         total += rate * ((value if value < cap else cap) - floor)
-    return total
+    return entry.surcharge + total * unit
 
 
 def _entry(position: Position, holding: Holding, request: PlanRequest) -> Entry | Unknown:

@@ -47,6 +47,8 @@ class Books:
 
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
+        self.now = request.snapshot.venue_time(request.at)
+        """The moment of the request by the venue's clock."""
         self._read: dict[str, Ladder | None] = {}
 
     def ladder(self, position: Position, market: Market, mark: Decimal) -> Ladder | None:
@@ -61,8 +63,7 @@ class Books:
         book = request.depths.get(position.symbol)
         if book is None:
             return None
-        now = request.snapshot.venue_time(request.at)
-        if book_trouble(book, mark, now, request.max_age_seconds):
+        if book_trouble(book, mark, self.now, request.max_age_seconds):
             return None
         return ladder_of(book, position.side, market)
 

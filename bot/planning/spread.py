@@ -6,6 +6,7 @@ limit is met. A solver over all limits at once can stand here instead, behind th
 
 from decimal import Decimal
 from math import isfinite
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -59,23 +60,27 @@ def maintenance(leg: Leg, notional: float, factor: float) -> float:
 def _own(face: Face, leg: Leg) -> float:
     """The share of one leg in the left side of a face, what it has cost included."""
     key = leg.key
-    total = face.cost_weight * leg.cost if key in face.payers else 0.0
+    total = face.cost_weight * leg.cost if leg.cost and key in face.payers else 0.0
     if leg.holding is None:
         return total
-    left = leg.left
-    total += face.weights.get(key, 0.0) * left
-    if key in face.factors:
-        total += maintenance(leg, left, face.factors[key])
-    return total
+    total += face.weights.get(key, 0.0) * leg.left
+    factor = face.factors.get(key)
+    return total if factor is None else total + maintenance(leg, leg.left, factor)
 
 
 def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
     if face.alone and all(book.by_key[key].left == 0.0 for key in face.payers):
         return 0.0
-    total = face.excess - face.budget
-    for leg in (book.by_key[key] for key in face.payers) if face.alone else book.legs:
-        total += _own(face, leg)
+    total, weights, factors, payers = face.excess - face.budget, face.weights, face.factors, face.payers
+    for leg in [book.by_key[key] for key in face.payers] if face.alone else book.legs:
+        key = leg.key
+        own = face.cost_weight * leg.cost if leg.cost and key in payers else 0.0
+        if leg.holding is not None:
+            own += weights.get(key, 0.0) * leg.left
+            if key in factors:
+                own += maintenance(leg, leg.left, factors[key])
+        total += own
     return total
 
 
@@ -117,7 +122,8 @@ def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
 
 def relief_of(face: Face, candidate: Candidate, gap: float) -> float:
     """How much of the gap one USD closes now: the slope of the line that holds."""
-    return max(lines(face, candidate, gap), key=lambda line: line[1])[0]
+    found = lines(face, candidate, gap)
+    return found[0][0] if len(found) == 1 else max(found, key=itemgetter(1))[0]
 
 
 def _cheapest_first(face: Face, candidates: list[Candidate], gap: float) -> list[Candidate]:
@@ -139,11 +145,11 @@ def _fill(
     candidates: list[Candidate],
     taken: dict[str, Decimal],
     *,
+    gap: float,
     whole: bool,
     strict: bool,
 ) -> CannotHelp | None:
-    """Take from the candidates until the face is met or nobody can give more."""
-    gap = missing(face, book)
+    """Take from the candidates until the face is met or nobody can give more. `gap` is what is missing."""
     if not isfinite(gap):
         return CannotHelp("the figures of this limit are not finite numbers", "unknown_figure")
     tolerance = _TOLERANCE * max(1.0, abs(face.budget))
@@ -199,14 +205,17 @@ def spread(
     taken: dict[str, Decimal] = {}
     trouble: CannotHelp | None = None
     for _ in range(_ROUNDS):
-        before = dict(taken)
+        before, gaps = dict(taken), []
         for face in found:
-            trouble = _fill(face, book, candidates, taken, whole=whole, strict=strict) or trouble
+            gap = missing(face, book)
+            gaps.append(gap)
+            trouble = _fill(face, book, candidates, taken, gap=gap, whole=whole, strict=strict) or trouble
         if taken == before:
             break
-    gaps = [(face, missing(face, book)) for face in found]
-    met = all(face.reachable and _is_met(face, gap) for face, gap in gaps)
-    shortfall = 0.0 if met else max([0.0, *(gap for _, gap in gaps)])
+    else:
+        gaps = [missing(face, book) for face in found]
+    met = all(face.reachable and _is_met(face, gap) for face, gap in zip(found, gaps, strict=True))
+    shortfall = 0.0 if met else max([0.0, *gaps])
     return Spread(
         {key: more for key, more in taken.items() if more > 0}, met, shortfall, None if met else trouble
     )

@@ -66,7 +66,7 @@ class OptionHolding(Struct, frozen=True):
         return position_key(self.symbol, self.side)
 
 
-class Holding(Struct, frozen=True):
+class Holding(Struct, frozen=True, dict=True):
     """One position with everything known that its mathematics needs. Money in USD."""
 
     symbol: str
@@ -120,12 +120,12 @@ class Holding(Struct, frozen=True):
             lines.append((slope, slope * notional + one.rate * self.value * factor))
         return lines
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Identity of the position inside its account."""
         return position_key(self.symbol, self.side)
 
-    @property
+    @cached_property
     def sign(self) -> int:
         """+1 long, -1 short (s)."""
         return self.side.sign

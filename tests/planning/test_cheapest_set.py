@@ -22,8 +22,8 @@ from bot.model import (
 )
 from bot.planning.book import open_book
 from bot.planning.caps import Allowance
-from bot.planning.check import Meter
 from bot.planning.hedged import plan_with_hedges
+from bot.planning.known import known_of
 from bot.planning.offers import Desk
 from bot.planning.options.columns import Bought, bought_of
 from bot.planning.options.offering import Way, option_ways
@@ -35,7 +35,6 @@ from tests.planning.build import (
     ACCOUNT,
     demand,
     mark,
-    opened,
     position,
 )
 from tests.planning.hedges import ETH, of_kind
@@ -214,7 +213,7 @@ def test_ill_quotes_are_set_aside_each_with_its_reason_and_the_others_are_bought
 
 def columns(given: PlanRequest) -> list[Bought]:
     """The options of the first demand as columns."""
-    desk = Desk(given, opened(given), Meter(given), Allowance(given.caps, given.usage))
+    desk = Desk(given, known_of(given), Allowance(given.caps, given.usage))
     ways = [way for way in option_ways(given.demands[0], desk) if isinstance(way, Way)]
     return bought_of(ways, desk)
 

@@ -24,6 +24,7 @@ from bot.planning.planner import plan
 from bot.planning.programme import choice
 from bot.planning.programme.choice import Chosen
 from bot.planning.programme.proposal import nearest
+from bot.planning.quotes import Quotes
 from tests.planning.build import (
     KEPT,
     demand,
@@ -168,12 +169,13 @@ def test_how_the_trims_were_found_is_told_beside_what_was_chosen() -> None:
 def test_where_hedges_stand_the_programme_speaks_of_margin_alone() -> None:
     given = request(margined(), [room(permits=MARGIN)], terms=KEPT)
     allowance = Allowance(given.caps, given.usage)
-    found = choice.choose(replace(given, hedges=(hedge(),)), allowance)
+    held = replace(given, hedges=(hedge(),))
+    found = choice.choose(held, allowance, Quotes(held))
     assert found is not None
     assert found.margin is not None
     assert found.margin[f"{BTC}#long"] > 0.0
     used = replace(given, caps=Caps(actions_per_hour=0))
-    assert choice.choose(used, Allowance(used.caps, used.usage)) is None
+    assert choice.choose(used, Allowance(used.caps, used.usage), Quotes(used)) is None
 
 
 def test_of_each_sort_the_nearest_is_named() -> None:

@@ -32,12 +32,14 @@ from bot.planning.drafting import Prices, draw
 from bot.planning.effort import Effort
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.hedging import offer_of
+from bot.planning.known import Known, known_of
 from bot.planning.offers import Desk, Offer
 from bot.planning.planner import plan
 from bot.planning.programme import loop, proposal
 from bot.planning.programme.choice import choose
 from bot.planning.programme.proposal import unit_of
 from bot.planning.programme.solver import Failed
+from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.settling import Fault, fault_of, settle
 from tests.planning.build import (
@@ -307,7 +309,8 @@ def test_a_goal_that_rounding_misses_is_tightened_a_few_times(monkeypatch: pytes
 
 def test_an_account_that_cannot_be_recomputed_is_left_to_the_closed_forms() -> None:
     given = asked(CAP, SHARE)
-    settled = loop.settle_cheapest(given, [CAP], Unknown("a gap"), Allowance(given.caps, given.usage))
+    known = Known(Unknown("a gap"), Meter(given), Quotes(given))
+    settled = loop.settle_cheapest(given, [CAP], known, Allowance(given.caps, given.usage))
     assert settled.reasoning is None
     attempt, refusals = settle(
         given, [CAP], Unknown("a gap"), Allowance(given.caps, given.usage), Prices(given), Meter(given)
@@ -377,16 +380,17 @@ def test_where_the_programme_cannot_tell_each_demand_is_asked_for_itself(
 ) -> None:
     one = shock(0.4, permits=(Action.TRIM, Action.HEDGE))
     given = hedgeable(account(), one)
-    desk = Desk(given, opened(given), Meter(given), Allowance(given.caps, given.usage))
+    known = known_of(given)
+    desk, quotes = Desk(given, known, Allowance(given.caps, given.usage)), known.quotes
     offer = offer_of(one, desk)
     assert isinstance(offer, Offer)
     assert offer.opening is not None
     openings = {f"{BTC}#short": offer.opening}
-    assert choose(given, desk.allowance, openings) is not None
-    assert choose(given, desk.allowance) is None
-    assert choose(replace(given, hedges=(hedge(),)), desk.allowance, openings) is None
+    assert choose(given, desk.allowance, quotes, openings) is not None
+    assert choose(given, desk.allowance, quotes) is None
+    assert choose(replace(given, hedges=(hedge(),)), desk.allowance, quotes, openings) is None
     broken = Failed("solver_failed", "broken")
     told = plan_with_hedges(given)
     monkeypatch.setattr("bot.planning.programme.choice.solve", lambda matrix: broken)
-    assert choose(given, desk.allowance, openings) is None
+    assert choose(given, desk.allowance, quotes, openings) is None
     assert [step.kind for step in plan_with_hedges(given).steps] == [step.kind for step in told.steps]

@@ -108,8 +108,8 @@ def test_what_has_no_room_is_no_candidate() -> None:
     prices = Prices(given)
     known = asked_of([CAP], [Effort()], book, prices, frozenset())
     full = {key: replace(one, room=Decimal(0)) for key, one in known[0].priced.items()}
-    assert len(trims(list(book.legs), known, given)) == 2
-    assert trims(list(book.legs), [replace(known[0], priced=full)], given) == []
+    assert len(trims(list(book.legs), known, given, prices.quotes)) == 2
+    assert trims(list(book.legs), [replace(known[0], priced=full)], given, prices.quotes) == []
 
 
 def test_a_leg_that_cannot_be_read_counts_for_what_it_cost() -> None:
@@ -126,8 +126,9 @@ def test_sums_that_limits_share_are_written_once() -> None:
     ratio = demand("account.margin_ratio", 0.01)
     given = request(snapshot(three, 30_000), [ratio])
     book = open_book(given)
-    asked = asked_of([ratio], [Effort()], book, Prices(given), frozenset())
-    rows = Rows(list(book.legs), trims(list(book.legs), asked, given), 30_000.0)
+    prices = Prices(given)
+    asked = asked_of([ratio], [Effort()], book, prices, frozenset())
+    rows = Rows(list(book.legs), trims(list(book.legs), asked, given, prices.quotes), 30_000.0)
     first = rows.expression(asked[0].faces[0], 0.01, asked[0].paid)
     written = rows.matrix.rows
     again = rows.expression(asked[0].faces[0], 0.01, asked[0].paid)

@@ -8,12 +8,10 @@ from msgspec import Struct
 
 from bot.model import Action, Demand
 from bot.planning.book import Book, Priced
-from bot.planning.drafting import Prices, Proposed, legs_of, tightened
+from bot.planning.drafting import Prices, Proposed, legs_of
 from bot.planning.effort import Effort
-from bot.planning.folding import folded
-from bot.planning.request import watch_of
 from bot.planning.rounding import round_down
-from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.sizing import CannotHelp, Face
 from bot.planning.spread import Candidate, amount, lines, missing, relief_of
 
 _TOLERANCE = 1e-12
@@ -73,11 +71,9 @@ def asked_of(
     found: list[Asked] = []
     for index, (demand, effort) in enumerate(zip(demands, efforts, strict=True)):
         trims = Action.TRIM in demand.permits
-        made = faces(tightened(watch_of(demand), effort.tightness), book)
+        made = prices.faces(demand, effort.tightness, book)
         if isinstance(made, CannotHelp):
             continue
-        if book.request.hedges:
-            made = tuple(folded(face, book) for face in made)
         legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
         known, _ = prices.of(demand, legs if trims else [], whole=False)
         priced = {key: one for key, one in known.items() if key not in left_out}

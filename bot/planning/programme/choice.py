@@ -30,6 +30,7 @@ from bot.planning.programme.proposal import Written, capped, demanded, nearest, 
 from bot.planning.programme.rows import Rows
 from bot.planning.programme.solver import Failed, Solution, solve
 from bot.planning.purse import Purse
+from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest
 from bot.risk.definitions import MARGIN_HELPS
 
@@ -79,6 +80,7 @@ class _Columns(Struct, frozen=True):
 def choose(
     request: PlanRequest,
     allowance: Allowance,
+    quotes: Quotes,
     openings: Mapping[str, Opening] | None = None,
     bought: Sequence[Bought] = (),
 ) -> Chosen | None:
@@ -94,14 +96,14 @@ def choose(
     if not (open_to or bought or rooms):
         return None
     book = _with(request, [offer.seat for offer in open_to.values()])
-    prices, none = Prices(book.request), frozenset[str]()
+    prices, none = Prices(book.request, quotes), frozenset[str]()
     places = [place for place, demand in enumerate(request.demands) if _is_answered(demand)]
     demands = [request.demands[place] for place in places]
     efforts = [Effort() for _ in demands]
     asked = asked_of(demands, efforts, book, prices, none, rooms.keys())
     legs = [leg for leg in book.legs if leg.holding is not None and leg.key not in open_to]
     columns = _Columns(
-        trims(legs, asked, book.request),
+        trims(legs, asked, book.request, quotes),
         [_hedge(book.by_key[key], offer) for key, offer in open_to.items()],
         bought,
         [Margin(key, rooms[key]) for key in sorted(rooms.keys() & _short_of_margin(asked))],

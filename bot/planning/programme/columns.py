@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from bot.model import Demand
 from bot.planning.book import Leg, Priced
-from bot.planning.costs import HORIZON_SECONDS, KEPT, LEAST, chords, funding_of, is_kept
+from bot.planning.costs import HORIZON_SECONDS, KEPT, LEAST, funding_of, is_kept
 from bot.planning.nature import SURVIVAL
+from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest
 from bot.planning.sizing import Face
 
@@ -134,7 +135,9 @@ class Terms(Protocol):
         """Prices and rooms by position key."""
 
 
-def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> list[Candidate]:
+def trims(
+    legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest, quotes: Quotes
+) -> list[Candidate]:
     """Return one candidate a leg that some demand may trim, with the widest room and the dearest price."""
     kept = _kept(legs, terms)
     found: list[Candidate] = []
@@ -147,7 +150,9 @@ def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> 
             room = leg.holding.notional * float(widest.room / leg.position.contracts)
             paid = max(one.cost for one in known)
             dear = KEPT if leg.position.symbol in kept else 0.0
-            found.append(Candidate(leg, -1, room, paid, _slopes(leg, widest, dear, request)))
+            found.append(
+                Candidate(leg, -1, room, paid, _slopes(leg, quotes.chords(leg, widest), dear, request))
+            )
     return found
 
 
@@ -158,10 +163,12 @@ def _kept(legs: Sequence[Leg], terms: Sequence[Terms]) -> frozenset[str]:
     return frozenset(one for one in symbols if is_kept(one, patterns))
 
 
-def _slopes(leg: Leg, priced: Priced, dear: float, request: PlanRequest) -> tuple[tuple[float, float], ...]:
+def _slopes(
+    leg: Leg, costs: Sequence[tuple[float, float]], dear: float, request: PlanRequest
+) -> tuple[tuple[float, float], ...]:
     """Cost by chords; what the trim saves of funding makes it cheaper, what it forgoes dearer."""
     holding = leg.holding
     assert holding is not None
     saved = funding_of(holding.symbol, holding.sign, HORIZON_SECONDS, request)
-    found = [(width, max(rate + dear, FREE)) for width, rate in chords(leg, priced)]
+    found = [(width, max(rate + dear, FREE)) for width, rate in costs]
     return tuple((width, max(rate - saved, LEAST * rate)) for width, rate in found)

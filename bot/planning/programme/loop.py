@@ -16,6 +16,7 @@ from bot.planning.caps import Allowance
 from bot.planning.check import Meter, prove, worsened
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import ATTEMPTS, Effort
+from bot.planning.known import Known
 from bot.planning.programme.proposal import Kept, Proposal, harming, kept_of, propose
 from bot.planning.programme.reach import all_beyond
 from bot.planning.programme.solver import Failed
@@ -35,10 +36,10 @@ class Settled(Struct, frozen=True):
 
 
 def settle_cheapest(
-    request: PlanRequest, demands: Sequence[Demand], before: State | Unknown, allowance: Allowance
+    request: PlanRequest, demands: Sequence[Demand], known: Known, allowance: Allowance
 ) -> Settled:
     """Answer all demands at once at the least cost, or one after another where nothing of that passes."""
-    prices, meter = Prices(request), Meter(request)
+    before, meter, prices = known.before, known.meter, Prices(request, known.quotes)
     found: Settled | Failed | None = None
     if demands and not isinstance(before, Unknown):
         found = _Search(request, demands, before, allowance, prices, meter).run()

@@ -109,7 +109,7 @@ def propose(
     book = open_book(request)
     asked = asked_of(demands, efforts, book, prices, left_out)
     legs = [leg for leg in book.legs if leg.holding is not None]
-    candidates = trims(legs, asked, request)
+    candidates = trims(legs, asked, request, prices.quotes)
     if len(candidates) < 2:
         return None
     rows = Rows(list(book.legs), candidates, unit_of(request, legs))

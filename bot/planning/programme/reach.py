@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from bot.model import Action, Demand
 from bot.planning.book import Book, Leg
 from bot.planning.drafting import Prices, legs_of
-from bot.planning.folding import folded
 from bot.planning.programme.asking import is_enough
-from bot.planning.request import watch_of
-from bot.planning.sizing import CannotHelp, Face, faces
+from bot.planning.sizing import CannotHelp, Face
 from bot.planning.spread import missing
 
 _TOLERANCE = 1e-9
@@ -38,13 +36,12 @@ def all_beyond(unmet: Sequence[Demand], demands: Sequence[Demand], book: Book, p
 def _is_beyond(demand: Demand, book: Book, lowest: Mapping[str, float], prices: Prices) -> bool:
     if lowest.get(demand.target.position or "") == 0.0:
         return False
-    made = faces(watch_of(demand), book)
+    made = prices.faces(demand, 0.0, book)
     if isinstance(made, CannotHelp):
         return True
     legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
     priced = prices.of(demand, legs, whole=False)[0]
-    for one in made:
-        face = folded(one, book) if book.request.hedges else one
+    for face in made:
         useless = face.released and not is_enough(face, missing(face, book), priced, book)
         least = _least(face, book, lowest)
         if useless or not face.reachable or least > _TOLERANCE * max(1.0, abs(face.budget)):

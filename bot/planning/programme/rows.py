@@ -213,9 +213,9 @@ class Rows:
         if through:
             found.plus(self._paid(face.payers, paid), weight)
             return
-        for key, column in self.moved.items():
-            if key in face.payers:
-                found.add(column, weight * paid.get(key, self._dearest[key]))
+        for key in face.payers if face.alone else self.moved:
+            if key in face.payers and key in self.moved:
+                found.add(self.moved[key], weight * paid.get(key, self._dearest[key]))
 
     def _excess(self, key: str) -> float:
         holding = self._legs[key].holding
@@ -227,15 +227,14 @@ def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, 
     """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start."""
     assert leg.holding is not None
     start, end = candidate.ends
-    lines = [
-        (slope, margin, margin + slope * (end - start)) for slope, margin in leg.holding.asked(start, factor)
-    ]
-    lines.append((0.0, 0.0, 0.0))
-    lines.sort(key=lambda line: (-line[1], -line[2]))
+    lines = [*leg.holding.asked(start, factor), (0.0, 0.0)]
+    ranked = sorted(
+        (-margin, -(margin + slope * (end - start)), number) for number, (slope, margin) in enumerate(lines)
+    )
     found: list[tuple[float, float]] = []
-    most = -inf
-    for slope, margin, then in lines:
-        if then > most:
-            found.append((slope, margin))
-            most = then
+    least = inf
+    for _, then, number in ranked:
+        if then < least:
+            found.append(lines[number])
+            least = then
     return found
