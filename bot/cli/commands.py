@@ -1,4 +1,4 @@
-"""All commands by name. A module is imported when its command is asked for: each needs only a part of Reef."""
+"""All commands by name. A module is imported when its command is asked for: each needs a part of Reef."""
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module

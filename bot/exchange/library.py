@@ -26,7 +26,7 @@ class Folder(ModuleType):
         self._whole = False
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") and name not in ("__all__", "__version__"):
             raise AttributeError(name)
         if self.__name__ == PACKAGES[0]:
             import ccxt.base.errors

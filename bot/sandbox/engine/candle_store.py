@@ -109,8 +109,8 @@ class CandleStore:
     def _hour(self, kind: CandleKind, hour_ms: int, until_ms: int) -> Row | None:
         """Add up an hour; minutes before the last one never change again, so each is added once."""
         if hour_ms + HOUR_MS <= until_ms and (whole := self._history.hour(hour_ms)) is not None:
-            row = self._complete[kind, hour_ms] = _summed(kind, *whole)
-            return row
+            self._complete[kind, hour_ms] = _summed(kind, *whole)
+            return self._complete[kind, hour_ms]
         settled_ms = min(self._rows[kind][-1].start_ms, until_ms - until_ms % MINUTE_MS, hour_ms + HOUR_MS)
         begun, done_ms = self._begun.get(kind, (None, hour_ms))
         if begun is None or begun.start_ms != hour_ms or done_ms > settled_ms:

@@ -70,8 +70,9 @@ class PriceHistory:
         prices = self._prices(hour_ms, hours_back)
         traded = turnover = 0.0
         for opening, closing in pairwise(prices):
-            traded += _volume(opening)
-            turnover += _volume(opening) * closing
+            volume = _volume(opening)
+            traded += volume
+            turnover += volume * closing
         high, low = max(prices) * self._wick, min(prices) / self._wick
         return Bar(hour_ms, HOUR_MS, prices[0], high, low, prices[60], traded), turnover
 
