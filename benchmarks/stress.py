@@ -1,8 +1,8 @@
 """A stress of 20 positions in 12 scenarios, against a decision on the same account in the same run.
 
 One decision is what a guard takes on every poll. A stress walks each scenario twice, looks at the rules at
-twenty moments of each, and decides where one fires. Beside it `reef stress --demo` as a process, from start to
-end, and a process that only imports the libraries that it needs: what of the first is not Reef's.
+twenty moments of each, and decides where one fires. Beside it `reef stress --demo` as a process, from start
+to end, and a process that only imports the libraries that it needs: what of the first is not Reef's.
 """
 
 import os
@@ -18,7 +18,7 @@ from bot.decision import DecisionInput, decide
 from bot.model import Caps, MarketStats, ProtectionTerms, Side, Usage
 from bot.risk.flows import Flows
 from bot.rules import RulesMemory, load_rules, profile_path
-from bot.stress.loading import load_stress, shipped_file
+from bot.scenarios.loading import load_stress, shipped_file
 from bot.stress.run import stress
 from tests.planning.build import NOW, SYMBOLS, position, snapshot
 

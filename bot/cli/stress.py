@@ -10,10 +10,10 @@ from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live
 from bot.cli.output import complain, console, print_json, say
 from bot.cli.sights import AccountName, Demo, Recorded, RulesChoice, Sight, Wanted, look
 from bot.cli.stress_view import show
-from bot.stress.loading import chosen, load_stress, shipped_file
+from bot.scenarios.loading import chosen, load_stress, shipped_file
+from bot.scenarios.values import StressScenario
 from bot.stress.results import Stress
 from bot.stress.run import stress as run_stress
-from bot.stress.scenarios import StressScenario
 
 
 def stress(

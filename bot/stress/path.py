@@ -8,9 +8,9 @@ from bot.risk.betas import fallback_beta
 from bot.risk.coins import STEADY
 from bot.risk.portfolio import Portfolio
 from bot.risk.shock import adverse_signs
+from bot.scenarios.values import StressScenario
 from bot.stress.account import TINY, Account, Leg
 from bot.stress.liquidation import CROSS
-from bot.stress.scenarios import StressScenario
 
 BISECTIONS = 14
 """Halvings by which the moment of a liquidation is found inside one step."""

@@ -18,8 +18,8 @@ from bot.model import (
     Unknown,
 )
 from bot.rules import RulesMemory
+from bot.scenarios.values import StressScenario
 from bot.stress.account import Account, Leg
-from bot.stress.scenarios import StressScenario
 
 _ELSEWHERE = Unknown("the venue has not been asked about other prices")
 

@@ -39,7 +39,6 @@ assert type(ccxt).__name__ == "module" and ccxt.binance
 
 @pytest.mark.parametrize("code", [LIGHT, WHOLE, FIRST], ids=["light", "whole", "imported before"])
 def test_in_a_process_of_its_own(code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
