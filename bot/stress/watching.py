@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from bot.decision import DecisionInput, advance_ledger, view_units
 from bot.model import Finding, Policy, State, policies
 from bot.risk.assemble import build_portfolio
+from bot.risk.carrying import funding_paid
 from bot.risk.context import MetricContext
 from bot.risk.terms import VenueTerms
 from bot.rules import RuleSet, RulesMemory, evaluate
@@ -58,7 +59,8 @@ class Lookout:
     def findings(self, given: DecisionInput) -> tuple[Finding, ...]:
         """Return what the rules say of an input, with nothing remembered."""
         portfolio = build_portfolio(given.snapshot, given.stats, self._terms, given.impact)
-        context = MetricContext(given.stats, view_units(given, advance_ledger(given)))
+        units = view_units(given, advance_ledger(given))
+        context = MetricContext(given.stats, units, funding=funding_paid(given.hedges, given.snapshot))
         ignored = frozenset(
             key for key, one in policies(given.strangers, given.snapshot).items() if one is Policy.IGNORE
         )
