@@ -40,6 +40,8 @@ class Sight(Struct, frozen=True):
     listed: frozenset[str] = frozenset()
     """Symbols of the venue's markets; empty where they are not known."""
     error: str = ""
+    hedged_by: str = ""
+    """The account that its owner keeps against it; '' without one."""
 
 
 class Wanted(Struct, frozen=True):
@@ -116,13 +118,17 @@ def _live(wanted: Wanted) -> list[Sight]:
     rules = prepare(settings).rules
     configure_logs(as_json=False, level="error", secrets=secrets_of(settings))
     accounts = {one: rules[one.name] for one in settings.accounts if wanted.account in (None, one.name)}
+    against = {one.name: one.hedged_by for one in settings.accounts}
     found = []
     for one in asyncio.run(look_at_all(settings, accounts, SystemClock(), wanted.also)):
         seen = one.seen
         if seen is None:
-            found.append(Sight(one.account, None, None, error=one.error))
+            found.append(Sight(one.account, None, None, error=one.error, hedged_by=against[one.account]))
         else:
-            found.append(Sight(one.account, seen.given, rules[one.account], seen.listed))
+            given, listed = seen.given, seen.listed
+            found.append(
+                Sight(one.account, given, rules[one.account], listed, hedged_by=against[one.account])
+            )
     return found
 
 

@@ -36,7 +36,8 @@ def test_the_example_loads() -> None:
 
 
 def test_the_rule_loads() -> None:
-    block = TEXT.split("```yaml\n", 1)[1].split("```", 1)[0]
+    section = TEXT.split("## Scenarios that ship", 1)[1]
+    block = section.split("```yaml\n", 1)[1].split("```", 1)[0]
     assert len(load_rules_text(block, "docs/stress.md").rules[0].scenarios) == 4
 
 
