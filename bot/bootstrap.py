@@ -30,15 +30,12 @@ from bot.facts import GuardTerms
 from bot.guard import Guard
 from bot.journal import JournalWorker
 from bot.market_figures import MarketKeeper
-from bot.market_stats import StatsKeeper
+from bot.market_stats import REFERENCE, REFERENCE_SYMBOLS, StatsKeeper
 from bot.rules import Names, RuleSet, load_choices, rules_path
 from bot.settings import AccountSettings, IfJournalFails, Settings
 from bot.signals import SignalKeeper
 from bot.tellers import gauges_of, telemetry_of, tellers_of
 
-REFERENCE = "BTC"
-"""Betas refer to this market."""
-REFERENCE_SYMBOLS = {"bybit": "BTC/USDT:USDT"}
 REQUEST_SECONDS = 10.0
 """After this long a request that was not answered is given up."""
 MARKETS_EVERY = timedelta(seconds=1)

@@ -40,6 +40,7 @@ from bot.planning.churn import backed_off
 from bot.planning.protection import protective_stops
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.assemble import build_portfolio
+from bot.risk.carrying import funding_paid
 from bot.risk.caution import cautious
 from bot.risk.context import MetricContext, UnitView
 from bot.risk.flows import Flows, FlowState, known_coins
@@ -124,7 +125,8 @@ def decide(given: DecisionInput, rules: RuleSet) -> Decision:
     portfolio = build_portfolio(snapshot, given.stats, terms, given.impact)
     gates = judge_prices(given)
     ledger = advance_ledger(given)
-    context = MetricContext(given.stats, view_units(given, ledger))
+    funding = funding_paid(given.hedges, snapshot)
+    context = MetricContext(given.stats, view_units(given, ledger), funding=funding)
     ignored = frozenset(
         key for key, policy in policies(given.strangers, snapshot).items() if policy is Policy.IGNORE
     )

@@ -37,7 +37,7 @@ from bot.record import LEDGER, PRICES, RULES, remembered_ledger, remembered_pric
 from bot.risk.flows import SLACK, Flows, FlowState, explain, known_coins, moved_coins
 from bot.risk.gates import PriceMemory
 from bot.risk.ledger import UnitLedger
-from bot.rules import RuleSet, RulesMemory
+from bot.rules import RulesMemory
 
 log = structlog.get_logger(__name__)
 
@@ -241,19 +241,6 @@ def decision_input(
         hedges=facts.hedges,
         strangers=with_own(of_account(terms.strangers, snapshot.account), facts.hedges),
     )
-
-
-def hedging_symbols(rules: RuleSet, reference: str) -> frozenset[str]:
-    """Return the perpetuals that rules may hedge with, to be shown although nothing may be held there."""
-    return frozenset(
-        rule.hedge.symbol or reference for rule in rules.rules if rule.hedge is not None and rule.hedge.perp
-    )
-
-
-def buys_options(rules: RuleSet, hedges: tuple[Hedge, ...] = ()) -> bool:
-    """Whether options may be bought, or are held as hedges: then snapshots show them."""
-    terms = [rule.hedge for rule in rules.rules if rule.hedge is not None]
-    return any(one.put or one.call for one in terms) or any(lot.is_option for lot in hedges)
 
 
 def bases_of(snapshot: Snapshot) -> frozenset[str]:

@@ -21,9 +21,7 @@ from bot.facts import (
     GuardTerms,
     Remembered,
     bases_of,
-    buys_options,
     decision_input,
-    hedging_symbols,
     position_keys,
     read_facts,
     wallet_flows,
@@ -38,6 +36,7 @@ from bot.record import Recorder
 from bot.reloading import Reload
 from bot.risk.ages import parts_trouble
 from bot.rules import RuleSet
+from bot.rules.wanted import buys_options, hedging_symbols
 from bot.sight import BareStops, Sight, SlowViewError, key_of, refuse_older
 from bot.startup import Start
 from bot.telling import Teller

@@ -14,9 +14,7 @@ from bot.facts import (
     GuardTerms,
     Remembered,
     bases_of,
-    buys_options,
     decision_input,
-    hedging_symbols,
     position_keys,
     read_facts,
     wallet_flows,
@@ -27,6 +25,7 @@ from bot.model import Number, Snapshot, Surroundings, Usage
 from bot.outlook import IdleRule, RuleOutlook, idle_rules, outlook
 from bot.risk.metrics import METRICS, Scope, measure
 from bot.rules import RuleSet, RulesMemory, UnknownSymbol, unknown_symbols
+from bot.rules.wanted import buys_options, hedging_symbols
 
 NOTHING_KNOWN = Facts(Remembered(RulesMemory(), None, {}), Usage(0, Decimal(0), Decimal(0)), {})
 """Where there is no journal yet."""

@@ -11,6 +11,9 @@ from bot.exchange.protocol import Gateway
 from bot.model import Beta, Candle, MarketStats
 from bot.risk.betas import atr, beta_from_candles, daily_sigma, fallback_beta
 
+REFERENCE = "BTC"
+"""Betas refer to this market."""
+REFERENCE_SYMBOLS = {"bybit": "BTC/USDT:USDT"}
 TIMEFRAME = "1h"
 CANDLES = 720
 """Thirty days of hours: enough for betas, recent enough to tell today's market."""

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from bot.around import nothing_around
 from bot.chains import EVERY, FORGOTTEN_AFTER, TRIES, ChainKeeper
 from bot.exchange.errors import GatewayError
-from bot.facts import bases_of, buys_options, hedging_symbols
+from bot.facts import bases_of
 from bot.model import Chain, Right, Side, Surroundings, Unknown, Verdict
 from bot.rules import RuleSet, load_rules_text
+from bot.rules.wanted import buys_options, hedging_symbols
 from tests.planning.build import NOW, position, snapshot
 from tests.planning.options.build import chain, contract, quote
 from tests.planning.options.test_buying import lot

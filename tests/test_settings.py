@@ -306,6 +306,21 @@ def test_what_the_owner_is_asked_and_what_is_left_alone(tmp_path: Path) -> None:
     assert plain.strangers == ()
 
 
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ("main", "hedged_by: an account does not hedge itself; expected another account"),
+        ("shrt", "hedged_by: no account is called 'shrt' (did you mean 'short'?)"),
+    ],
+)
+def test_an_account_is_hedged_by_another_that_is_there(tmp_path: Path, other: str, told: str) -> None:
+    second = "  - {name: short, venue: bybit, api_key_env: REEF_MAIN_API_KEY, secret_env: REEF_MAIN_SECRET}\n"
+    text = written({}, {"hedged_by": "short"}).replace("}\n", "}\n" + second, 1)
+    first, _ = load(tmp_path, text).accounts
+    assert first.hedged_by == "short"
+    assert bare(mistakes(tmp_path, text.replace("hedged_by: short", f"hedged_by: {other}"))) == [told]
+
+
 def test_live_needs_two_words(tmp_path: Path) -> None:
     word, flag = (
         f"live trades real money: {rest}"

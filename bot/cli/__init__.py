@@ -1,4 +1,4 @@
-"""The command line: `reef`. A module a command; this one gathers them and turns errors into exit codes.
+"""The command line: `reef`. A module a command; this one runs them and turns errors into exit codes.
 
 Exit codes: 0 fine, 1 findings or failure, 2 misuse.
 """
@@ -10,26 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from bot import __version__
-from bot.cli import (
-    approve,
-    check,
-    control,
-    demo,
-    doctor,
-    explain,
-    init,
-    journal,
-    notify,
-    rules,
-    run,
-    sandbox,
-    signals,
-    silence,
-    size,
-    status,
-    stress,
-    summary,
-)
+from bot.cli.commands import Root
 from bot.cli.output import complain, print_json
 from bot.documents import MistakesError
 from bot.errors import ReefError
@@ -42,32 +23,13 @@ UsageError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(
     name="reef",
+    cls=Root,
     help="Guards leveraged crypto positions: watches, trims, and keeps a stop resting at the exchange.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
-app.command("init")(init.init)
-app.command("run")(run.run)
-app.command("check")(check.check)
-app.command("stress")(stress.stress)
-app.command("size")(size.size)
-app.command("doctor")(doctor.doctor)
-app.command("status")(status.status)
-app.command("signals")(signals.signals)
-app.add_typer(rules.app, name="rules")
-app.add_typer(journal.app, name="journal")
-app.command("explain")(explain.explain)
-app.command("halt")(control.halt_command)
-app.command("resume")(control.resume_command)
-app.command("approve")(approve.approve_command)
-app.command("abandon")(control.abandon_command)
-app.command("silence")(silence.silence_command)
-app.command("notify")(notify.notify)
-app.command("summary")(summary.summary)
-app.add_typer(sandbox.app, name="sandbox")
 
 
 def _version(wanted: bool) -> None:

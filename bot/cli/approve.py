@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from bot.cli.control import operator, stated
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, journal_path, known_accounts
+from bot.cli.opening import journal_path, known_accounts
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath
 from bot.cli.output import number, print_json, say
 from bot.clock import SystemClock
 from bot.errors import MisuseError

@@ -7,16 +7,8 @@ import typer
 from msgspec import Struct
 
 from bot.cli.check_view import show
-from bot.cli.options import (
-    DEFAULT_CONFIG,
-    AccountName,
-    AsJson,
-    Config,
-    Live,
-    chosen_account,
-    secrets_of,
-    settings_from,
-)
+from bot.cli.opening import secrets_of, settings_from
+from bot.cli.options import DEFAULT_CONFIG, AccountName, AsJson, Config, Live, chosen_account
 from bot.cli.output import complain, console, print_json
 from bot.clock import Clock, SystemClock
 from bot.errors import ReefError

@@ -6,17 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.options import (
-    DEFAULT_CONFIG,
-    AccountName,
-    AsJson,
-    Config,
-    JournalPath,
-    account_of,
-    chosen_account,
-    journal_path,
-    known_accounts,
-)
+from bot.cli.opening import account_of, journal_path, known_accounts
+from bot.cli.options import DEFAULT_CONFIG, AccountName, AsJson, Config, JournalPath, chosen_account
 from bot.cli.output import print_json, say
 from bot.cli.standstill import resume_text
 from bot.clock import SystemClock

@@ -5,16 +5,8 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.options import (
-    DEFAULT_CONFIG,
-    AccountName,
-    AsJson,
-    Config,
-    Live,
-    chosen_account,
-    secrets_of,
-    settings_from,
-)
+from bot.cli.opening import secrets_of, settings_from
+from bot.cli.options import DEFAULT_CONFIG, AccountName, AsJson, Config, Live, chosen_account
 from bot.cli.output import Column, console, print_json, say, table
 from bot.clock import Clock, SystemClock
 from bot.doctor import Check, Grade, examine_account, examine_machine, examine_reach, probe
@@ -79,7 +71,8 @@ async def examine_accounts(
 
 async def examine(settings: Settings, account: AccountSettings, clock: Clock, *, deep: bool) -> list[Check]:
     """Look at one account, and with `deep` try an order there."""
-    from bot.bootstrap import REFERENCE_SYMBOLS, gateway_of  # ccxt takes a second to import
+    from bot.bootstrap import gateway_of  # ccxt takes a while to import
+    from bot.market_stats import REFERENCE_SYMBOLS
 
     gateway = gateway_of(settings, account, clock)
     try:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, open_for_reading
+from bot.cli.opening import open_for_reading
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath
 from bot.cli.output import console, print_json, say
 from bot.cli.story import Chapter, read_chapters, tell
 from bot.documents import nearest_hint

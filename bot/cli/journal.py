@@ -6,15 +6,8 @@ from typing import Annotated
 import typer
 
 from bot.cli.journal_lines import summary
-from bot.cli.options import (
-    DEFAULT_CONFIG,
-    AsJson,
-    Config,
-    JournalPath,
-    account_of,
-    journal_path,
-    open_for_reading,
-)
+from bot.cli.opening import account_of, journal_path, open_for_reading
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath
 from bot.cli.output import complain, print_json, say
 from bot.cli.prune import prune
 from bot.documents import nearest_hint

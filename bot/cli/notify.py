@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, secrets_of, settings_from
+from bot.cli.opening import secrets_of, settings_from
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live
 from bot.cli.output import Column, console, print_json, table
 from bot.errors import MisuseError
 from bot.logs import configure_logs

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, journal_path
+from bot.cli.opening import journal_path
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath
 from bot.cli.output import print_json, say
 from bot.clock import SystemClock
 from bot.documents import WordingError, parse_duration, show_duration

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from bot.cli.check import Checked, look_at_all
 from bot.cli.check_view import fires_text
-from bot.cli.options import AccountName, AsJson, Live, chosen_account, secrets_of, settings_from
+from bot.cli.opening import secrets_of, settings_from
+from bot.cli.options import AccountName, AsJson, Live, chosen_account
 from bot.cli.output import complain, console, measured, number, print_json, say
 from bot.cli.plan_view import order_text, refusal_text
 from bot.cli.rule_words import Row, words_of

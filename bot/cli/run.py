@@ -8,7 +8,8 @@ import structlog
 import typer
 
 from bot.cli.admission import admit_live
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live, secrets_of, settings_from
+from bot.cli.opening import secrets_of, settings_from
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live
 from bot.cli.output import print_json
 from bot.cli.preview import show_preview
 from bot.clock import SystemClock

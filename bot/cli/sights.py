@@ -3,22 +3,21 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.cli.options import AccountName, chosen_account, secrets_of, settings_from
+from bot.cli.options import AccountName, chosen_account
 from bot.clock import SystemClock
 from bot.decision import DecisionInput
 from bot.errors import MisuseError
-from bot.journal import Journal, open_journal
-from bot.journal.records import Decision, Kind
-from bot.logs import configure_logs
-from bot.replaying import recorded_rules
 from bot.rules import RuleSet, load_rules, profile_path, rules_path
+
+if TYPE_CHECKING:
+    from bot.journal import Journal
 
 Recorded = Annotated[
     Path | None,
@@ -41,6 +40,8 @@ class Sight(Struct, frozen=True):
     listed: frozenset[str] = frozenset()
     """Symbols of the venue's markets; empty where they are not known."""
     error: str = ""
+    hedged_by: str = ""
+    """The account that its owner keeps against it; '' without one."""
 
 
 class Wanted(Struct, frozen=True):
@@ -65,6 +66,8 @@ def look(wanted: Wanted) -> list[Sight]:
         chosen_account(wanted.account, ("demo",))
         return [asyncio.run(_demo(tried or load_rules(profile_path("balanced")), wanted.also))]
     if wanted.journal is not None:
+        from bot.journal import open_journal
+
         with open_journal(wanted.journal, create=False, read_only=True) as journal:
             found = list(_recorded(journal, wanted.account))
     else:
@@ -73,14 +76,18 @@ def look(wanted: Wanted) -> list[Sight]:
 
 
 async def _demo(rules: RuleSet, also: frozenset[str]) -> Sight:
-    from bot.demo.inside import look_inside  # ccxt takes a second to import
+    from bot.demo.inside import ACCOUNT, look_inside  # ccxt takes a while to import
+    from bot.logs import configure_logs
 
     configure_logs(as_json=False, level="error", secrets=[])
     seen = await look_inside(rules, also)
-    return Sight(seen.account, seen.given, rules, seen.listed)
+    return Sight(ACCOUNT, seen.given, rules, seen.listed)
 
 
-def _recorded(journal: Journal, account: str | None) -> Iterator[Sight]:
+def _recorded(journal: "Journal", account: str | None) -> Iterator[Sight]:
+    from bot.journal.records import Decision, Kind
+    from bot.replaying import recorded_rules
+
     names = journal.accounts()
     chosen_account(account, names)
     for name in names if account is None else (account,):
@@ -101,21 +108,27 @@ def _recorded(journal: Journal, account: str | None) -> Iterator[Sight]:
 
 
 def _live(wanted: Wanted) -> list[Sight]:
-    from bot.bootstrap import prepare  # ccxt takes a second to import
+    from bot.bootstrap import prepare  # ccxt takes a while to import
     from bot.cli.check import look_at_all
+    from bot.cli.opening import secrets_of, settings_from
+    from bot.logs import configure_logs
 
     settings = settings_from(wanted.config, live=wanted.live)
     chosen_account(wanted.account, tuple(one.name for one in settings.accounts))
     rules = prepare(settings).rules
     configure_logs(as_json=False, level="error", secrets=secrets_of(settings))
     accounts = {one: rules[one.name] for one in settings.accounts if wanted.account in (None, one.name)}
+    against = {one.name: one.hedged_by for one in settings.accounts}
     found = []
     for one in asyncio.run(look_at_all(settings, accounts, SystemClock(), wanted.also)):
         seen = one.seen
         if seen is None:
-            found.append(Sight(one.account, None, None, error=one.error))
+            found.append(Sight(one.account, None, None, error=one.error, hedged_by=against[one.account]))
         else:
-            found.append(Sight(one.account, seen.given, rules[one.account], seen.listed))
+            given, listed = seen.given, seen.listed
+            found.append(
+                Sight(one.account, given, rules[one.account], listed, hedged_by=against[one.account])
+            )
     return found
 
 

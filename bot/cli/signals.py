@@ -6,7 +6,8 @@ from datetime import datetime
 import typer
 from msgspec import Struct
 
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, secrets_of, settings_from
+from bot.cli.opening import secrets_of, settings_from
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config
 from bot.cli.output import Column, console, print_json, say, table
 from bot.clock import SystemClock
 from bot.documents import show_duration

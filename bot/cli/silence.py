@@ -6,15 +6,8 @@ from typing import Annotated
 import typer
 
 from bot.cli.control import operator, stated
-from bot.cli.options import (
-    DEFAULT_CONFIG,
-    AccountName,
-    AsJson,
-    Config,
-    JournalPath,
-    account_of,
-    journal_path,
-)
+from bot.cli.opening import account_of, journal_path
+from bot.cli.options import DEFAULT_CONFIG, AccountName, AsJson, Config, JournalPath
 from bot.cli.output import print_json, say
 from bot.clock import SystemClock
 from bot.documents import WordingError, parse_duration

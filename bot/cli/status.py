@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath, journal_path
+from bot.cli.opening import journal_path
+from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, JournalPath
 from bot.cli.output import Column, console, number, percent, print_json, say, table
 from bot.cli.silence import silence_line
 from bot.cli.standing import AccountStanding, Act, Whole, read_standing

@@ -9,11 +9,12 @@ import typer
 from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live
 from bot.cli.output import complain, console, print_json, say
 from bot.cli.sights import AccountName, Demo, Recorded, RulesChoice, Sight, Wanted, look
-from bot.cli.stress_view import show
-from bot.stress.loading import chosen, load_stress, shipped_file
+from bot.cli.stress_view import show, show_together
+from bot.scenarios.loading import chosen, load_stress, shipped_file
+from bot.scenarios.values import StressScenario
 from bot.stress.results import Stress
 from bot.stress.run import stress as run_stress
-from bot.stress.scenarios import StressScenario
+from bot.stress.together import together
 
 
 def stress(
@@ -46,15 +47,19 @@ def stress(
     begun = perf_counter()
     found = [_taken(sight, chosen_ones) for sight, chosen_ones in ready]
     seconds = perf_counter() - begun
+    both = together(found, {one.account: one.hedged_by for one in sights if one.hedged_by})
     written = _write(out, found) if out is not None else []
     if as_json:
-        print_json({"seconds": seconds, "accounts": found, "written": [str(path) for path in written]})
+        names = [str(path) for path in written]
+        print_json({"seconds": seconds, "accounts": found, "together": both, "written": names})
     else:
         for one in found:
             if one.error:
                 complain(f"{one.account}: {one.error}")
             else:
                 show(console, one)
+        for pair in both:
+            show_together(console, pair)
         for path in written:
             say(f"written: {path}")
     if not all(one.survives for one in found):

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from bot.cli.output import Column, level, number, say, table
 from bot.stress.results import Ending, Fired, Liquidated, Outcome, Stress
+from bot.stress.together import Sum, Together
 
 COLUMNS = (
     Column("scenario", wrap=True),
@@ -15,6 +16,13 @@ COLUMNS = (
     Column("ratio", right=True),
     Column("taken", right=True),
     Column("cost", right=True),
+)
+BOTH = (
+    Column("scenario", wrap=True),
+    Column("unguarded", right=True),
+    Column("taken", wrap=True),
+    Column("guarded", right=True),
+    Column("taken", wrap=True),
 )
 
 
@@ -29,6 +37,18 @@ def show(console: Console, found: Stress) -> None:
         console.print(Text(one.scenario.name, style="bold"))
         for line in lines(one):
             say("  " + line)
+
+
+def show_together(console: Console, found: Together) -> None:
+    """Print an account with that which hedges it."""
+    console.print()
+    if found.error:
+        say(f"{found.account} is hedged by {found.hedged_by}: {found.error}")
+        return
+    say(f"{found.account} with {found.hedged_by}, which hedges it: equity {number(found.equity, 0)} USD")
+    console.print(table("", BOTH, [_both_row(one, found.equity) for one in found.sums]))
+    say("equity left of both, of today's; taken: accounts of which something is liquidated, each by itself:")
+    say("what stands on another account is no margin")
 
 
 def lines(outcome: Outcome) -> list[str]:
@@ -89,6 +109,16 @@ def kept_text(equity: float, before: float) -> str:
 def taken_count(ending: Ending) -> str:
     """Say how many positions the venue takes."""
     return str(len(ending.liquidated)) if ending.liquidated else "-"
+
+
+def _both_row(one: Sum, before: float) -> tuple[str, ...]:
+    return (
+        one.scenario,
+        kept_text(one.unguarded, before),
+        ", ".join(one.liquidated) or "-",
+        kept_text(one.guarded, before),
+        ", ".join(one.guarded_liquidated) or "-",
+    )
 
 
 def _row(one: Outcome, before: float) -> tuple[str, ...]:

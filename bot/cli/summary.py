@@ -1,14 +1,7 @@
 """`reef summary`: the running day of each account, from the journal."""
 
-from bot.cli.options import (
-    DEFAULT_CONFIG,
-    AccountName,
-    AsJson,
-    Config,
-    JournalPath,
-    account_of,
-    open_for_reading,
-)
+from bot.cli.opening import account_of, open_for_reading
+from bot.cli.options import DEFAULT_CONFIG, AccountName, AsJson, Config, JournalPath
 from bot.cli.output import print_json, say
 from bot.clock import SystemClock
 from bot.execution.halts import halt_words

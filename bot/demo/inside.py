@@ -1,15 +1,20 @@
 """The demo's account inside this process: a sandbox and a gateway without a network."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
-from bot.bootstrap import stats_of
+from msgspec import Struct
+
 from bot.clock import VirtualClock
+from bot.decision import DecisionInput
 from bot.demo.scene import DEPOSIT, POSITIONS, scenario_file
 from bot.exchange.factory import make_gateway
-from bot.facts import GuardTerms
-from bot.inspection import Inspection, inspect
-from bot.model import Caps, ProtectionTerms
-from bot.rules import RuleSet
+from bot.exchange.gateway import CcxtGateway
+from bot.market_stats import REFERENCE, REFERENCE_SYMBOLS, StatsKeeper
+from bot.model import Caps, PriceTerms, ProtectionTerms, Usage
+from bot.risk.flows import Flows
+from bot.rules import RuleSet, RulesMemory
+from bot.rules.wanted import buys_options, hedging_symbols
 from bot.sandbox.engine.clocks import VirtualClock as EngineClock
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.scenario import load_scenario
@@ -18,11 +23,21 @@ from bot.sandbox.host import Sandbox
 from bot.sandbox.transport import InProcessTransport
 
 ACCOUNT = "demo"
-_TERMS = GuardTerms(caps=Caps(), protection=ProtectionTerms(), max_age_seconds=10.0)
+VENUE = "bybit"
+MAX_AGE_S = 10.0
+IMPACT = 0.0005
 _NOWHERE = "http://127.0.0.1:1"
 
 
-async def look_inside(rules: RuleSet, also: frozenset[str] = frozenset()) -> Inspection:
+class Inside(Struct, frozen=True):
+    """What one look saw."""
+
+    given: DecisionInput
+    listed: frozenset[str]
+    """Symbols of the venue's markets."""
+
+
+async def look_inside(rules: RuleSet, also: frozenset[str] = frozenset()) -> Inside:
     """Look at the account once, at markets of `also` too."""
     feed = load_scenario(scenario_file())
     engine = Engine(EngineClock(feed.start_ms), feed)
@@ -33,7 +48,7 @@ async def look_inside(rules: RuleSet, also: frozenset[str] = frozenset()) -> Ins
     clock = VirtualClock(datetime.fromtimestamp(feed.start_ms / 1000, UTC))
     gateway = make_gateway(
         account=ACCOUNT,
-        venue="bybit",
+        venue=VENUE,
         network="sandbox",
         api_key=ACCOUNT,
         api_secret=ACCOUNT,
@@ -42,6 +57,34 @@ async def look_inside(rules: RuleSet, also: frozenset[str] = frozenset()) -> Ins
         transport=InProcessTransport(Sandbox(engine).handle),
     )
     try:
-        return await inspect(gateway, stats_of(gateway, clock), rules, _TERMS, clock, None, None, also)
+        return Inside(await _seen(gateway, rules, clock, also), gateway.market_symbols())
     finally:
         await gateway.close()
+
+
+async def _seen(
+    gateway: CcxtGateway, rules: RuleSet, clock: VirtualClock, also: frozenset[str]
+) -> DecisionInput:
+    """See it as a guard does at its first look, without a journal."""
+    stats = StatsKeeper(gateway, REFERENCE_SYMBOLS[VENUE], REFERENCE, clock.now())
+    gateway.show(hedging_symbols(rules, stats.reference_symbol) | also)
+    gateway.show_options(buys_options(rules))
+    snapshot = await gateway.snapshot()
+    await stats.refresh(
+        {one.symbol for one in snapshot.positions} | (also & set(snapshot.markets)), clock.now()
+    )
+    return DecisionInput(
+        at=clock.now(),
+        snapshot=snapshot,
+        stats=stats.stats,
+        ledger=None,
+        flows=Flows(),
+        memory=RulesMemory(),
+        usage=Usage(0, Decimal(0), Decimal(0)),
+        caps=Caps(),
+        protection=ProtectionTerms(),
+        max_age_seconds=MAX_AGE_S,
+        impact=IMPACT,
+        steps_taken={},
+        price_terms=PriceTerms(),
+    )

@@ -5,6 +5,9 @@ through ccxt, which is imported only there.
 """
 
 from bot.exchange.errors import GatewayError
+from bot.exchange.library import lighten
 from bot.exchange.protocol import Gateway
+
+lighten()
 
 __all__ = ["Gateway", "GatewayError"]

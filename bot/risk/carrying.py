@@ -36,6 +36,19 @@ def shown_hedges(hedges: Iterable[Hedge], snapshot: Snapshot) -> tuple[HedgeShow
     return tuple(_shown(lot, snapshot) for lot in hedges if lot.most)
 
 
+def funding_paid(hedges: Iterable[Hedge], snapshot: Snapshot) -> Number:
+    """Return what hedges pay for funding in a day, in USD; one that earns takes nothing off what others pay.
+
+    Unknown where the rate of one is.
+    """
+    paid = 0.0
+    for one in shown_hedges((lot for lot in hedges if lot.contracts), snapshot):
+        if isinstance(one.funding_a_day, Unknown):
+            return one.funding_a_day
+        paid += max(one.funding_a_day, 0.0)
+    return paid
+
+
 def _shown(lot: Hedge, snapshot: Snapshot) -> HedgeShown:
     prices, market = snapshot.marks.get(lot.symbol), snapshot.markets.get(lot.symbol)
     notional: Number = Unknown(f"prices of {lot.symbol} are not known")

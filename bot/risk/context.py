@@ -26,3 +26,5 @@ class MetricContext(Struct, frozen=True):
     units: UnitView
     scenarios: tuple[Scenario, ...] = ()
     """The scenarios of the rule that asks; read by metrics whose `parameters` name them."""
+    funding: Number = 0.0
+    """USD that the guard's hedges pay for funding in a day; see `bot.risk.carrying.funding_paid`."""

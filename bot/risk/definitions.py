@@ -144,6 +144,15 @@ _DEFINITIONS = (
         _USUAL,
     ),
     _account(
+        "hedge_funding",
+        Sense.MAX,
+        Unit.PERCENT,
+        "What the guard's open hedges pay for funding in a day at the rates in force, those that earn aside, "
+        "as a share of equity. 0 without hedges.",
+        _USUAL,
+        alert_only=True,
+    ),
+    _account(
         "concentration",
         Sense.MAX,
         Unit.PERCENT,

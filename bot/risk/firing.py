@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.model import Number, Sense, Unknown
 from bot.risk.context import MetricContext, UnitView
@@ -146,7 +147,7 @@ class _Search:
         context = self._context
         units = _units_after(context.units, self._portfolio.equity, moved.equity)
         if units is not context.units:
-            context = MetricContext(context.stats, units, context.scenarios)
+            context = replace(context, units=units)
         return self._gauge(moved, context, self._key)
 
     def _point(self, move: float) -> FiringPoint:

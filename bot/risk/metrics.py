@@ -187,6 +187,11 @@ def _available(portfolio: Portfolio, _: MetricContext) -> Number:
     return portfolio.available
 
 
+def _hedge_funding(portfolio: Portfolio, context: MetricContext) -> Number:
+    paid = context.funding
+    return paid if isinstance(paid, Unknown) else _share(paid, portfolio.equity)
+
+
 def _concentration(portfolio: Portfolio, _: MetricContext) -> Number:
     if portfolio.gaps:
         return _gap(portfolio)
@@ -254,6 +259,7 @@ _ACCOUNT: dict[str, Callable[[Portfolio, MetricContext], Number]] = {
     "account.cushion": _cushion,
     "account.equity": _equity,
     "account.available": _available,
+    "account.hedge_funding": _hedge_funding,
     "account.concentration": _concentration,
 }
 

@@ -57,7 +57,7 @@ def _holding(one: OptionPosition, snapshot: Snapshot, stats: MarketStats) -> Opt
         return vol
     if isinstance(worth, Unknown):
         return worth
-    beta = stats.betas.get(_perpetual(market, snapshot)) or fallback_beta(market.base, stats.reference)
+    beta = stats.betas.get(perpetual_of(market, snapshot)) or fallback_beta(market.base, stats.reference)
     return OptionHolding(
         symbol=market.symbol,
         base=market.base,
@@ -74,7 +74,8 @@ def _holding(one: OptionPosition, snapshot: Snapshot, stats: MarketStats) -> Opt
     )
 
 
-def _perpetual(market: OptionMarket, snapshot: Snapshot) -> str:
+def perpetual_of(market: OptionMarket, snapshot: Snapshot) -> str:
+    """Return the symbol of the market that an option's underlying moves with."""
     held = sorted(one.symbol for one in snapshot.markets.values() if one.base == market.base)
     return held[0] if held else f"{market.base}/USDT:USDT"
 

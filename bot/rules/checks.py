@@ -1,7 +1,7 @@
 """What goes across the keys of one rule, and the rule as a value."""
 
-from bot.documents import Checked, Document, KeyPath, Mistake, WordingError, show_percent
-from bot.model import Action, BlindAction, OrderPolicy, Scenario, Sense, TrimTerms
+from bot.documents import Checked, Document, KeyPath, Mistake, WordingError
+from bot.model import Action, BlindAction, OrderPolicy, Sense, TrimTerms
 from bot.risk.catalogue import WHEN, definition_of, market_metric
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS, MetricDefinition, Scope
@@ -10,8 +10,9 @@ from bot.rules.expressions import read_expression
 from bot.rules.hedges import check_hedge, hedge_terms
 from bot.rules.limits import TRADING_CANNOT_MOVE, check_limit, read_limit, show_limit
 from bot.rules.moves import action_mistakes, part_mistakes, terms_of
+from bot.rules.named import EXPECTED_SCENARIOS
 from bot.rules.ruleset import DEFAULT_TRIM, IfBlind, Match, Rule
-from bot.rules.schema import EXPECTED_SCENARIOS, DefaultsShape, MatchShape, RuleShape
+from bot.rules.schema import DefaultsShape, MatchShape, RuleShape
 from bot.rules.schema_hours import active_of
 
 OF_POSITION = ("symbol", "side", "margin_mode")
@@ -96,7 +97,7 @@ class RuleCheck:
             severity=shape.severity or defaults.severity,
             permits=shape.do,
             trim=_trim_of(shape),
-            scenarios=tuple(_scenario_of(moves) for moves in shape.scenarios),
+            scenarios=shape.scenarios,
             drawdown_budget=limits[2] if metric == "account.cushion" else 0.0,
             line=self._document.place(self._path).line,
             gates=shape.gates or defaults.gates,
@@ -325,7 +326,3 @@ def _trim_of(shape: RuleShape) -> TrimTerms:
         escalate_after_seconds=shape.trim.escalate_after.total_seconds(),
         keep=tuple(pattern.upper() for pattern in shape.trim.keep),
     )
-
-
-def _scenario_of(moves: dict[str, float]) -> Scenario:
-    return Scenario(", ".join(f"{base} {show_percent(move)}" for base, move in moves.items()), moves)

@@ -6,13 +6,15 @@ and the context that it runs in holds nothing but numbers, no functions.
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from functools import lru_cache
-from typing import TypeAlias
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
-import cel
 from msgspec import Struct
 
 from bot.model import Number, Surroundings, Unknown
+
+if TYPE_CHECKING:
+    import cel
 
 
 class Source(StrEnum):
@@ -61,7 +63,7 @@ class Condition(Struct, frozen=True):
 
 
 Truth: TypeAlias = bool | Unknown
-Program: TypeAlias = Callable[[cel.Context], bool]
+Program: TypeAlias = Callable[["cel.Context"], bool]
 Measure: TypeAlias = Callable[[str, str], Number]
 """Measures a metric without parameters; the second argument is the position's key, '' for the account."""
 
@@ -69,6 +71,8 @@ Measure: TypeAlias = Callable[[str, str], Number]
 @lru_cache(maxsize=1024)
 def compiled(program: str) -> Program:
     """Compile a program once for the life of the process; what is returned runs it."""
+    import cel  # a quarter of a second to import, and most rules have no condition
+
     return cel.compile(program).execute
 
 
@@ -82,10 +86,15 @@ class Conditions:
     def __init__(self, measure: Measure, surroundings: Surroundings) -> None:
         self._measure = measure
         self._surroundings = surroundings
-        self._context = cel.Context()
         self._numbers: dict[tuple[str, str], Number] = {}
         self._unknown: dict[str, Unknown] = {}
         self._set_for: dict[str, str] = {}
+
+    @cached_property
+    def _context(self) -> "cel.Context":
+        import cel
+
+        return cel.Context()
 
     def truth(self, condition: Condition, key: str) -> Truth:
         """Say whether a condition is true for the position `key`, or for the account where it is ''.
@@ -111,7 +120,7 @@ class Conditions:
         return list(zip(*rows, strict=True))
 
     def _row(
-        self, asked: Sequence[Condition], programs: Sequence[Program], context: cel.Context
+        self, asked: Sequence[Condition], programs: Sequence[Program], context: "cel.Context"
     ) -> Sequence[Truth]:
         if not self._unknown:
             try:

@@ -25,6 +25,7 @@ from bot.rules.editor_words import (
 )
 from bot.rules.expressions import MAX_EXPRESSION
 from bot.rules.limits import TRADING_CANNOT_MOVE
+from bot.rules.named import named_scenarios
 from bot.rules.ruleset import Gates
 from bot.rules.schema import MAX_NAME, MAX_RULES, MAX_SCENARIOS
 
@@ -87,7 +88,10 @@ def _rule() -> Schema:
         "match": told(_match(), "Where the rule applies; without it, everywhere."),
         "do": told(list_of(words_of(Action), unique=True), "What the rule permits; the plan chooses."),
         **ACTION_PARTS,
-        "scenarios": told(_scenarios(), "Moves by base currency: [{BTC: -20%}]."),
+        "scenarios": told(
+            _scenarios(),
+            "Moves by base currency, or names that ship: [{BTC: -20%}, march 2020].",
+        ),
         "if_blind": told(_if_blind(), "What it does while its metric cannot be known."),
         "active": told(_active(), "The hours in which it may begin an episode."),
         "inhibited_by": told(one_or_many(_name()), "Stronger rules: while one fires, this is not told of."),
@@ -118,7 +122,8 @@ def _match() -> Schema:
 
 def _scenarios() -> Schema:
     moves: Schema = {"type": "object", "minProperties": 1, "additionalProperties": PERCENT}
-    return list_of({**moves, "propertyNames": {"pattern": _BASE}}, MAX_SCENARIOS)
+    own: Schema = {**moves, "propertyNames": {"pattern": _BASE}}
+    return list_of({"anyOf": [own, {"enum": list(named_scenarios())}]}, MAX_SCENARIOS)
 
 
 def _if_blind() -> Schema:

@@ -4,22 +4,25 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetPydanticSchema
+from pydantic_core.core_schema import ValidatorFunctionWrapHandler, no_info_wrap_validator_function
 
 from bot.documents import (
     Shape,
     WordingError,
     nearest_hint,
     percent,
+    show_percent,
     shown,
     span,
     word_of,
 )
-from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Severity, Side
+from bot.model import Action, BlindAction, MarginMode, OrderPolicy, Scenario, Severity, Side
 from bot.risk.market_definitions import MARKET_METRICS
 from bot.risk.metrics import METRICS
 from bot.rules.hedges import HedgeShape
 from bot.rules.moves import AddMarginShape, LowerLeverageShape, SecureShape
+from bot.rules.named import EXPECTED_SCENARIOS, named_scenario
 from bot.rules.ruleset import Gates
 from bot.rules.schema_hours import ActiveShape
 
@@ -28,7 +31,6 @@ SIZED = frozenset(Action) - frozenset(BlindAction)
 MAX_RULES = 200
 MAX_SCENARIOS = 50
 MAX_NAME = 80
-EXPECTED_SCENARIOS = "a list such as [{BTC: -20%}, {BTC: -20%, ETH: -28%}]"
 
 _SYMBOL = re.compile(r"[^/:]+/[^/:]+:[^/:]+")
 _BASE = re.compile(r"[A-Za-z0-9]{1,20}")
@@ -151,6 +153,14 @@ def _moves(value: object) -> dict[object, object]:
     return value
 
 
+def _scenario(value: object, read_moves: ValidatorFunctionWrapHandler) -> Scenario:
+    """Read a scenario: the name of one that ships, or moves."""
+    if isinstance(value, str):
+        return named_scenario(value.strip())
+    moves: dict[str, float] = read_moves(value)
+    return Scenario(", ".join(f"{base} {show_percent(move)}" for base, move in moves.items()), moves)
+
+
 def _base(value: object) -> str:
     if not isinstance(value, str) or not _BASE.fullmatch(value):
         raise WordingError(f"{shown(value)} is not a base currency", "letters and digits such as BTC")
@@ -188,6 +198,10 @@ SymbolPattern = Annotated[str, BeforeValidator(_symbol)]
 Shocks = Annotated[
     dict[Annotated[str, BeforeValidator(_base)], Annotated[float, percent(-1.0, 10.0)]],
     BeforeValidator(_moves),
+]
+ScenarioGiven = Annotated[
+    Scenario,
+    GetPydanticSchema(lambda _, schema_of: no_info_wrap_validator_function(_scenario, schema_of(Shocks))),
 ]
 Limit = Annotated[Any, BeforeValidator(_limit)]
 
@@ -252,7 +266,7 @@ class RuleShape(Shape):
     add_margin: AddMarginShape | None = None
     lower_leverage: LowerLeverageShape | None = None
     secure: SecureShape | None = None
-    scenarios: Annotated[tuple[Shocks, ...], BeforeValidator(_scenarios)] = ()
+    scenarios: Annotated[tuple[ScenarioGiven, ...], BeforeValidator(_scenarios)] = ()
     gates: GatesWord | None = None
     if_blind: IfBlindShape | None = None
     active: ActiveShape | None = None

@@ -222,12 +222,14 @@ class _Loader:
             if key not in checked.broken and not getattr(shape, key):
                 self._add(path, f"{key!r} is missing")
         self._check_doubled(number, shape.name)
+        self._check_hedged(path, shape)
         base_url = self._base_url(path, shape, checked)
         keys = self._secrets_of(path, shape, checked) if shape.name else None
         if len(self._mistakes) > before or shape.venue is None or keys is None:
             return None
         rules = shape.rules or self._shape.rules
-        return AccountSettings(shape.name, shape.venue.value, *keys, rules, base_url, shape.tags)
+        told = (rules, base_url, shape.tags, shape.hedged_by)
+        return AccountSettings(shape.name, shape.venue.value, *keys, *told)
 
     def _stranger(self, number: int, raw: object) -> Stranger | None:
         path: KeyPath = ("strangers", number)
@@ -237,7 +239,7 @@ class _Loader:
             if "policy" not in checked.broken:
                 self._add(path, "'policy' is missing", "one of adopt, watch, ignore")
             return None
-        names = [one.get("name") for one in self._shape.accounts if isinstance(one, dict)]
+        names = self._names()
         for pattern in shape.match.account:
             if not any(isinstance(name, str) and fnmatchcase(name, pattern) for name in names):
                 what = f"match.account: no account is called {pattern!r}"
@@ -245,6 +247,18 @@ class _Loader:
         symbols = tuple(pattern.upper() for pattern in shape.match.symbol)
         sides = tuple(side.value for side in shape.match.side)
         return Stranger(shape.policy, shape.match.account, symbols, sides)
+
+    def _names(self) -> list[object]:
+        return [one.get("name") for one in self._shape.accounts if isinstance(one, dict)]
+
+    def _check_hedged(self, path: KeyPath, shape: AccountShape) -> None:
+        """Refuse an account that is hedged by itself, or by one that is not there."""
+        other = shape.hedged_by
+        if other and other == shape.name:
+            self._add((*path, "hedged_by"), "hedged_by: an account does not hedge itself", "another account")
+        elif other and other not in self._names():
+            hint = nearest_hint(other, map(str, self._names()))
+            self._add((*path, "hedged_by"), f"hedged_by: no account is called {other!r}", "", hint)
 
     def _check_doubled(self, number: int, name: str) -> None:
         """Refuse a name that is another account's, or would read another account's secrets."""

@@ -237,6 +237,7 @@ class AccountShape(Shape):
     rules: Text | None = None
     base_url: Url | None = None
     tags: Annotated[tuple[Annotated[str, BeforeValidator(_name)], ...], BeforeValidator(_tags)] = ()
+    hedged_by: Annotated[str, BeforeValidator(_name)] = ""
 
 
 class SettingsShape(Shape):

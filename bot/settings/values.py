@@ -84,6 +84,8 @@ class AccountSettings(Struct, frozen=True):
     """Address of the sandbox; None on testnet and live."""
     tags: tuple[str, ...] = ()
     """Words by which rules match accounts."""
+    hedged_by: str = ""
+    """Another account that its owner keeps against this one, '' without one. It is no margin of this one."""
 
 
 class LogSettings(Struct, frozen=True):

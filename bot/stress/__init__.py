@@ -1,1 +1,1 @@
-"""What a shock would do to an account, unguarded and guarded; pure but for loading of scenarios."""
+"""What a shock would do to an account, unguarded and guarded, a pure function."""

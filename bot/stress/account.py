@@ -13,6 +13,7 @@ from bot.risk.assemble import half_spread_of
 from bot.risk.margin import brackets_of, maintenance_of
 from bot.risk.portfolio import Bracket, Coin, Holding, Portfolio
 from bot.risk.terms import VenueTerms
+from bot.stress.papers import Paper, open_papers
 
 TINY = 1e-9
 DEFAULT_LEVERAGE = 10.0
@@ -121,7 +122,7 @@ class Account:
 
     legs: dict[str, Leg]
     cash: float
-    """Cross equity in coins that do not move."""
+    """Cross equity in coins that do not move, options aside."""
     margin: float
     """What of `cash` counts as margin."""
     coins: dict[str, Purse]
@@ -129,6 +130,8 @@ class Account:
     """Maintenance margin that the venue asks of the account above that of its positions."""
     available: float | None
     """Free margin at the start, None where it is not known."""
+    papers: dict[str, Paper] = field(default_factory=dict)
+    """Options, by key."""
     balance_before: float = 0.0
     """Cross margin balance at the start."""
     initial_before: float = 0.0
@@ -150,6 +153,7 @@ class Account:
             self,
             legs={key: replace(leg) for key, leg in self.legs.items()},
             coins={coin: replace(purse) for coin, purse in self.coins.items()},
+            papers={key: paper.copy() for key, paper in self.papers.items()},
             cancelled=set(self.cancelled),
         )
 
@@ -167,6 +171,7 @@ class Account:
     def equity(self) -> float:
         """All that there is."""
         total = self.cash + sum(purse.worth for purse in self.coins.values())
+        total += sum(one.value * self._kept(one.market.settle) for one in self.papers.values())
         return total + sum(leg.equity or 0.0 for leg in self.legs.values())
 
     @property
@@ -226,7 +231,20 @@ class Account:
     def pay(self, leg: Leg, amount: float) -> None:
         """Pay a cost."""
         self.spent += amount
-        self.earn(leg, -amount * (1.0 - self.cuts.get(leg.market.settle, 0.0)))
+        self.earn(leg, -amount * self._kept(leg.market.settle))
+
+    def exchange(self, paper: Paper, contracts: Decimal, cost: float) -> None:
+        """Pay for contracts of an option that are bought; with a minus, take what those that are sold bring.
+
+        They go at their worth; `cost` is what is lost beside it.
+        """
+        paper.contracts += contracts
+        self.spent += cost
+        self.receive(-(paper.worth_of(contracts) + cost) * self._kept(paper.market.settle))
+
+    def _kept(self, coin: str) -> float:
+        """What one of a coin that does not move is worth by now, of what it was."""
+        return 1.0 - self.cuts.get(coin, 0.0)
 
     def purse(self, coin: str) -> Purse:
         """Return a coin's purse, an empty one where the wallet has none."""
@@ -282,24 +300,28 @@ def open_account(snapshot: Snapshot, portfolio: Portfolio, terms: VenueTerms) ->
     held = {position.key: position for position in snapshot.positions}
     legs = {one.key: leg_of(held[one.key], one, snapshot, terms) for one in portfolio.holdings}
     coins = {one.base: Purse(one.worth, _haircut(one, legs.values())) for one in portfolio.coins}
+    papers = open_papers(snapshot, portfolio)
     apart = sum(one.isolated_equity or 0.0 for one in portfolio.holdings)
-    includes = terms.balance_includes_isolated and not _leaves_out(snapshot, equity, apart)
+    optional = sum(one.value for one in papers.values())
+    includes = terms.balance_includes_isolated and not _leaves_out(snapshot, equity - optional, apart)
     if terms.balance_includes_isolated and not includes:
         margin += apart
     opened = Account(
         legs=legs,
-        cash=equity - apart - sum(one.worth for one in portfolio.coins),
+        cash=equity - apart - optional - sum(one.worth for one in portfolio.coins),
         margin=margin - sum(one.margin for one in portfolio.coins),
         coins=coins,
         excess=portfolio.maintenance_excess,
         includes_isolated=includes,
         available=portfolio.available if isinstance(portfolio.available, float) else None,
+        papers=papers,
     )
     return replace(opened, balance_before=opened.balance, initial_before=opened.initial)
 
 
 def _leaves_out(snapshot: Snapshot, equity: float, apart: float) -> bool:
-    """Whether the stated margin balance is equity without the isolated positions, to the last dollar.
+    """Whether the stated margin balance is equity without the isolated positions, to the last dollar; without
+    options, which stand behind no margin.
 
     A guard takes them off it all the same, which is the careful side; the venue does not liquidate by that.
     """

@@ -11,21 +11,25 @@ from bot.model import (
     Hedge,
     MarginMode,
     MarginRequest,
+    Market,
+    OptionPosition,
     OrderRequest,
     Position,
-    Snapshot,
     Step,
     StepKind,
     StopRequest,
     TransferRequest,
     Unknown,
     Usage,
+    option_base,
     position_key,
 )
 from bot.risk.assemble import half_spread_of
 from bot.risk.margin import brackets_of
+from bot.risk.options import perpetual_of
 from bot.risk.terms import VenueTerms
 from bot.stress.account import Account, Leg
+from bot.stress.papers import Paper
 
 _NEW = Unknown("it was opened in the stress")
 
@@ -39,7 +43,7 @@ class Porter:
         self.given = given
         self._terms = terms
 
-    def carry(self, step: Step, shown: Snapshot) -> bool:
+    def carry(self, step: Step, shown: DecisionInput) -> bool:
         """Carry a step out; False for one that a stress does not know. `shown` is what it was planned on."""
         request = step.request
         match request:
@@ -69,13 +73,22 @@ class Porter:
         self._used(step)
         return True
 
+    @property
+    def orphans(self) -> bool:
+        """Whether a hedge stands whose parent is gone."""
+        held = {leg.key for leg in self.account.held}
+        return any(lot.contracts and lot.parent not in held for lot in self.given.hedges)
+
     def close_at_stop(self, leg: Leg, cost: float) -> None:
         """Close a position whose stop was reached."""
         self.account.close(leg, leg.contracts, cost)
         leg.stop = None
 
-    def _order(self, step: Step, request: OrderRequest, shown: Snapshot) -> None:
+    def _order(self, step: Step, request: OrderRequest, shown: DecisionInput) -> None:
         key = position_key(request.symbol, request.position_side)
+        if option_base(request.symbol) is not None:
+            self._option(key, step, request, shown)
+            return
         if request.opens:
             leg = self.account.legs.get(key) or self._opened(request, shown)
             self.account.legs[key] = leg
@@ -90,11 +103,42 @@ class Porter:
         if step.kind is StepKind.UNWIND:
             self._unwound(key, contracts)
 
-    def _opened(self, request: OrderRequest, shown: Snapshot) -> Leg:
-        market, mark = shown.markets[request.symbol], shown.marks[request.symbol]
-        tiers = shown.tiers[request.symbol]
-        price = mark.mark if isinstance(mark.mark, Decimal) else Decimal(0)
-        position = Position(
+    def _option(self, key: str, step: Step, request: OrderRequest, shown: DecisionInput) -> None:
+        papers = self.account.papers
+        if request.opens:
+            paper = papers.get(key) or self._bought(request, shown)
+            papers[key] = paper
+            self.account.exchange(paper, request.contracts, step.cost)
+            self._hedged(step, request)
+            return
+        paper = papers[key]
+        contracts = min(request.contracts, paper.contracts)
+        self.account.exchange(paper, -contracts, step.cost)
+        if step.kind is StepKind.UNWIND:
+            self._unwound(key, contracts)
+
+    def _bought(self, request: OrderRequest, shown: DecisionInput) -> Paper:
+        base = option_base(request.symbol) or ""
+        market = self.given.surroundings.chains[base].markets[request.symbol]
+        there = shown.surroundings.chains[base].quotes[request.symbol]
+        mark, vol, forward = there.mark, there.iv, there.underlying
+        assert isinstance(mark, Decimal)  # nothing is bought without them
+        assert isinstance(vol, Decimal)
+        assert isinstance(forward, Decimal)
+        position = self._new(request, market.market, request.price or mark)
+        return Paper(
+            held=OptionPosition(
+                position, market, self.given.surroundings.chains[base].quotes[request.symbol]
+            ),
+            follows=perpetual_of(market, shown.snapshot),
+            contracts=Decimal(0),
+            forward=float(forward),
+            vol=float(vol),
+            years=market.years_left(shown.snapshot.times.positions),
+        )
+
+    def _new(self, request: OrderRequest, market: Market, price: Decimal) -> Position:
+        return Position(
             symbol=request.symbol,
             side=request.position_side,
             contracts=request.contracts,
@@ -112,9 +156,15 @@ class Porter:
             updated_at=self.given.at,
             inverse=not market.linear,
         )
+
+    def _opened(self, request: OrderRequest, shown: DecisionInput) -> Leg:
+        snapshot = shown.snapshot
+        market, mark = snapshot.markets[request.symbol], snapshot.marks[request.symbol]
+        tiers = snapshot.tiers[request.symbol]
+        price = mark.mark if isinstance(mark.mark, Decimal) else Decimal(0)
         fee = float(market.taker_fee) if self._terms.close_fee_in_maintenance else 0.0
         return Leg(
-            position=position,
+            position=self._new(request, market, price),
             market=market,
             tiers=tiers,
             brackets=brackets_of(tiers, fee),

@@ -1,7 +1,7 @@
 """The same way with the guard: rules fire, the real decision plans, its steps are done, stops are reached."""
 
 from bot.decision import Decision, DecisionInput, decide
-from bot.model import Finding, Snapshot, Step, StepKind
+from bot.model import Finding, Step, StepKind
 from bot.risk.portfolio import Portfolio
 from bot.stress.account import TINY, Leg
 from bot.stress.carrying import Porter
@@ -33,7 +33,7 @@ class Guard:
 
     def begin(self, first: Decision, given: DecisionInput) -> None:
         """Carry out what is decided before the shock; stops are placed by it too."""
-        self._do(first, given.snapshot)
+        self._do(first, given)
         self._look_again()
 
     def run(self) -> Guarded:
@@ -113,12 +113,15 @@ class Guard:
 
     def _look_again(self) -> None:
         """Decide after something happened, without waiting for the next rule."""
-        given = self._here()
-        if self._live() and any(name_of(one) not in self._muted for one in self._lookout.firing(given)):
+        if not self._live():
+            return
+        firing = self._lookout.firing(self._here())
+        if self._porter.orphans or any(name_of(one) not in self._muted for one in firing):
             self._decide()
 
     def _live(self) -> bool:
-        return not self._halted and self._decisions < MOST_DECISIONS and bool(self._walk.account.held)
+        left = self._walk.account.held or self._porter.orphans
+        return not self._halted and self._decisions < MOST_DECISIONS and bool(left)
 
     def _here(self) -> DecisionInput:
         walk = self._walk
@@ -126,13 +129,13 @@ class Guard:
 
     def _decide(self) -> None:
         for _ in range(AGAIN):
-            given = self._here()
+            given = self._lookout.input_to_act_on(self._porter.given, self._walk)
             made = decide(given, self._lookout.rules)
             self._decisions += 1
-            if not self._do(made, given.snapshot) or not self._live():
+            if not self._do(made, given) or not self._live():
                 return
 
-    def _do(self, made: Decision, shown: Snapshot) -> bool:
+    def _do(self, made: Decision, shown: DecisionInput) -> bool:
         """Note what fires, carry the plan out; whether it may be worth deciding again at once."""
         firing = [one for one in made.evaluation.findings if one.episode]
         for one in firing:
@@ -149,7 +152,7 @@ class Guard:
         self._muted |= {name_of(one) for one in firing if one.rule not in acting}
         return any(one.rule in acting for one in firing)
 
-    def _carry(self, step: Step, shown: Snapshot) -> bool:
+    def _carry(self, step: Step, shown: DecisionInput) -> bool:
         if not self._porter.carry(step, shown):
             self._refused[
                 f"{step.rule}: a step of the kind {step.kind.value} is not followed in a stress"

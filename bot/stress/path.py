@@ -8,9 +8,9 @@ from bot.risk.betas import fallback_beta
 from bot.risk.coins import STEADY
 from bot.risk.portfolio import Portfolio
 from bot.risk.shock import adverse_signs
+from bot.scenarios.values import StressScenario
 from bot.stress.account import TINY, Account, Leg
 from bot.stress.liquidation import CROSS
-from bot.stress.scenarios import StressScenario
 
 BISECTIONS = 14
 """Halvings by which the moment of a liquidation is found inside one step."""
@@ -50,7 +50,15 @@ class Path:
 
     def price(self, leg: Leg, t: float, start: float) -> float:
         """Return a market's price on the way, where it began at `start`."""
-        return start * max(1.0 + t * self.move(leg.position.symbol, leg.market.base), LOWEST)
+        return start * self.factor(leg.position.symbol, leg.market.base, t)
+
+    def factor(self, symbol: str, base: str, t: float) -> float:
+        """How many times as high a market's price is on the way as at the start."""
+        return max(1.0 + t * self.move(symbol, base), LOWEST)
+
+    def wilder(self, t: float) -> float:
+        """How many times as high the volatility of options is on the way as at the start."""
+        return 1.0 + t * (self.scenario.volatility - 1.0)
 
     def _market_move(self, symbol: str, base: str) -> float:
         moves = self.scenario.moves
@@ -162,6 +170,10 @@ class Walk:
             leg.price = price
             if leg.equity is not None:
                 leg.equity -= path.haircut(self.t, t, leg.key)
+        for paper in account.papers.values():
+            symbol, base = paper.follows, paper.market.base
+            paper.forward *= path.factor(symbol, base, t) / path.factor(symbol, base, self.t)
+            paper.vol *= path.wilder(t) / path.wilder(self.t)
         account.receive(-path.haircut(self.t, t))
         account.cuts = {coin: t * cut for coin, cut in path.cuts.items()}
         self.t = t

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from bot.model import Number
-from bot.stress.scenarios import StressScenario
+from bot.scenarios.values import StressScenario
 
 
 class Liquidated(Struct, frozen=True):

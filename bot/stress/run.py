@@ -12,13 +12,13 @@ from bot.risk.flows import Flows
 from bot.risk.portfolio import Portfolio
 from bot.risk.terms import venue_terms
 from bot.rules import RuleSet, RulesMemory
+from bot.scenarios.values import StressScenario
 from bot.stress.account import Account, open_account
 from bot.stress.books import Books
 from bot.stress.carrying import Porter
 from bot.stress.guarding import Guard
 from bot.stress.path import Path, Walk
 from bot.stress.results import Outcome, Stress
-from bot.stress.scenarios import StressScenario
 from bot.stress.tally import Tally, unguarded
 from bot.stress.terms import liquidation_terms
 from bot.stress.watching import Lookout, eager

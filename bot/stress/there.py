@@ -1,6 +1,5 @@
 """The account in a shock as the venue would show it there, for the real decision."""
 
-from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -18,13 +17,11 @@ from bot.model import (
     Unknown,
 )
 from bot.rules import RulesMemory
+from bot.scenarios.values import StressScenario
 from bot.stress.account import Account, Leg
-from bot.stress.scenarios import StressScenario
+from bot.stress.papers import Mover, moved_chain
 
 _ELSEWHERE = Unknown("the venue has not been asked about other prices")
-
-Mover = Callable[[str, str], float]
-"""The factor on the price of a symbol and its base."""
 
 
 def there(given: DecisionInput, account: Account, scenario: StressScenario, factor: Mover) -> DecisionInput:
@@ -62,6 +59,19 @@ def there(given: DecisionInput, account: Account, scenario: StressScenario, fact
     )
 
 
+def with_chains(given: DecisionInput, factor: Mover, wilder: float, spread: float) -> DecisionInput:
+    """Return the input with the options that may be bought as they would be quoted there.
+
+    They take a while to work out, and only what may trade needs them.
+    """
+    around = given.surroundings
+    chains = {
+        base: moved_chain(chain, given.snapshot, factor, wilder, spread)
+        for base, chain in around.chains.items()
+    }
+    return replace(given, surroundings=replace(around, chains=chains))
+
+
 def seen(snapshot: Snapshot, account: Account, scenario: StressScenario, factor: Mover) -> Snapshot:
     """Return the snapshot there."""
     marks = {}
@@ -72,6 +82,7 @@ def seen(snapshot: Snapshot, account: Account, scenario: StressScenario, factor:
     return replace(
         snapshot,
         positions=tuple(_position(leg) for leg in account.held),
+        options=tuple(one.shown(scenario.spread) for one in account.papers.values() if one.contracts),
         balance=_balance(snapshot.balance, account),
         orders=tuple(one for one in snapshot.orders if one.order_id not in account.cancelled),
         stops=tuple(one for one in snapshot.stops if one.order_id not in account.cancelled),

@@ -7,12 +7,14 @@ from msgspec.structs import replace
 from bot.decision import DecisionInput, advance_ledger, view_units
 from bot.model import Finding, Policy, State, policies
 from bot.risk.assemble import build_portfolio
+from bot.risk.carrying import funding_paid
 from bot.risk.context import MetricContext
 from bot.risk.terms import VenueTerms
 from bot.rules import RuleSet, RulesMemory, evaluate
 from bot.stress.account import Account
+from bot.stress.papers import Mover
 from bot.stress.path import Walk
-from bot.stress.there import there
+from bot.stress.there import there, with_chains
 
 LOOKS = 5
 """Halvings of a step by which the moment is found at which a rule fires."""
@@ -42,12 +44,13 @@ class Lookout:
 
     def input_at(self, given: DecisionInput, walk: Walk, account: Account, t: float) -> DecisionInput:
         """Return what would be decided on there."""
-        path = walk.path
+        return there(given, account, walk.path.scenario, _mover(walk, t))
 
-        def factor(symbol: str, base: str) -> float:
-            return max(1.0 + t * path.move(symbol, base), 1e-4)
-
-        return there(given, account, path.scenario, factor)
+    def input_to_act_on(self, given: DecisionInput, walk: Walk) -> DecisionInput:
+        """Return the same where the walk stands, with the options that may be bought there."""
+        scenario, mover = walk.path.scenario, _mover(walk, walk.t)
+        seen = self.input_at(given, walk, walk.account, walk.t)
+        return with_chains(seen, mover, walk.path.wilder(walk.t), scenario.spread)
 
     def firing(self, given: DecisionInput) -> list[Finding]:
         """Return what fires on an input."""
@@ -56,7 +59,8 @@ class Lookout:
     def findings(self, given: DecisionInput) -> tuple[Finding, ...]:
         """Return what the rules say of an input, with nothing remembered."""
         portfolio = build_portfolio(given.snapshot, given.stats, self._terms, given.impact)
-        context = MetricContext(given.stats, view_units(given, advance_ledger(given)))
+        units = view_units(given, advance_ledger(given))
+        context = MetricContext(given.stats, units, funding=funding_paid(given.hedges, given.snapshot))
         ignored = frozenset(
             key for key, one in policies(given.strangers, given.snapshot).items() if one is Policy.IGNORE
         )
@@ -91,3 +95,10 @@ class Lookout:
             else:
                 quiet = middle
         return loud
+
+
+def _mover(walk: Walk, t: float) -> Mover:
+    def factor(symbol: str, base: str) -> float:
+        return walk.path.factor(symbol, base, t)
+
+    return factor

@@ -86,6 +86,26 @@ def test_an_account_that_cannot_be_read_is_a_failure(
     assert reef("size", "BTC/USDT:USDT", "--side", "long", "--config", config, "--json").value[0]["error"]
 
 
+def test_accounts_that_stand_against_each_other_are_added_up(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, side in (("main", "long"), ("other", "short")):
+        keys = venue.account([{"symbol": "BTCUSDT", "side": side, "qty": "1", "leverage": "10"}])
+        for word, value in keys.environ(name).items():
+            monkeypatch.setenv(word, value)
+    config = write_config(tmp_path, venue.url, "main", "other", more="protection: {enabled: false}\n")
+    config.write_text(config.read_text().replace("{name: main,", "{name: main, hedged_by: other,"))
+    asked = ("stress", "--config", config, "--rules", "observe", "--only", "BTC -20 %")
+    done = reef(*asked)
+    assert done.code == 0
+    assert "main with other, which hedges it: equity" in done.out
+    assert "what stands on another account is no margin" in done.out
+    (both,) = reef(*asked, "--json").value["together"]
+    assert both["sums"][0]["unguarded"] == pytest.approx(both["equity"], rel=0.001)
+    alone = reef(*asked, "--account", "main")
+    assert "main is hedged by other: other was not looked at" in alone.out
+
+
 def test_misuse_is_told() -> None:
     done = reef("stress", "--demo", "--only", "march 2002")
     assert done.code == 2

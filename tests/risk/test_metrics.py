@@ -141,7 +141,8 @@ def test_unknown_unit_value(name: str) -> None:
 def test_a_gap_leaves_only_what_does_not_need_it(name: str) -> None:
     account = portfolio(*ACCOUNT.holdings, missing={"ADA/USDT:USDT#long": "no mark of ADA"})
     value = measure(name, account, CONTEXT, LONG.key)
-    stands = name in {"account.drawdown", "account.daily_loss", "account.equity", "account.available"} or (
+    whole = ("drawdown", "daily_loss", "equity", "available", "hedge_funding")
+    stands = name in {f"account.{one}" for one in whole} or (
         name.startswith("position.") and name != "position.gross_share"
     )
     assert isinstance(value, Unknown) != stands
@@ -188,6 +189,7 @@ def test_the_registry_says_what_rules_need() -> None:
         "position.liquidation_distance_sigma",
     }
     assert {name for name, one in METRICS.items() if one.alert_only} == {
+        "account.hedge_funding",
         "account.concentration",
         "position.gross_share",
     }

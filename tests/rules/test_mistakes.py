@@ -7,6 +7,11 @@ from bot.rules import load_rules_text
 
 BASES = "letters and digits such as BTC"
 SCENARIOS = "expected a list such as [{BTC: -20%}, {BTC: -20%, ETH: -28%}]"
+NAMED = (
+    "expected moves such as {BTC: -20%}, or one of november 21, autumn 2025, october 10, march 2020, "
+    "may 2021, volatility shock, BTC -5 %, "
+    "BTC -10 %, BTC -15 %, BTC -20 %, BTC -30 %, BTC -40 %, BTC -50 %, BTC -60 %"
+)
 NO_REST = "0s leaves a passive order no time to rest"
 ACTIONS = (
     "notify, cancel_orders, trim, close, close_all, hedge, add_margin, lower_leverage, secure, protect, halt"
@@ -267,7 +272,7 @@ def test_mistakes_of_the_file(text: str, expected: list[str]) -> None:
         (
             STRESS | {"scenarios": "[-20%, {}]"},
             [
-                f"scenarios: '-20%' is not a scenario; {SCENARIOS}",
+                f"scenarios: '-20%' is no scenario that ships; {NAMED} (did you mean 'BTC -20 %'?)",
                 f"scenarios: a mapping is not a scenario; {SCENARIOS}",
             ],
         ),

@@ -7,9 +7,9 @@ import pytest
 
 from bot.rules import load_rules, profile_path
 from bot.sandbox.engine.types import Side
+from bot.scenarios.values import Funding, StressScenario
 from bot.stress.results import Ending
 from bot.stress.run import stress
-from bot.stress.scenarios import Funding, StressScenario
 from tests.stress.venue import NAME, PRICES, Scene, Stake, symbol_of
 
 STEPS = {"BTCUSDT": 3, "ETHUSDT": 2, "SOLUSDT": 1, "XRPUSDT": 1, "DOTUSDT": 1}

@@ -72,7 +72,7 @@ def order(symbol: str, side: Side, contracts: str, *, opens: bool = False) -> Or
 
 def test_a_trim_pays_its_cost_and_counts_for_the_caps() -> None:
     porter, account = ported()
-    assert porter.carry(step(StepKind.TRIM, order(BTC, Side.LONG, "40")), porter.given.snapshot)
+    assert porter.carry(step(StepKind.TRIM, order(BTC, Side.LONG, "40")), porter.given)
     assert account.legs[KEY].contracts == 60
     assert account.equity == pytest.approx(9_995)
     usage = porter.given.usage
@@ -82,7 +82,7 @@ def test_a_trim_pays_its_cost_and_counts_for_the_caps() -> None:
 def test_an_isolated_trim_gives_margin_back() -> None:
     porter, account = ported(margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(2_000))
     before = account.cash
-    porter.carry(step(StepKind.TRIM, order(BTC, Side.LONG, "50")), porter.given.snapshot)
+    porter.carry(step(StepKind.TRIM, order(BTC, Side.LONG, "50")), porter.given)
     assert account.legs[KEY].equity == pytest.approx(1_000)
     assert account.cash == pytest.approx(before + 995)
 
@@ -90,7 +90,7 @@ def test_an_isolated_trim_gives_margin_back() -> None:
 def test_margin_is_added_out_of_the_account() -> None:
     porter, account = ported(margin_mode=MarginMode.ISOLATED, isolated_margin=Decimal(2_000))
     request = MarginRequest("id", BTC, Side.LONG, 0, Decimal(500), Decimal(2_000), Decimal(100))
-    porter.carry(step(StepKind.ADD_MARGIN, request, 0.0), porter.given.snapshot)
+    porter.carry(step(StepKind.ADD_MARGIN, request, 0.0), porter.given)
     assert account.legs[KEY].equity == pytest.approx(2_500)
     assert account.equity == pytest.approx(10_000)
     assert porter.given.usage.margin_today == {"rule": Decimal(500)}
@@ -100,21 +100,21 @@ def test_a_hedge_has_a_life() -> None:
     porter, account = ported()
     link = HedgeLink(parent=KEY, parent_contracts=Decimal(100), held=Decimal(0), stop=0.1)
     opened = step(StepKind.HEDGE, order(ETH, Side.SHORT, "80", opens=True), hedge=link)
-    porter.carry(opened, porter.given.snapshot)
+    porter.carry(opened, porter.given)
     hedge = account.legs[f"{ETH}#short"]
     assert (hedge.contracts, hedge.price, hedge.sign) == (80, 50.0, -1)
     (lot,) = porter.given.hedges
     assert (lot.parent, lot.contracts, lot.ratio) == (KEY, 80, Decimal("0.8"))
-    porter.carry(step(StepKind.UNWIND, order(ETH, Side.SHORT, "30"), hedge=link), porter.given.snapshot)
+    porter.carry(step(StepKind.UNWIND, order(ETH, Side.SHORT, "30"), hedge=link), porter.given)
     assert porter.given.hedges[0].contracts == 50
-    porter.carry(step(StepKind.UNWIND, order(ETH, Side.SHORT, "50"), hedge=link), porter.given.snapshot)
+    porter.carry(step(StepKind.UNWIND, order(ETH, Side.SHORT, "50"), hedge=link), porter.given)
     assert porter.given.hedges == ()
     assert not hedge.contracts
 
 
 def test_money_moves_and_settings() -> None:
     porter, account = ported()
-    shown = porter.given.snapshot
+    shown = porter.given
     porter.carry(step(StepKind.SECURE, TransferRequest("id", "USDT", Decimal(700)), 0.0), shown)
     assert (account.equity, account.moved_out) == (pytest.approx(9_300), 700.0)
     assert porter.given.usage.secured_today == {"rule": Decimal(700)}
@@ -131,11 +131,11 @@ def test_money_moves_and_settings() -> None:
 def test_a_stop_rests_and_is_known_as_our_own() -> None:
     porter, account = ported()
     request = StopRequest("id", BTC, Side.LONG, 0, Decimal(70))
-    porter.carry(step(StepKind.PROTECT, request, 0.0), porter.given.snapshot)
+    porter.carry(step(StepKind.PROTECT, request, 0.0), porter.given)
     assert account.legs[KEY].stop == 70.0
     assert porter.given.own_stops == {KEY: Decimal(70)}
     assert porter.given.usage.actions_last_hour == 0
-    porter.carry(step(StepKind.PROTECT, replace(request, symbol=ETH), 0.0), porter.given.snapshot)
+    porter.carry(step(StepKind.PROTECT, replace(request, symbol=ETH), 0.0), porter.given)
 
 
 def test_the_real_plan_hedges_in_a_stress() -> None:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from bot.stress.loading import load_stress, load_stress_text, shipped_file
-from bot.stress.schema import FileShape, FundingShape, LadderShape, ScenarioShape
+from bot.rules import load_rules_text
+from bot.scenarios.loading import load_stress, load_stress_text, shipped_file
+from bot.scenarios.schema import FileShape, FundingShape, LadderShape, ScenarioShape
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "stress.md").read_text()
 
@@ -30,8 +31,14 @@ def test_every_key_is_documented_and_no_other() -> None:
 
 
 def test_the_example_loads() -> None:
-    block = TEXT.split("```yaml\n", 1)[1].split("```", 1)[0]
+    block = TEXT.split("## Your own scenarios", 1)[1].split("```yaml\n", 1)[1].split("```", 1)[0]
     assert len(load_stress_text(block, "docs/stress.md")) == 5
+
+
+def test_the_rule_loads() -> None:
+    section = TEXT.split("## Scenarios that ship", 1)[1]
+    block = section.split("```yaml\n", 1)[1].split("```", 1)[0]
+    assert len(load_rules_text(block, "docs/stress.md").rules[0].scenarios) == 4
 
 
 def test_twelve_scenarios_and_more_ship() -> None:

@@ -22,9 +22,9 @@ from bot.model import (
 )
 from bot.risk.flows import Flows
 from bot.rules import RuleSet, RulesMemory, load_rules, load_rules_text, profile_path
+from bot.scenarios.values import Funding, StressScenario
 from bot.stress.results import Outcome
 from bot.stress.run import stress
-from bot.stress.scenarios import Funding, StressScenario
 from tests.planning.build import NOW, position, random_account, snapshot, stats_for
 
 BALANCED = load_rules(profile_path("balanced"))

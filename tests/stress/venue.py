@@ -17,8 +17,9 @@ from bot.sandbox.engine.clocks import VirtualClock as EngineClock
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Bar, Tick
 from bot.sandbox.engine.instruments import default_instruments
+from bot.sandbox.engine.options.settings import OptionSettings
 from bot.sandbox.engine.terms import VenueTerms
-from bot.sandbox.engine.types import AccountSpec, MarginMode, PositionMode, Side
+from bot.sandbox.engine.types import AccountSpec, MarginMode, OrderRequest, PositionMode, Side
 from bot.sandbox.host import Sandbox
 from bot.sandbox.transport import InProcessTransport
 
@@ -39,6 +40,15 @@ class Stake(msgspec.Struct, frozen=True):
     side: Side
     qty: Decimal
     isolated: bool = False
+
+
+class Bought(msgspec.Struct, frozen=True):
+    """An option to buy: the one with most of a month left whose strike is nearest to a share of the price."""
+
+    base: str
+    qty: Decimal
+    share: float
+    call: bool = False
 
 
 class Slide:
@@ -87,12 +97,15 @@ class Scene:
         hedged: bool = False,
         funding: float = 0.0,
         coin_haircut: str = "0.05",
+        options: OptionSettings | None = None,
+        bought: Sequence[Bought] = (),
     ) -> None:
         self.clock = EngineClock(START_MS)
         listed = [one for one in default_instruments() if one.symbol in PRICES or one.inverse]
         feed = Slide(moves, funding)
         terms = VenueTerms(coin_haircut=Decimal(coin_haircut))
-        self.engine = Engine(self.clock, feed, listed, terms=terms, market_step_ms=MINUTE_MS)
+        self.engine = Engine(self.clock, feed, listed, terms=terms, market_step_ms=MINUTE_MS, options=options)
+        self._options = options is not None
         mode = PositionMode.HEDGE if hedged else PositionMode.ONE_WAY
         spec = AccountSpec(
             api_key="key", secret="secret", deposit=deposit, account_id=NAME, position_mode=mode
@@ -103,6 +116,30 @@ class Scene:
                 self.engine.set_margin_mode(NAME, MarginMode.ISOLATED, one.symbol)
         for one in stakes:
             self.engine.open_position(NAME, one.symbol, one.side, one.qty, None, Decimal(20))
+
+        for option in bought:
+            self.buy(option)
+
+    def buy(self, option: Bought) -> None:
+        """Buy an option at market."""
+        wanted = PRICES[f"{option.base}USDT"] * option.share
+        month_ms = START_MS + 30 * 86_400_000
+        found = min(
+            (one for one in self.engine.options.listed() if one.base == option.base),
+            key=lambda one: (
+                one.is_call is not option.call,
+                abs(one.expiry_ms - month_ms),
+                abs(float(one.strike) - wanted),
+            ),
+        )
+        request = OrderRequest(symbol=found.symbol, side=Side.BUY, qty=option.qty)
+        order = self.engine.options.place(NAME, request)
+        assert order.filled_qty == option.qty
+
+    def volatility(self) -> float:
+        """At which the first option that is held is marked."""
+        (first, *_) = self.engine.options.positions(NAME)
+        return float(self.engine.options.quote(first.contract.symbol).mark_volatility)
 
     async def look(self) -> DecisionInput:
         """See the account as a guard does, with the books of what it holds."""
@@ -118,6 +155,7 @@ class Scene:
             transport=InProcessTransport(Sandbox(self.engine).handle),
         )
         try:
+            gateway.show_options(self._options)
             snapshot = await gateway.snapshot()
             symbols = {one.symbol for one in snapshot.positions if not one.inverse}
             books: dict[str, OrderBook] = {one: await gateway.order_book(one) for one in sorted(symbols)}

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from bot.sandbox.engine.feeds import Bar
 from bot.sandbox.engine.history import HOUR_MS, MINUTE_MS, PriceHistory
 from bot.sandbox.engine.types import CandleKind
 
@@ -107,6 +108,9 @@ class CandleStore:
 
     def _hour(self, kind: CandleKind, hour_ms: int, until_ms: int) -> Row | None:
         """Add up an hour; minutes before the last one never change again, so each is added once."""
+        if hour_ms + HOUR_MS <= until_ms and (whole := self._history.hour(hour_ms)) is not None:
+            self._complete[kind, hour_ms] = _summed(kind, *whole)
+            return self._complete[kind, hour_ms]
         settled_ms = min(self._rows[kind][-1].start_ms, until_ms - until_ms % MINUTE_MS, hour_ms + HOUR_MS)
         begun, done_ms = self._begun.get(kind, (None, hour_ms))
         if begun is None or begun.start_ms != hour_ms or done_ms > settled_ms:
@@ -161,3 +165,10 @@ class CandleStore:
                 ),
             )
         return self._day[1]
+
+
+def _summed(kind: CandleKind, bar: Bar, turnover: float) -> Row:
+    """Turn an hour of the history into a row; only last prices are traded."""
+    if kind is not CandleKind.LAST:
+        return Row(bar.start_ms, bar.open, bar.high, bar.low, bar.close)
+    return Row(bar.start_ms, bar.open, bar.high, bar.low, bar.close, bar.volume, turnover)

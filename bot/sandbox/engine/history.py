@@ -7,6 +7,7 @@ asked for.
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from random import Random
 
 from bot.sandbox.engine import bars
@@ -59,6 +60,22 @@ class PriceHistory:
             hour_ms += HOUR_MS
         yield from (row for row in self._from_feed(from_ms, until_ms) if from_ms <= row.start_ms < until_ms)
 
+    def hour(self, hour_ms: int) -> tuple[Bar, float] | None:
+        """Sum up an hour that is invented whole, and its turnover; None for any other."""
+        if hour_ms % HOUR_MS or hour_ms + HOUR_MS > min(self._invented_until_ms, self.start_ms):
+            return None
+        hours_back = -((hour_ms - self._invented_until_ms) // HOUR_MS)
+        if hours_back > INVENTED_HOURS:
+            return None
+        prices = self._prices(hour_ms, hours_back)
+        traded = turnover = 0.0
+        for opening, closing in pairwise(prices):
+            volume = _volume(opening)
+            traded += volume
+            turnover += volume * closing
+        high, low = max(prices) * self._wick, min(prices) / self._wick
+        return Bar(hour_ms, HOUR_MS, prices[0], high, low, prices[60], traded), turnover
+
     def _from_feed(self, from_ms: int, until_ms: int) -> Iterator[Bar]:
         if not self._known or until_ms <= self._invented_until_ms:
             return
@@ -82,8 +99,7 @@ class PriceHistory:
         if hours_back > INVENTED_HOURS:
             return []
         if hour_ms not in self._hours:
-            opening = self._log_price(hours_back)
-            self._hours[hour_ms] = self._walk(hour_ms, opening, self._log_price(hours_back - 1))
+            self._hours[hour_ms] = self._walk(hour_ms, self._prices(hour_ms, hours_back))
         return self._hours[hour_ms]
 
     def _log_price(self, hours_back: int) -> float:
@@ -99,15 +115,27 @@ class PriceHistory:
             self._closes.append(before - self._beta * shared - own)
         return self._closes[hours_back - 1] if hours_back else math.log(self._anchor)
 
-    def _walk(self, hour_ms: int, opening: float, closing: float) -> list[Bar]:
+    @property
+    def _scale(self) -> float:
+        return _MARKET_VOLATILITY * self._beta / math.sqrt(60)
+
+    @property
+    def _wick(self) -> float:
+        return 1 + self._scale / 4
+
+    def _prices(self, hour_ms: int, hours_back: int) -> list[float]:
         # a bridge from the hour's opening to its closing price
+        opening, closing = self._log_price(hours_back), self._log_price(hours_back - 1)
         random = Random(f"{self._seed}:{self._symbol}:walk:{hour_ms // HOUR_MS}")
-        scale = _MARKET_VOLATILITY * self._beta / math.sqrt(60)
+        scale = self._scale
         path = [0.0]
         for _ in range(60):
             path.append(path[-1] + random.gauss(0.0, scale))
-        prices = [math.exp(opening + (closing - opening - path[60]) * i / 60 + path[i]) for i in range(61)]
-        wick = 1 + scale / 4
+        drift = closing - opening - path[60]
+        return [math.exp(opening + drift * i / 60 + path[i]) for i in range(61)]
+
+    def _walk(self, hour_ms: int, prices: list[float]) -> list[Bar]:
+        wick = self._wick
         return [
             Bar(
                 start_ms=hour_ms + i * MINUTE_MS,
@@ -116,7 +144,12 @@ class PriceHistory:
                 high=max(prices[i], prices[i + 1]) * wick,
                 low=min(prices[i], prices[i + 1]) / wick,
                 close=prices[i + 1],
-                volume=_HOURLY_VOLUME_USD / 60 / prices[i],
+                volume=_volume(prices[i]),
             )
             for i in range(60)
         ]
+
+
+def _volume(price: float) -> float:
+    """Coins that are traded in a minute."""
+    return _HOURLY_VOLUME_USD / 60 / price

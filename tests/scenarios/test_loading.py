@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.documents import MistakesError
-from bot.stress.loading import chosen, load_stress, load_stress_text
-from bot.stress.scenarios import Funding
+from bot.scenarios.loading import chosen, load_stress, load_stress_text
+from bot.scenarios.values import Funding
 
 WRONG = """version: 1
 scenarios:

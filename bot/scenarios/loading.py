@@ -15,8 +15,8 @@ from bot.documents import (
     plain_percent,
     read_text,
 )
-from bot.stress.scenarios import Funding, StressScenario
-from bot.stress.schema import FileShape, FundingShape, LadderShape, ScenarioShape
+from bot.scenarios.schema import FileShape, FundingShape, LadderShape, ScenarioShape
+from bot.scenarios.values import Funding, StressScenario
 
 SCENARIO_WORDS: Words = {("funding",): FundingShape.known_keys()}
 FILE_WORDS: Words = {("ladder",): LadderShape.known_keys()}

@@ -1,4 +1,4 @@
-"""Scenarios of a stress: what moves, what collateral and trading cost, and what funding is paid."""
+"""A scenario as a value: what moves, what collateral and trading cost, and what funding is paid."""
 
 from msgspec import Struct
 

@@ -1,0 +1,1 @@
+"""Scenarios: shocks as values, and the files that they stand in."""
