@@ -4,9 +4,11 @@ Out of the order book where there is one to believe, by chords: the more is trad
 one price for all of it. Costs are measured from mark.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from fnmatch import fnmatchcase
 
+from bot.model import Demand, OrderRequest, Step
 from bot.planning.book import Leg, Priced
 from bot.planning.request import PlanRequest
 
@@ -18,6 +20,21 @@ HORIZON_SECONDS = 24 * 3600.0
 """How far ahead the funding of a position counts that is trimmed, or kept."""
 LEAST = 0.1
 """Whatever funding a trim saves, this share of its cost stays: funding alone is no reason to trade."""
+
+KEPT = 0.01
+"""By how much a USD counts as dearer that the owner would rather keep."""
+
+
+def is_kept(symbol: str, patterns: Iterable[str]) -> bool:
+    """Whether some pattern, in capitals, names a symbol."""
+    return any(fnmatchcase(symbol.upper(), pattern) for pattern in patterns)
+
+
+def dearer(step: Step, demand: Demand) -> float:
+    """USD by which a step counts as dearer, because its owner would rather keep what it trades."""
+    asked = step.request
+    kept = isinstance(asked, OrderRequest) and is_kept(asked.symbol, demand.trim.keep)
+    return KEPT * step.notional if kept else 0.0
 
 
 def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:

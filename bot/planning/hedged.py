@@ -26,6 +26,7 @@ from bot.model import (
 )
 from bot.planning.caps import Allowance, Draft, apply, notional_of
 from bot.planning.check import Meter
+from bot.planning.costs import dearer
 from bot.planning.drafting import is_trading, refuse
 from bot.planning.hedging import offer_of
 from bot.planning.linked import must_stay
@@ -157,7 +158,7 @@ def _is_better(offer: Offer, demand: Demand, request: PlanRequest, used: frozens
     met = bool(steps) and all(proof.met for proof in alone.proofs)
     if not offer.proof.met:
         return not steps
-    return not met or offer.cost < sum(step.cost for step in steps)
+    return not met or offer.cost < sum(step.cost + dearer(step, demand) for step in steps)
 
 
 def _item(offer: Offer) -> str:

@@ -6,18 +6,15 @@ day stands beside these, as further candidates.
 """
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Protocol
 
 from msgspec import Struct
 
 from bot.model import Demand
 from bot.planning.book import Leg, Priced
-from bot.planning.costs import HORIZON_SECONDS, LEAST, chords, funding_of
+from bot.planning.costs import HORIZON_SECONDS, KEPT, LEAST, chords, funding_of, is_kept
 from bot.planning.request import PlanRequest
 
-KEPT = 0.01
-"""By how much a USD counts as dearer that the owner would rather keep."""
 FREE = 1e-6
 """What a USD costs at least: what costs nothing would be traded without need."""
 
@@ -78,16 +75,16 @@ def trims(legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest) -> 
         if widest.room > 0:
             room = leg.holding.notional * float(widest.room / leg.position.contracts)
             paid = max(one.cost for one in known)
-            dear = KEPT if leg.position.symbol.upper() in kept else 0.0
+            dear = KEPT if leg.position.symbol in kept else 0.0
             found.append(Candidate(leg, -1, room, paid, _slopes(leg, widest, dear, request)))
     return found
 
 
 def _kept(legs: Sequence[Leg], terms: Sequence[Terms]) -> frozenset[str]:
-    """Return the symbols that some demand would rather keep, in capitals."""
+    """Return the symbols that some demand would rather keep."""
     patterns = {pattern for one in terms for pattern in one.demand.trim.keep}
-    symbols = {leg.position.symbol.upper() for leg in legs} if patterns else set()
-    return frozenset(one for one in symbols if any(fnmatchcase(one, pattern) for pattern in patterns))
+    symbols = {leg.position.symbol for leg in legs} if patterns else set()
+    return frozenset(one for one in symbols if is_kept(one, patterns))
 
 
 def _slopes(leg: Leg, priced: Priced, dear: float, request: PlanRequest) -> tuple[tuple[float, float], ...]:
