@@ -114,7 +114,7 @@ def test_a_premium_is_no_more_than_the_free_margin() -> None:
 
 @pytest.mark.parametrize("kept", [(), ("*",)])
 def test_what_its_owner_would_rather_keep_is_protected_and_not_sold(kept: tuple[str, ...]) -> None:
-    """Selling costs 0.08 % or less: a put is dearer, but for the 1 % by which what is kept counts as dearer."""
+    """Selling costs 0.08 % or less: a put is dearer, unless 1 % counts beside."""
     both = shock(permits=(Action.TRIM, Action.HEDGE))
     made = plan_with_hedges(asked(account(), replace(both, trim=replace(both.trim, keep=kept))))
     assert [step.kind for step in made.steps] == [StepKind.HEDGE if kept else StepKind.TRIM]
