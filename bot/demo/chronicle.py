@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from bot.journal import Entry, Journal, open_journal
 from bot.journal.records import Decision, Outcome, Prepared, Protection, Recovered, Started
-from bot.model import Finding, OrderRequest, Shelter, Side
+from bot.model import Finding, OrderRequest, Shelter, Side, StepKind
 
 
 class Deed(Struct, frozen=True):
@@ -36,6 +36,11 @@ class Deed(Struct, frozen=True):
     """The rule's metric against its limit when the order was decided; None where the journal does not say."""
     opens: bool = False
     """Whether it opened a hedge."""
+
+    @property
+    def hedges(self) -> bool:
+        """Whether it opened a hedge, or took one off."""
+        return self.kind in (StepKind.HEDGE, StepKind.UNWIND)
 
     @property
     def sold(self) -> int:

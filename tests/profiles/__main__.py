@@ -1,34 +1,16 @@
 """Plays every example and makes the tables of docs/profiles.md: python -m tests.profiles [EXAMPLE ...].
 
-Prints the rows, and ends with 1 where the page says otherwise (or an invariant was broken). With --write the
-page is written anew; that takes all examples. --jobs N plays so many side by side.
+Prints the rows, and ends with 1 where the page says otherwise (or an invariant was broken). With --write they
+are written into the page instead. --jobs N plays so many side by side.
 """
 
 import argparse
-import asyncio
-import logging
 import multiprocessing
-import os
 import sys
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
-import structlog
-
-from tests.profiles.page import CALMS, FALLS, FILE, Cells, cells, stale, table, told, wanted, written
-from tests.profiles.scenes import PLAYED, play
-
-DATA = Path(os.environ.get("REEF_SHARED_DIR", Path(__file__).resolve().parents[3] / "shared")) / "data"
-
-
-def row(number: int) -> tuple[Cells, tuple[str, ...]]:
-    """Play one scene; return its row and what went wrong."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.FATAL))
-    example, scene = wanted()[number]
-    with tempfile.TemporaryDirectory() as folder:
-        played = asyncio.run(play(scene, example, Path(folder), DATA))
-    return cells(example, scene, played), played.wrong
+from tests.profiles.page import CALMS, FALLS, FILE, Cells, run_row, stale, table, told, wanted, written
+from tests.profiles.scenes import PLAYED
 
 
 def main() -> int:
@@ -38,16 +20,15 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     asked = parser.parse_args()
-    if asked.write and asked.examples:
-        parser.error("--write takes all examples")
     known = [one for one, (name, _) in enumerate(wanted()) if name in (asked.examples or PLAYED)]
     page = told(FILE.read_text())
-    rows: list[Cells] = []
+    rows: dict[tuple[str, str], Cells] = dict(page)
     failed = False
     with ProcessPoolExecutor(asked.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for found, wrong in pool.map(row, known):
-            rows.append(found)
-            before = page.get((found["example"].strip("`"), found["market"]))
+        for found, wrong in pool.map(run_row, known):
+            key = (found["example"].strip("`"), found["market"])
+            rows[key] = found
+            before = page.get(key)
             differs = ["the page has no such row"] if before is None else stale(before, found)
             failed = failed or bool(wrong) or (bool(differs) and not asked.write)
             sys.stdout.write(" | ".join(found.values()) + "\n")
@@ -56,7 +37,8 @@ def main() -> int:
     if asked.write:
         text = FILE.read_text()
         for name, heads in (("falls", FALLS), ("calm", CALMS)):
-            chosen = [one for one in rows if set(heads) <= set(one)]
+            known_rows = (rows.get((example, scene.name), {}) for example, scene in wanted())
+            chosen = [one for one in known_rows if set(heads) <= set(one)]
             text = written(text, name, table(chosen, heads))
         FILE.write_text(text)
     return int(failed)

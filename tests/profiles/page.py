@@ -1,17 +1,33 @@
 """The tables of docs/profiles.md: made out of what was played, and read again."""
 
+import asyncio
+import logging
+import os
+import tempfile
 from pathlib import Path
 
-from tests.profiles.scenes import PLAYED, Played, Scene, kept
+import structlog
+
+from tests.profiles.scenes import PLAYED, Played, Scene, kept, play
 from tests.profiles.world import DEPOSIT
 
 FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "profiles.md"
+DATA = Path(os.environ.get("REEF_SHARED_DIR", FILE.parents[2] / "shared")) / "data"
 FALLS = ("example", "market", "survived", "left, USD", "its twin", "actions", "cost, USD")
 CALMS = ("example", "market", "left, USD", "its twin", "given up, USD", "actions", "cost, USD")
 BEARS = 0.01 * float(DEPOSIT)
 """What a figure of the page may be off, in USD."""
 
 Cells = dict[str, str]
+
+
+def run_row(number: int) -> tuple[Cells, tuple[str, ...]]:
+    """Play the scene of a row; return it, and what went wrong."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.FATAL))
+    example, scene = wanted()[number]
+    with tempfile.TemporaryDirectory() as folder:
+        played = asyncio.run(play(scene, example, Path(folder), DATA))
+    return cells(example, scene, played), played.wrong
 
 
 def cells(example: str, scene: Scene, played: Played) -> Cells:
@@ -73,7 +89,7 @@ def wanted() -> list[tuple[str, Scene]]:
 
 
 def stale(row: Cells, found: Cells) -> list[str]:
-    """What a row says otherwise than what came out: money to `BEARS`; what was done and its cost may differ."""
+    """What a row says otherwise than what came out: money to `BEARS`; actions and cost may differ."""
     compared = [head for head in ("survived", "left, USD", "its twin", "given up, USD") if head in found]
     return [
         f"{head} is {row.get(head)}, not {found[head]}"

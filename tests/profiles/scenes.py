@@ -186,7 +186,7 @@ async def play(scene: Scene, example: str, folder: Path, data: Path) -> Played:
     async with opened(folder, feed, scene.trader, rules, stops=stops, options=options) as run:
         for part in scene.parts:
             await _live(run, part)
-        return _told(run)
+        return told_of(run)
 
 
 async def _live(run: Run, part: Part) -> None:
@@ -202,7 +202,7 @@ async def _live(run: Run, part: Part) -> None:
     run.clock.advance(part.every / 2)
 
 
-def _told(run: Run) -> Played:
+def told_of(run: Run) -> Played:
     steps = {kind: run.steps(kind) for kind in StepKind if kind is not StepKind.PROTECT}
     return Played(
         guarded=run.fate(GUARDED),
