@@ -5,6 +5,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 SCENARIO = "november-2025-puts"
+SPEED = 100.0
+"""Market time runs so many times as fast as a clock: options are bought by quotes of a second ago."""
 KEEPS_AT_LEAST = 0.4
 """Share of its equity that a hedged account must have at the end: it keeps its leverage, and pays for it."""
 

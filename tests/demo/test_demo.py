@@ -15,7 +15,7 @@ from rich.console import Console
 from bot.cli import app
 from bot.cli import demo as command
 from bot.demo import scene
-from bot.demo.hedged import Hedging
+from bot.demo.hedged import SPEED, Hedging
 from bot.demo.process import DemoError
 from bot.demo.run import JOURNAL, DemoOptions, run
 from bot.demo.score import Score, score
@@ -56,12 +56,13 @@ def test_the_guarded_account_lives_and_the_twin_does_not(
     assert "2:55" in printed.err
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("hedging", [Hedging.PUT, pytest.param(Hedging.PERPETUAL, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("hedging", list(Hedging))
 def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(
     hedging: Hedging, tmp_path: Path
 ) -> None:
-    found = run(DemoOptions(seed=7, folder=tmp_path / "demo", quiet=True, hedge=hedging), Console())
+    found = run(DemoOptions(seed=7, folder=tmp_path / "demo", speed=SPEED, quiet=True, hedge=hedging), Console())
     assert found.passed
     assert not found.guarded.liquidated
     assert found.unguarded.liquidated
