@@ -9,6 +9,7 @@ from msgspec import Struct
 
 import bot
 from bot.around import Around, nothing_around
+from bot.chains import EVERY as CHAINS_EVERY
 from bot.chains import ChainKeeper
 from bot.clock import Clock
 from bot.daemon.errands import Errand
@@ -38,6 +39,8 @@ from bot.tellers import gauges_of, telemetry_of, tellers_of
 
 REQUEST_SECONDS = 10.0
 """After this long a request that was not answered is given up."""
+CHAINS_POLLS = 4
+"""Chains are read once in so many polls where that is sooner than usual."""
 MARKETS_EVERY = timedelta(seconds=1)
 """How often to look whether figures of a market are due; most looks ask the venue nothing."""
 
@@ -111,6 +114,8 @@ class Surveys:
         self._chains: dict[tuple[str, str | None], ChainKeeper] = {}
         tokens = {name: token.get_secret_value() for name, token in settings.signal_tokens.items()}
         self.signals = SignalKeeper(settings.signals, tokens, clock)
+        # who looks at accounts more often wants the quotes that orders are made from as fresh
+        self._chains_every = min(CHAINS_EVERY, CHAINS_POLLS * settings.poll_interval)
 
     def around(self, account: AccountSettings, gateway: CcxtGateway, rules: RuleSet) -> Around:
         """Return what is around an account; markets of its venue are read through it as well."""
@@ -118,7 +123,7 @@ class Surveys:
         keeper = self._markets.setdefault(key, MarketKeeper(account.venue, self._settings.prices))
         keeper.join(gateway)
         keeper.watch(rules.markets, self._clock.now())
-        chains = self._chains.setdefault(key, ChainKeeper(account.venue))
+        chains = self._chains.setdefault(key, ChainKeeper(account.venue, self._chains_every))
         chains.join(gateway)
         return Around(keeper, self.signals, chains)
 

@@ -34,8 +34,9 @@ log = structlog.get_logger(__name__)
 class ChainKeeper:
     """Options of the bases that accounts hold, at one venue."""
 
-    def __init__(self, venue: str) -> None:
+    def __init__(self, venue: str, every: timedelta = EVERY) -> None:
         self.venue = venue
+        self._every = every
         self._readers: list[ChainReader] = []
         self._asked: dict[str, datetime] = {}
         self._tried: dict[str, datetime] = {}
@@ -66,7 +67,7 @@ class ChainKeeper:
 
     def _due(self, base: str, now: datetime) -> bool:
         tried = self._tried.get(base)
-        return tried is None or now < tried or now - tried >= EVERY
+        return tried is None or now < tried or now - tried >= self._every
 
     async def _read(self, base: str, now: datetime) -> None:
         self._tried[base] = now

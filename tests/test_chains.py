@@ -78,6 +78,16 @@ async def test_a_chain_is_read_once_it_was_asked_for() -> None:
     assert len(reader.asked) == 5
 
 
+async def test_who_looks_more_often_has_chains_read_more_often() -> None:
+    reader = Reader()
+    made = ChainKeeper("bybit", EVERY / 5)
+    made.join(reader)
+    made.chains(rules(), ["BTC"], NOW)
+    for step in range(6):
+        await made.refresh(NOW + step * EVERY / 10)
+    assert len(reader.asked) == 3
+
+
 async def test_rules_that_buy_none_read_none() -> None:
     reader = Reader()
     made = keeper(reader)

@@ -7,6 +7,8 @@ import typer
 
 from bot.cli.options import AsJson
 from bot.cli.output import console, errors, print_json
+from bot.demo import hedged
+from bot.demo.hedged import Hedging
 from bot.demo.page import print_page
 from bot.demo.run import DemoOptions, run
 from bot.demo.scene import SPEED
@@ -18,19 +20,27 @@ def demo(
         Path | None,
         typer.Option("--folder", help="Where journal, settings and logs are kept; by default a new folder."),
     ] = None,
+    hedge: Annotated[
+        Hedging | None,
+        typer.Option("--hedge", help="Hedge before anything is sold, in a market that comes back after it."),
+    ] = None,
     speed: Annotated[
-        float, typer.Option("--speed", min=1, max=2000, hidden=True, help="Market time over wall time.")
-    ] = SPEED,
+        float | None,
+        typer.Option("--speed", min=1, max=2000, hidden=True, help="Market time over wall time."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Lead an account through a crash modelled on November 2025, beside an unguarded twin.
 
-    A real daemon, through unmodified ccxt, against an exchange on this machine; it takes less than a minute.
-    Exit code 1 where the guarded account is liquidated or keeps less than 70 % of its equity.
+    A real daemon, through unmodified ccxt, against an exchange on this machine; it takes less than a minute
+    (with --hedge two and a half).
+    Exit code 1 where the guarded account is liquidated or keeps less than 70 % of its equity (with --hedge
+    40 %: it keeps its leverage).
 
     Example: reef demo --seed 7
     """
-    score = run(DemoOptions(seed=seed, folder=folder, speed=speed, quiet=as_json), console)
+    pace = speed or (SPEED if hedge is None else hedged.SPEED)
+    score = run(DemoOptions(seed=seed, folder=folder, speed=pace, quiet=as_json, hedge=hedge), console)
     if as_json:
         print_json(score.as_json())
     else:

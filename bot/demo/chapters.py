@@ -13,9 +13,12 @@ CHAPTERS = (
     (158 * 60, "21 November: the last 5 % inside minutes, to 80,600"),
     (162 * 60, "21 November: a small bounce"),
 )
+BEYOND = (175 * 60 + 1, "made up: a recovery like a V, back to the peak")
+"""Only the hedged demo goes on so far."""
 
 
 def chapter(elapsed_s: float) -> str:
     """What this moment of market time stands for."""
-    number = bisect_right(CHAPTERS, elapsed_s, key=lambda one: one[0])
-    return CHAPTERS[max(0, number - 1)][1]
+    told = (*CHAPTERS, BEYOND)
+    number = bisect_right(told, elapsed_s, key=lambda one: one[0])
+    return told[max(0, number - 1)][1]

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from bot.journal import Entry, Journal, open_journal
 from bot.journal.records import Decision, Outcome, Prepared, Protection, Recovered, Started
-from bot.model import Finding, OrderRequest, Shelter, Side
+from bot.model import Finding, OrderRequest, Shelter, Side, StepKind
 
 
 class Deed(Struct, frozen=True):
@@ -20,10 +20,10 @@ class Deed(Struct, frozen=True):
     at: datetime
     """When the intent was committed, by the daemon's clock."""
     kind: str
-    """trim or close."""
+    """trim, close, hedge or unwind."""
     symbol: str
     side: Side
-    """Side of the position that was made smaller."""
+    """Side of the position that was made smaller, or larger by a hedge."""
     size: Decimal
     price: Decimal
     """Average price of the fills."""
@@ -34,11 +34,23 @@ class Deed(Struct, frozen=True):
     episode: str
     why: Finding | None
     """The rule's metric against its limit when the order was decided; None where the journal does not say."""
+    opens: bool = False
+    """Whether it opened a hedge."""
+
+    @property
+    def hedges(self) -> bool:
+        """Whether it opened a hedge, or took one off."""
+        return self.kind in (StepKind.HEDGE, StepKind.UNWIND)
+
+    @property
+    def sold(self) -> int:
+        """1 where it sold, -1 where it bought."""
+        return -self.side.sign if self.opens else self.side.sign
 
     @property
     def slippage(self) -> Decimal:
         """What the fills were worse than the mark of the decision; negative where they were better."""
-        return Decimal(0) if self.mark is None else (self.mark - self.price) * self.side.sign * self.size
+        return Decimal(0) if self.mark is None else (self.mark - self.price) * self.sold * self.size
 
     @property
     def cost(self) -> Decimal:
@@ -46,8 +58,8 @@ class Deed(Struct, frozen=True):
         return self.fee + self.slippage
 
     def saved(self, final_mark: Decimal) -> Decimal:
-        """What the closed part would have lost from its fill to the end; negative where it would have won."""
-        return (self.price - final_mark) * self.side.sign * self.size
+        """What was better at the end for it; negative where it was worse."""
+        return (self.price - final_mark) * self.sold * self.size
 
 
 class Chronicle:
@@ -128,5 +140,6 @@ class Chronicle:
                 rule=prepared.step.rule,
                 episode=prepared.step.episode,
                 why=why,
+                opens=request.opens,
             )
         )

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
-from bot.demo import scene
+from bot.demo import hedged, scene
 from bot.demo.chronicle import Chronicle
+from bot.demo.hedged import Hedging
 from bot.demo.process import Child, DemoError
-from bot.demo.score import Score, score
+from bot.demo.score import KEEPS_AT_LEAST, Score, score
 from bot.demo.track import Track
 from bot.demo.venue import Venue, VenueState, venue_symbol
 from bot.demo.watch import Lines, Picture, Scene, Watch
@@ -37,6 +38,8 @@ class DemoOptions(Struct, frozen=True):
     speed: float = scene.SPEED
     quiet: bool = False
     """No live view, only lines on standard error."""
+    hedge: Hedging | None = None
+    """What hedges, instead of the profile that sells."""
 
 
 class Stage(Struct, frozen=True):
@@ -49,6 +52,8 @@ class Stage(Struct, frozen=True):
     chronicle: Chronicle
     watch: Watch
     track: Track
+    stops: bool
+    """Whether the guard places protective stops."""
 
     def held(self, state: VenueState) -> set[str]:
         """Symbols of the guarded account's open positions, by the exchange's names."""
@@ -86,6 +91,7 @@ def run(options: DemoOptions, console: Console) -> Score:
         track=stage.track,
         deeds=deeds,
         verified=verify(folder / JOURNAL),
+        least=KEEPS_AT_LEAST if options.hedge is None else hedged.KEEPS_AT_LEAST,
     )
 
 
@@ -113,17 +119,18 @@ def _watch(options: DemoOptions, console: Console) -> Watch:
 def _set(options: DemoOptions, folder: Path, watch: Watch, stack: ExitStack) -> Stage:
     """Start the exchange, open both accounts, start the daemon, and wait until its stops rest."""
     watch.say(f"Starting an exchange and a daemon; everything is kept in {folder}")
-    exchange = stack.enter_context(scene.exchange(folder, seed=options.seed, speed=options.speed))
+    exchange = stack.enter_context(_exchange(options, folder))
     line = exchange.wait_for("address", exchange.first_line, READY_WITHIN_S)
     venue = Venue(msgspec.json.decode(line)["url"])
-    cast = scene.open_accounts(venue)
+    cast = scene.open_accounts(venue, options.hedge)
     track = Track()
     track.add(venue.state(), cast)
-    config = scene.write_config(folder, venue.url, options.speed)
+    config = scene.write_config(folder, venue.url, options.speed, options.hedge)
     daemon = stack.enter_context(scene.daemon(folder, config, cast.guarded))
     chronicle = daemon.wait_for("journal", lambda: _opened(folder / JOURNAL), READY_WITHIN_S)
     stack.enter_context(chronicle)
-    watch.say("Two equal accounts are open; the daemon looks at one of them and places protective stops.")
+    does = "places protective stops" if options.hedge is None else "hedges"
+    watch.say(f"Two equal accounts are open; the daemon looks at one of them and {does}.")
     stage = Stage(
         venue=venue,
         cast=cast,
@@ -132,9 +139,15 @@ def _set(options: DemoOptions, folder: Path, watch: Watch, stack: ExitStack) -> 
         chronicle=chronicle,
         watch=watch,
         track=track,
+        stops=options.hedge is None,
     )
     daemon.wait_for("first cycle with a stop for every position", lambda: _ready(stage), READY_WITHIN_S)
     return stage
+
+
+def _exchange(options: DemoOptions, folder: Path) -> Child:
+    name = scene.SCENARIO if options.hedge is None else hedged.SCENARIO
+    return scene.exchange(folder, seed=options.seed, speed=options.speed, scenario=name)
 
 
 def _opened(path: Path) -> Chronicle | None:
@@ -149,7 +162,8 @@ def _ready(stage: Stage) -> bool | None:
     stage.chronicle.update()
     state = stage.venue.state()
     held = stage.held(state)
-    return True if stage.chronicle.recovered and held and held <= stage.sheltered() else None
+    sheltered = not stage.stops or (bool(held) and held <= stage.sheltered())
+    return True if stage.chronicle.recovered and sheltered else None
 
 
 def _play(stage: Stage) -> VenueState:

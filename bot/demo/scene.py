@@ -7,6 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bot.demo import hedged
+from bot.demo.hedged import Hedging
 from bot.demo.process import Child, DemoError
 from bot.demo.tempo import hastened
 from bot.demo.venue import Opening, Venue
@@ -25,6 +27,7 @@ POSITIONS = (
 """At the scenario's first prices about 350,000 USD: leverage 3.5."""
 
 REFERENCE = "BTCUSDT"
+SCENARIO = "november-2025"
 PROFILE = "balanced"
 RULES = "rules.yaml"
 CONFIG = """\
@@ -61,7 +64,7 @@ class Cast(Struct, frozen=True):
     twin: Keys
 
 
-def scenario_file(name: str = "november-2025") -> Path:
+def scenario_file(name: str = SCENARIO) -> Path:
     """A scenario that ships with Reef, inside the package or beside it. Raises `DemoError`."""
     for folder in _FOLDERS:
         file = folder / f"{name}.yaml"
@@ -75,28 +78,32 @@ def new_keys(name: str) -> Keys:
     return Keys(api_key=f"{name}-{secrets.token_hex(8)}", secret=secrets.token_hex(24))
 
 
-def open_accounts(venue: Venue) -> Cast:
+def open_accounts(venue: Venue, hedging: Hedging | None = None) -> Cast:
     """Open two equal accounts with three leveraged longs each."""
+    mode = "one_way" if hedging is None else hedged.WAYS[hedging].position_mode
     cast = Cast(guarded=new_keys(GUARDED), twin=new_keys(TWIN))
     for keys in (cast.guarded, cast.twin):
-        venue.open_account(keys.api_key, keys.secret, DEPOSIT, POSITIONS)
+        venue.open_account(keys.api_key, keys.secret, DEPOSIT, POSITIONS, mode)
     return cast
 
 
-def write_config(folder: Path, url: str, speed: float = SPEED) -> Path:
+def write_config(folder: Path, url: str, speed: float = SPEED, hedging: Hedging | None = None) -> Path:
     """Write the guard's settings and rules into `folder` and return the settings' file."""
-    rules = profile_path(PROFILE).read_text(encoding="utf-8")
-    (folder / RULES).write_text(hastened(rules, speed, PROFILE), encoding="utf-8")
+    text, name, more = profile_path(PROFILE).read_text(encoding="utf-8"), f"profile {PROFILE}", ""
+    if hedging is not None:
+        text, name, more = hedged.rules_of(hedging), f"rules that hedge ({hedging.value})", hedged.SETTINGS
+    (folder / RULES).write_text(hastened(text, speed, name), encoding="utf-8")
     file = folder / "reef.yaml"
-    file.write_text(CONFIG.format(url=url, rules=RULES, account=GUARDED), encoding="utf-8")
+    settings = CONFIG.format(url=url, rules=RULES, account=GUARDED)
+    file.write_text(settings + more, encoding="utf-8")
     return file
 
 
-def exchange(folder: Path, *, seed: int, speed: float = SPEED) -> Child:
+def exchange(folder: Path, *, seed: int, speed: float = SPEED, scenario: str = SCENARIO) -> Child:
     """The exchange, not yet started; its market waits until it is told to run."""
     options = ["--venue", "bybit", "--port", "0", "--time", "scaled", "--speed", str(speed), "--paused"]
-    scenario = ["--scenario", str(scenario_file()), "--seed", str(seed)]
-    return Child("exchange", [*reef(), "sandbox", "serve", *options, *scenario], folder)
+    played = ["--scenario", str(scenario_file(scenario)), "--seed", str(seed)]
+    return Child("exchange", [*reef(), "sandbox", "serve", *options, *played], folder)
 
 
 def daemon(folder: Path, config: Path, keys: Keys) -> Child:

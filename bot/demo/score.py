@@ -66,11 +66,12 @@ class Score(Struct, frozen=True):
     by_stops: dict[str, Decimal]
     """Coins by symbol that protective stops sold at the exchange: what no order of the guard explains."""
     verified: VerifyReport
+    least: float = KEEPS_AT_LEAST
 
     @property
     def passed(self) -> bool:
         """Whether the guarded account lives, kept enough, and its journal is sound."""
-        alive = not self.guarded.liquidated and self.guarded.kept > KEEPS_AT_LEAST
+        alive = not self.guarded.liquidated and self.guarded.kept > self.least
         return alive and self.verified.sound
 
     def as_json(self) -> dict[str, object]:
@@ -92,6 +93,7 @@ def score(
     track: Track,
     deeds: Sequence[Deed],
     verified: VerifyReport,
+    least: float = KEEPS_AT_LEAST,
 ) -> Score:
     """Sum up the last state of the exchange, the guard's journal and the track."""
     told = tuple(_told(deed, final, track) for deed in deeds)
@@ -108,6 +110,7 @@ def score(
         told=told,
         by_stops=_by_stops(guarded, deeds, forced),
         verified=verified,
+        least=least,
     )
 
 
@@ -116,8 +119,13 @@ def _told(deed: Deed, final: VenueState, track: Track) -> Told:
         deed=deed,
         elapsed_s=track.at_server(deed.at.timestamp() * 1000).elapsed_s,
         cost=float(deed.cost),
-        saved=float(deed.saved(final.mark(venue_symbol(deed.symbol)))),
+        saved=float(deed.saved(_last_price(deed.symbol, final))),
     )
+
+
+def _last_price(symbol: str, final: VenueState) -> Decimal:
+    """An option is told by what was paid and what its sale brought, so its last price does not matter."""
+    return Decimal(0) if "-" in symbol else final.mark(venue_symbol(symbol))
 
 
 def _ending(account: AccountState, actions: int, cost: float) -> Ending:
@@ -156,10 +164,11 @@ def _fall(forced: Sequence[Liquidation], final: VenueState, track: Track) -> Fal
 def _by_stops(
     account: AccountState, deeds: Sequence[Deed], forced: Sequence[Liquidation]
 ) -> dict[str, Decimal]:
-    held = {one.symbol: one.size for one in account.positions}
+    held = {one.symbol: one.size for one in account.positions if one.side != "sell"}
     left = {one.symbol: one.qty - held.get(one.symbol, Decimal(0)) for one in POSITIONS}
     for deed in deeds:
-        left[venue_symbol(deed.symbol)] -= deed.size
+        if not deed.hedges:
+            left[venue_symbol(deed.symbol)] -= deed.size
     for one in forced:
         left[one.symbol] -= one.qty
     return {symbol: size for symbol, size in left.items() if size}

@@ -16,9 +16,7 @@ def hastened(text: str, speed: float, name: str) -> str:
     document = yaml.load(text)
     _divide(document, speed)
     out = StringIO()
-    out.write(
-        f"# The profile {name}; its durations are divided by {speed:g}, as the market is as much faster.\n"
-    )
+    out.write(f"# The {name}; its durations are divided by {speed:g}, as the market is as much faster.\n")
     yaml.dump(document, out)
     return out.getvalue()
 

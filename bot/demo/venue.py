@@ -37,6 +37,8 @@ class HeldPosition(Struct, frozen=True):
     size: Decimal
     value: Decimal
     stop_loss: Decimal | None = None
+    side: str | None = None
+    """buy or sell; None where nothing is held."""
 
 
 class AccountState(Struct, frozen=True):
@@ -130,13 +132,17 @@ class Venue:
         self.url = url
         self._address = urlsplit(url).netloc
 
-    def open_account(self, api_key: str, secret: str, deposit: Decimal, positions: Sequence[Opening]) -> None:
+    def open_account(
+        self,
+        api_key: str,
+        secret: str,
+        deposit: Decimal,
+        positions: Sequence[Opening],
+        position_mode: str = "one_way",
+    ) -> None:
         """Open an account with money and positions at the present marks."""
-        self._call(
-            "POST",
-            "account",
-            {"api_key": api_key, "secret": secret, "deposit": deposit, "positions": list(positions)},
-        )
+        body = {"api_key": api_key, "secret": secret, "deposit": deposit, "positions": list(positions)}
+        self._call("POST", "account", {**body, "position_mode": position_mode})
 
     def start(self) -> None:
         """Let market time run."""

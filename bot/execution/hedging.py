@@ -20,6 +20,7 @@ from bot.journal.records import Clipped, HedgeChanged, Outcome, Prepared, Record
 from bot.model import Hedge, OrderRequest, Side, Snapshot, StepKind, position_key
 
 ZERO = Decimal(0)
+Name = tuple[str, str, str]
 LOST_FOR = timedelta(hours=1)
 """For so long a hedge that others closed is remembered, and not opened again."""
 GONE = "its parent is gone, and a hedge does not outlive it: it is closed"
@@ -49,7 +50,7 @@ class HedgeBook:
         self._recorder = recorder
         self._clock = clock
         self._lots: tuple[Hedge, ...] | None = None
-        self._orphans: frozenset[tuple[str, str, str, str]] = frozenset()
+        self._orphans: frozenset[Name] = frozenset()
 
     def touch(self) -> None:
         """Add them up anew the next time: an order of a hedge was prepared, or ended."""
@@ -99,7 +100,7 @@ def recorded_hedges(journal: Journal, account: str, now: datetime) -> tuple[Hedg
 
 def hedges_of(told: Iterable[Told]) -> tuple[Hedge, ...]:
     """Add up what is on record of hedges, oldest first."""
-    lots: dict[tuple[str, str, str, str], Hedge] = {}
+    lots: dict[Name, Hedge] = {}
     orders: dict[str, Prepared] = {}
     for one in told:
         body = one.body
@@ -111,22 +112,22 @@ def hedges_of(told: Iterable[Told]) -> tuple[Hedge, ...]:
         elif isinstance(body, Outcome) and one.intent in orders:
             _ended(lots, orders.pop(one.intent), body, one.at)
         elif isinstance(body, HedgeChanged):
-            name = (position_key(body.symbol, Side(body.side)), body.parent, body.rule, body.episode)
+            name = (position_key(body.symbol, Side(body.side)), body.parent, body.rule)
             if name in lots:
                 lost = one.at if body.lost else lots[name].lost_at
                 lots[name] = replace(lots[name], contracts=body.after, lost_at=lost)
     return tuple(lot for _, lot in sorted(lots.items()) if lot.most or lot.lost_at)
 
 
-def _name(prepared: Prepared) -> tuple[str, str, str, str]:
+def _name(prepared: Prepared) -> Name:
     step = prepared.step
     assert isinstance(step.request, OrderRequest)
     assert step.hedge is not None
     key = position_key(step.request.symbol, step.request.position_side)
-    return key, step.hedge.parent, step.rule, step.episode
+    return key, step.hedge.parent, step.rule
 
 
-def _prepared(lots: dict[tuple[str, str, str, str], Hedge], prepared: Prepared, at: datetime) -> None:
+def _prepared(lots: dict[Name, Hedge], prepared: Prepared, at: datetime) -> None:
     step = prepared.step
     request, link = step.request, step.hedge
     assert isinstance(request, OrderRequest)
@@ -149,24 +150,24 @@ def _prepared(lots: dict[tuple[str, str, str, str], Hedge], prepared: Prepared, 
     lots[name] = replace(lot, pending=lot.pending + request.contracts)
 
 
-def _ended(
-    lots: dict[tuple[str, str, str, str], Hedge], prepared: Prepared, outcome: Outcome, at: datetime
-) -> None:
+def _ended(lots: dict[Name, Hedge], prepared: Prepared, outcome: Outcome, at: datetime) -> None:
     step, name = prepared.step, _name(prepared)
     lot = lots.get(name)
     if lot is None:
         return
-    if step.kind is not StepKind.HEDGE:
-        lots[name] = replace(lot, contracts=max(lot.contracts - outcome.filled, ZERO))
-        return
     request, link = step.request, step.hedge
     assert isinstance(request, OrderRequest)
     assert link is not None
+    if step.kind is not StepKind.HEDGE:
+        left = max(lot.contracts - outcome.filled, ZERO)
+        ratio = min(lot.ratio, left / link.parent_contracts) if link.parent_contracts else lot.ratio
+        lots[name] = replace(lot, contracts=left, ratio=ratio)
+        return
     lot = replace(lot, pending=lot.pending - request.contracts)
     if outcome.filled:
         held = lot.contracts + outcome.filled
         ratio = held / link.parent_contracts
-        lot = replace(lot, contracts=held, ratio=ratio, opened_at=at, stop=link.stop)
+        lot = replace(lot, episode=step.episode, contracts=held, ratio=ratio, opened_at=at, stop=link.stop)
     lots[name] = lot
 
 

@@ -59,14 +59,14 @@ class HedgeLink(Struct, frozen=True):
     parent: str
     """Key of the position that is hedged."""
     parent_contracts: Decimal
-    """Its size when the order was planned; 0 where it is gone."""
+    """Its size when the order was planned, less what the plan trims of it; 0 where it is gone."""
     held: Decimal
     """Contracts of the hedge's position when the order was planned: all of them are hedges of the guard."""
     stop: float
 
 
 class Hedge(Struct, frozen=True):
-    """What one rule opened in one episode against one position, as the journal's orders add up."""
+    """What one rule opened against one position, as the journal's orders add up."""
 
     symbol: str
     side: Side
@@ -74,9 +74,11 @@ class Hedge(Struct, frozen=True):
     parent: str
     rule: str
     episode: str
+    """The one in which something of it was opened last."""
     contracts: Decimal
     ratio: Decimal
-    """Contracts of it for one contract of its parent, when it was opened last."""
+    """Contracts of it for one contract of its parent, when it was opened last; less where it was taken off
+    since, and its parent was not."""
     opened_at: datetime
     stop: float
     pending: Decimal = ZERO
@@ -95,9 +97,9 @@ class Hedge(Struct, frozen=True):
         return position_key(self.symbol, self.side)
 
     @property
-    def name(self) -> tuple[str, str, str, str]:
+    def name(self) -> tuple[str, str, str]:
         """Identity of the hedge inside its account."""
-        return self.key, self.parent, self.rule, self.episode
+        return self.key, self.parent, self.rule
 
     @property
     def most(self) -> Decimal:

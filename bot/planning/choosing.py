@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import Action, Demand, OrderRequest, Plan, Refusal
+from bot.planning.costs import dearer
 from bot.planning.drafting import is_trading, refuse
 from bot.planning.hedge_seats import NoHedge
 from bot.planning.hedging import offer_of, resized
@@ -188,7 +189,7 @@ def _alone(
     met = bool(steps) and all(proof.met for proof in alone.proofs)
     if not found.proof.met:
         return () if steps else found
-    return found if not met or found.cost < sum(step.cost for step in steps) else ()
+    return found if not met or found.cost < sum(step.cost + dearer(step, demand) for step in steps) else ()
 
 
 def item_of(offer: Offer) -> str:

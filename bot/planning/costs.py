@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
+from bot.model import Demand, OrderRequest, Step
 from bot.planning.book import Leg, Priced
 from bot.planning.request import PlanRequest
 
@@ -17,10 +18,23 @@ FUNDING_SECONDS = 8 * 3600.0
 """Funding is taken to be paid this often."""
 HORIZON_SECONDS = 24 * 3600.0
 """How far ahead the funding of a position counts that is trimmed, or kept."""
-KEPT = 0.01
-"""By how much a USD counts as dearer that the owner would rather keep."""
 LEAST = 0.1
 """Whatever funding a trim saves, this share of its cost stays: funding alone is no reason to trade."""
+
+KEPT = 0.01
+"""By how much a USD counts as dearer that the owner would rather keep."""
+
+
+def is_kept(symbol: str, patterns: Iterable[str]) -> bool:
+    """Whether some pattern, in capitals, names a symbol."""
+    return any(fnmatchcase(symbol.upper(), pattern) for pattern in patterns)
+
+
+def dearer(step: Step, demand: Demand) -> float:
+    """USD by which a step counts as dearer, because its owner would rather keep what it trades."""
+    asked = step.request
+    kept = isinstance(asked, OrderRequest) and is_kept(asked.symbol, demand.trim.keep)
+    return KEPT * step.notional if kept else 0.0
 
 
 def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
@@ -42,11 +56,6 @@ def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
         found.append((end - begun, slope))
         begun, cost = end, then
     return found
-
-
-def is_kept(symbol: str, patterns: Iterable[str]) -> bool:
-    """Whether a symbol is one that the owner would rather keep; patterns are in capitals."""
-    return any(fnmatchcase(symbol.upper(), pattern) for pattern in patterns)
 
 
 def funding_of(symbol: str, sign: int, horizon_seconds: float, request: PlanRequest) -> float:

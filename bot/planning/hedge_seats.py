@@ -17,6 +17,8 @@ from bot.risk.portfolio import Holding
 
 MOST_PARENTS = 3
 LEGS = {Side.LONG: 1, Side.SHORT: 2}
+USABLE = 0.9
+"""Share of the free margin that a hedge may use; the rest is for fees, and for what prices do meanwhile."""
 
 
 class NoHedge(Struct, frozen=True):
@@ -143,7 +145,8 @@ def room_for(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
     """Return the most USD that may be opened.
 
     The rule's share of the parent, what of the parent's own exposure is not hedged yet, and the account's net
-    exposure bound it, the last two by beta: none of them may turn to the other side.
+    exposure bound it, the last two by beta: none of them may turn to the other side. So does the free margin,
+    where the leverage of the symbol is known: what the venue would refuse answers nothing.
     """
     worth = 0.0
     for lot in request.hedges:
@@ -156,5 +159,19 @@ def room_for(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
         terms.max_share * seat.holding.notional - worth,
         own / seat.unit.beta,
         abs(net_exposure(request)) / seat.unit.beta,
+        _carried(seat, request),
     )
     return max(min(bounds), 0.0)
+
+
+def _carried(seat: Seat, request: PlanRequest) -> float:
+    """USD that the free margin carries as initial margin; no bound where that is not known."""
+    free = request.snapshot.balance.available
+    known = [
+        one.leverage
+        for one in request.snapshot.positions
+        if one.symbol == seat.symbol and isinstance(one.leverage, Decimal) and one.leverage.is_finite()
+    ]
+    if not known or not isinstance(free, Decimal) or not free.is_finite():
+        return float("inf")
+    return USABLE * float(free * min(known))

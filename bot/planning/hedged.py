@@ -5,7 +5,7 @@ happens, and at most one: everything else is seen first. So no order of a cycle 
 it may have done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -46,7 +46,7 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
     offs = {**with_trims(wanted, request), **forced(request)}
     if not taken and not offs:
         offs = restored(request, known.before, known.meter)
-    unwound, refusals = _unwound(offs, request, made, allowance)
+    unwound, refusals = _unwound(offs, request, made, allowance, wanted)
     told = [*made.refusals, *choice.refusals, *refusals]
     opened: tuple[Step, ...] = ()
     proofs = made.proofs
@@ -89,7 +89,11 @@ def _taken(steps: Sequence[Step]) -> dict[str, Decimal]:
 
 
 def _unwound(
-    offs: dict[str, Off], request: PlanRequest, made: Plan, allowance: Allowance
+    offs: dict[str, Off],
+    request: PlanRequest,
+    made: Plan,
+    allowance: Allowance,
+    going: Mapping[str, Decimal],
 ) -> tuple[tuple[Step, ...], list[Refusal]]:
     refusals: list[Refusal] = []
     drafts: list[tuple[Off, Draft]] = []
@@ -103,16 +107,19 @@ def _unwound(
     refusals += capped.refusals
     numbering = numbering_after(request, made.steps)
     lots = {draft.key: off for off, draft in drafts}
-    steps = tuple(_unwind_step(lots[draft.key], draft, request, numbering) for draft in capped.drafts)
+    steps = tuple(_unwind_step(lots[draft.key], draft, request, numbering, going) for draft in capped.drafts)
     return steps, refusals
 
 
-def _unwind_step(off: Off, draft: Draft, request: PlanRequest, numbering: Numbering) -> Step:
+def _unwind_step(
+    off: Off, draft: Draft, request: PlanRequest, numbering: Numbering, going: Mapping[str, Decimal]
+) -> Step:
+    """Make the step; `going` is what of parents is to be trimmed, by their keys."""
     lot, number = off.lot, numbering.next(draft.episode)
     parent = request.snapshot.position(lot.parent)
     link = HedgeLink(
         parent=lot.parent,
-        parent_contracts=parent.contracts if parent else Decimal(0),
+        parent_contracts=parent.contracts - going.get(lot.parent, Decimal(0)) if parent else Decimal(0),
         held=draft.position.contracts,
         stop=lot.stop,
     )

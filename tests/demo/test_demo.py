@@ -15,6 +15,7 @@ from rich.console import Console
 from bot.cli import app
 from bot.cli import demo as command
 from bot.demo import scene
+from bot.demo.hedged import SPEED, Hedging
 from bot.demo.process import DemoError
 from bot.demo.run import JOURNAL, DemoOptions, run
 from bot.demo.score import Score, score
@@ -53,6 +54,25 @@ def test_the_guarded_account_lives_and_the_twin_does_not(
     kept = b"".join(file.read_bytes() for file in folder.iterdir())
     assert not any(one.secret.encode() in kept for one in made.values())
     assert "2:55" in printed.err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("hedging", list(Hedging))
+def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(
+    hedging: Hedging, tmp_path: Path
+) -> None:
+    found = run(
+        DemoOptions(seed=7, folder=tmp_path / "demo", speed=SPEED, quiet=True, hedge=hedging), Console()
+    )
+    assert found.passed
+    assert not found.guarded.liquidated
+    assert found.unguarded.liquidated
+    kinds = {one.deed.kind for one in found.told}
+    assert {"hedge", "unwind"} <= kinds
+    bought = sum(one.deed.size * (1 if one.deed.opens else -1) for one in found.told if one.deed.hedges)
+    assert bought == 0
+    assert found.by_stops == {}
 
 
 def test_a_folder_with_a_journal_is_left_alone(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from bot.demo import scene
 from bot.demo.chapters import CHAPTERS, chapter
+from bot.demo.hedged import SCENARIO, Hedging
 from bot.demo.process import DemoError
 from bot.rules import load_rules, rules_path
 from bot.sandbox.engine.feeds import Feed
@@ -87,6 +88,26 @@ def test_the_daemon_is_armed_by_a_config_without_secrets(tmp_path: Path) -> None
     assert [one.name for one in settings.accounts] == [scene.GUARDED]
     assert settings.accounts[0].base_url == "http://127.0.0.1:4711"
     assert load_rules(rules_path(settings.accounts[0].rules, tmp_path)).rules
+
+
+@pytest.mark.parametrize("hedging", list(Hedging))
+def test_a_hedged_demo_has_rules_of_its_own_and_no_stops(tmp_path: Path, hedging: Hedging) -> None:
+    file = scene.write_config(tmp_path, "http://127.0.0.1:4711", hedging=hedging)
+    settings = load_settings(file, scene.environment(scene.new_keys("guarded")))
+    assert not settings.protection.enabled
+    hedge, room = load_rules(rules_path(settings.accounts[0].rules, tmp_path)).rules
+    assert hedge.hedge is not None
+    assert hedge.hedge.perp is (hedging is Hedging.PERPETUAL)
+    assert (hedge.hedge.put is not None) is (hedging is Hedging.PUT)
+    assert hedge.trim.keep == room.trim.keep == ("*",)
+
+
+def test_the_hedged_market_is_the_demos_until_it_comes_back(feed: Feed) -> None:
+    played = load_scenario(scene.scenario_file(SCENARIO))
+    for minute in (0, 6, 22, 42, 74, 108, 142, 158, 162):
+        assert btc(played, minute) == pytest.approx(btc(feed, minute))
+    assert btc(played, 230) > btc(played, 6)
+    assert chapter(176 * 60).startswith("made up")
 
 
 def test_keys_stay_in_the_daemons_own_environment(tmp_path: Path) -> None:

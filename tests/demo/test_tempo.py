@@ -20,7 +20,7 @@ rules:
 
 
 def test_durations_are_divided_and_nothing_else() -> None:
-    made = hastened(TEXT, 300, "mine")
+    made = hastened(TEXT, 300, "profile mine")
     assert made.startswith("# The profile mine")
     rule = load_rules_text(made, "rules.yaml").rules[0]
     plain = load_rules_text(TEXT, "rules.yaml").rules[0]

@@ -19,7 +19,7 @@ def held(side: Side, contracts: str) -> Position:
     return position(BTC, side, contracts, "50000")
 
 
-def step(kind: StepKind, contracts: str, name: str, parent: str = PARENT) -> Step:
+def step(kind: StepKind, contracts: str, name: str, left: str = "40", episode: str = "shock.1") -> Step:
     opens = kind is StepKind.HEDGE
     asked = OrderRequest(
         client_order_id=name,
@@ -32,16 +32,16 @@ def step(kind: StepKind, contracts: str, name: str, parent: str = PARENT) -> Ste
         price=Decimal(50_000),
         opens=opens,
     )
-    link = HedgeLink(parent, Decimal(40), Decimal(0), 0.1)
-    return Step(kind, "shock", "shock.1", 0, asked, 0.0, 0.0, "", link)
+    link = HedgeLink(PARENT, Decimal(left), Decimal(0), 0.1)
+    return Step(kind, "shock", episode, 0, asked, 0.0, 0.0, "", link)
 
 
 def told(*bodies: tuple[str, Record]) -> list[Told]:
     return [Told(AT + timedelta(seconds=number), name, body) for number, (name, body) in enumerate(bodies)]
 
 
-def prepared(kind: StepKind, contracts: str, name: str) -> tuple[str, Record]:
-    return name, Prepared(step(kind, contracts, name), None)
+def prepared(kind: StepKind, contracts: str, name: str, **more: str) -> tuple[str, Record]:
+    return name, Prepared(step(kind, contracts, name, **more), None)
 
 
 def ended(name: str, filled: str) -> tuple[str, Record]:
@@ -66,8 +66,23 @@ def test_orders_add_up() -> None:
         Decimal("0.02"),
     )
     (less,) = hedges_of(told(*OPENED, prepared(StepKind.UNWIND, "0.5", "c"), ended("c", "0.5")))
-    assert less.contracts == Decimal("0.3")
-    assert less.ratio == Decimal("0.02"), "its ratio is that of when it was opened"
+    assert (less.contracts, less.ratio) == (Decimal("0.3"), Decimal("0.0075")), "its parent stays"
+    for filled in ("0.4", "0.1"):
+        half = prepared(StepKind.UNWIND, "0.4", "c", left="20")
+        (less,) = hedges_of(told(*OPENED, half, ended("c", filled)))
+        assert less.ratio == Decimal("0.02"), "its parent goes with it, in proportion"
+    (orphan,) = hedges_of(told(*OPENED, prepared(StepKind.UNWIND, "0.8", "c", left="0"), ended("c", "0.5")))
+    assert orphan.ratio == Decimal("0.02"), "there is nothing left to have a share of"
+
+
+def test_what_a_rule_opens_again_against_a_position_is_one_hedge() -> None:
+    """Two would each have their own share of it, and only one order goes in a cycle."""
+    again = (prepared(StepKind.HEDGE, "0.4", "b", episode="shock.2"), ended("b", "0.4"))
+    (lot,) = hedges_of(told(*OPENED, *again))
+    assert (lot.contracts, lot.ratio, lot.episode) == (Decimal("1.2"), Decimal("0.03"), "shock.2")
+    refused = (prepared(StepKind.HEDGE, "0.4", "b", episode="shock.2"), ended("b", "0"))
+    (same,) = hedges_of(told(*OPENED, *refused))
+    assert (same.contracts, same.episode) == (Decimal("0.8"), "shock.1")
 
 
 def test_what_came_to_nothing_is_nothing() -> None:

@@ -119,6 +119,28 @@ def test_what_reaches_the_goal_goes_before_what_does_not() -> None:
     assert not made.proofs[0].met
 
 
+@pytest.mark.parametrize(("kept", "done"), [((), StepKind.TRIM), (("ETH*",), StepKind.HEDGE)])
+def test_what_its_owner_would_rather_keep_is_hedged(kept: tuple[str, ...], done: StepKind) -> None:
+    both = shock(permits=TRIMS)
+    made = plan_with_hedges(asked(account(), replace(both, trim=replace(both.trim, keep=kept))))
+    assert {step.kind for step in made.steps} == {done}
+
+
+@pytest.mark.parametrize("free", ["300", "0"])
+def test_a_hedge_is_no_more_than_the_free_margin_carries(free: str) -> None:
+    """The account's leverage for BTC is 10; a tenth of the free margin stays."""
+    shot = account(short("0.1", leverage=Decimal(10)))
+    poor = replace(shot, balance=replace(shot.balance, available=Decimal(free)))
+    lots = (hedge("0.1"),)
+    made = plan_with_hedges(asked(poor, shock(0.4), hedges=lots))
+    opened = sum((sent.contracts for _, sent in of_kind(made, StepKind.HEDGE)), Decimal(0))
+    assert opened == round(Decimal(free) * 9 / 50_000, 3)
+    rich = plan_with_hedges(asked(shot, shock(0.4), hedges=lots))
+    assert of_kind(rich, StepKind.HEDGE)[0][1].contracts > opened
+    both = plan_with_hedges(asked(poor, shock(0.4, permits=TRIMS), hedges=lots))
+    assert of_kind(both, StepKind.TRIM)
+
+
 def test_trims_of_other_rules_go_first() -> None:
     leverage = demand("account.leverage", 1.8, value=2.0, rule="cap", episode="cap.1")
     made = plan_with_hedges(asked(account(), shock(), leverage, watches=(watch_of(shock()),)))

@@ -1,39 +1,48 @@
-"""Prints the figures of docs/profiles.md: python -m tests.profiles [EXAMPLE ...]."""
+"""Plays every example and makes the tables of docs/profiles.md: python -m tests.profiles [EXAMPLE ...].
 
-import asyncio
-import logging
-import os
+Prints the rows, and ends with 1 where the page says otherwise (or an invariant was broken). With --write they
+are written into the page instead. --jobs N plays so many side by side.
+"""
+
+import argparse
+import multiprocessing
 import sys
-import tempfile
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
 
-import structlog
-
-from tests.profiles.scenes import WRITTEN_FOR, Played, Scene, calm, kept, play
-
-DATA = Path(os.environ.get("REEF_SHARED_DIR", Path(__file__).resolve().parents[3] / "shared")) / "data"
+from tests.profiles.page import CALMS, FALLS, FILE, Cells, run_row, stale, table, told, wanted, written
+from tests.profiles.scenes import PLAYED
 
 
-def row(example: str, scene: Scene, played: Played) -> str:
-    """Return one row of the table."""
-    left, without = kept(scene, played.guarded), kept(scene, played.twin)
-    fate = "liquidated, " if played.twin.liquidated else ""
-    did = ", ".join(f"{count} {kind}" for kind, count in sorted(played.steps.items())) or "nothing"
-    rules = ", ".join(sorted(played.rules))
-    return f"| `{example}` | {scene.name} | {left:,.0f} | {fate}{without:,.0f} | {did} | {rules} |"
-
-
-async def main(examples: list[str]) -> None:
-    """Play everything, one after the other."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    for example in examples or WRITTEN_FOR:
-        scenes = WRITTEN_FOR[example]
-        for scene in (*scenes, calm(scenes[0].trader)):
-            with tempfile.TemporaryDirectory() as folder:
-                played = await play(scene, example, Path(folder), DATA)
-            sys.stdout.write(row(example, scene, played) + "\n")
-            sys.stdout.writelines(f"  {line}\n" for line in played.wrong[:5])
+def main() -> int:
+    """Play, print, and compare or write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.profiles")
+    parser.add_argument("examples", nargs="*", choices=[[], *PLAYED], metavar="EXAMPLE")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
+    asked = parser.parse_args()
+    known = [one for one, (name, _) in enumerate(wanted()) if name in (asked.examples or PLAYED)]
+    page = told(FILE.read_text())
+    rows: dict[tuple[str, str], Cells] = dict(page)
+    failed = False
+    with ProcessPoolExecutor(asked.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for found, wrong in pool.map(run_row, known):
+            key = (found["example"].strip("`"), found["market"])
+            rows[key] = found
+            before = page.get(key)
+            differs = ["the page has no such row"] if before is None else stale(before, found)
+            failed = failed or bool(wrong) or (bool(differs) and not asked.write)
+            sys.stdout.write(" | ".join(found.values()) + "\n")
+            sys.stdout.writelines(f"  {line}\n" for line in (*wrong[:5], *differs))
             sys.stdout.flush()
+    if asked.write:
+        text = FILE.read_text()
+        for name, heads in (("falls", FALLS), ("calm", CALMS)):
+            known_rows = (rows.get((example, scene.name), {}) for example, scene in wanted())
+            chosen = [one for one in known_rows if set(heads) <= set(one)]
+            text = written(text, name, table(chosen, heads))
+        FILE.write_text(text)
+    return int(failed)
 
 
-asyncio.run(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main())

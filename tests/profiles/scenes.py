@@ -9,11 +9,14 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bot.demo.chronicle import Chronicle
 from bot.exchange.values import to_milliseconds
 from bot.model import StepKind
+from bot.rules import profile_path
 from bot.sandbox.engine.candles import CandleFeed, read_candles
 from bot.sandbox.engine.feeds import Bar, Feed
 from bot.sandbox.engine.scenario import load_scenario
+from bot.sandbox.engine.script import ScenarioFeed
 from bot.sandbox.engine.types import MarginMode
 from tests.profiles.world import GUARDED, TWIN, Fate, Run, Trader, opened
 
@@ -41,6 +44,8 @@ class Scene(Struct, frozen=True):
     source: Source
     trader: Trader
     parts: tuple[Part, ...]
+    calm: bool = False
+    """Whether there is nothing to be saved from."""
 
 
 class Played(Struct, frozen=True):
@@ -54,6 +59,8 @@ class Played(Struct, frozen=True):
     """Rules that fired."""
     rules: frozenset[str]
     """Rules that made a step."""
+    cost: float
+    """USD: fees of the guard's orders, and what they were worse than mark. What stops sold is not in it."""
     margin: float
     """USD of margin that were added."""
     proposals: int
@@ -114,7 +121,26 @@ OCTOBER = Scene(
     TWICE,
     (Part(40 * MINUTE, 5),),
 )
-WATCHED = replace(OCTOBER, trader=THREE)
+NOVEMBER_21 = Scene(
+    "20 and 21 November 2025",
+    recorded("{coin}usdt-perp-5m-2025-11-14_2025-11-23.csv.gz", datetime(2025, 11, 20, 12, tzinfo=UTC)),
+    TWICE,
+    (Part(36 * HOUR, 300),),
+)
+MAY = Scene(
+    "12 to 26 May 2025",
+    recorded("{coin}usdt-perp-1m-2025-05-05_2025-06-02.csv.gz", datetime(2025, 5, 12, tzinfo=UTC), merged=15),
+    THREE,
+    (Part(14 * 24 * HOUR, 1800),),
+    calm=True,
+)
+BEFORE = Scene(
+    "7 to 10 October 2025",
+    recorded("{coin}usdt-perp-5m-2025-10-06_2025-10-14.csv.gz", datetime(2025, 10, 7, tzinfo=UTC)),
+    THREE,
+    (Part(84 * HOUR, 1800),),
+    calm=True,
+)
 SQUEEZE = Scene(
     "short squeeze",
     scripted("short-squeeze.yaml"),
@@ -128,23 +154,24 @@ LOST_LEG = Scene(
     (Part(50 * MINUTE, 30, gone="ETHUSDT"), Part(MINUTE, 5), Part(99 * MINUTE, 30)),
 )
 ALTS_HALVE = Scene("alts halve", scripted("alts-halve.yaml"), ALT, (Part(4 * HOUR, 20),))
-WRITTEN_FOR = {
-    "balanced": (NOVEMBER, OCTOBER),
-    "conservative": (NOVEMBER, OCTOBER),
-    "lifeline": (NOVEMBER, OCTOBER),
-    "observe": (WATCHED,),
-    "funding-trader": (SQUEEZE,),
-    "basis-trader": (LOST_LEG,),
-    "concentrated-alt-holder": (ALTS_HALVE,),
+RECORDED = (OCTOBER, NOVEMBER_21, MAY, BEFORE)
+
+
+def _with(trader: Trader) -> tuple[Scene, ...]:
+    """The recorded markets with another account in them."""
+    return tuple(replace(one, trader=trader) for one in RECORDED)
+
+
+PLAYED: dict[str, tuple[Scene, ...]] = {
+    "balanced": (NOVEMBER, *RECORDED),
+    "conservative": (NOVEMBER, *RECORDED),
+    "lifeline": (NOVEMBER, *RECORDED),
+    "observe": (NOVEMBER, *RECORDED),
+    "funding-trader": (SQUEEZE, *_with(SHORT)),
+    "basis-trader": (LOST_LEG, *_with(PAIR)),
+    "concentrated-alt-holder": (ALTS_HALVE, *_with(ALT)),
 }
-
-
-def calm(trader: Trader) -> Scene:
-    """Two weeks in which little happened: BTC rose by 5 %, ETH and SOL by 1 %."""
-    source = recorded(
-        "{coin}usdt-perp-1m-2025-05-05_2025-06-02.csv.gz", datetime(2025, 5, 12, tzinfo=UTC), merged=15
-    )
-    return Scene("12 to 26 May 2025", source, trader, (Part(14 * 24 * HOUR, 1800),))
+"""Every example in the market it was written for, and in recorded ones: falls, and calm."""
 
 
 async def play(scene: Scene, example: str, folder: Path, data: Path) -> Played:
@@ -152,11 +179,14 @@ async def play(scene: Scene, example: str, folder: Path, data: Path) -> Played:
 
     The example `observe` is played without stops at the venue, which are no matter of rules.
     """
-    async with opened(folder, scene.source(data), scene.trader, example, stops=example != "observe") as run:
+    feed = scene.source(data)
+    options = feed.scenario.options if isinstance(feed, ScenarioFeed) else None
+    rules = profile_path(example)
+    stops = example != "observe"
+    async with opened(folder, feed, scene.trader, rules, stops=stops, options=options) as run:
         for part in scene.parts:
             await _live(run, part)
-        run.judge.at_end()
-        return _told(run)
+        return told_of(run)
 
 
 async def _live(run: Run, part: Part) -> None:
@@ -172,7 +202,7 @@ async def _live(run: Run, part: Part) -> None:
     run.clock.advance(part.every / 2)
 
 
-def _told(run: Run) -> Played:
+def told_of(run: Run) -> Played:
     steps = {kind: run.steps(kind) for kind in StepKind if kind is not StepKind.PROTECT}
     return Played(
         guarded=run.fate(GUARDED),
@@ -180,7 +210,14 @@ def _told(run: Run) -> Played:
         steps=Counter({kind.value: len(made) for kind, made in steps.items() if made}),
         fired=run.fired,
         rules=frozenset(one.step.rule for made in steps.values() for one in made),
+        cost=_cost(run),
         margin=sum(one.step.notional for one in steps[StepKind.ADD_MARGIN]),
         proposals=run.proposals,
-        wrong=(*run.judge.violations, *run.errors),
+        wrong=run.wrong,
     )
+
+
+def _cost(run: Run) -> float:
+    with Chronicle(run.path, GUARDED) as told:
+        told.update()
+    return float(sum(deed.cost for deed in told.deeds))

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import StepKind
+from bot.model import Action, StepKind
+from bot.rules import load_rules, rules_path
+from bot.settings import load_settings
+from tests.profiles.page import FILE, cells, run_row, stale, told, wanted
 from tests.profiles.scenes import (
     ALTS_HALVE,
     LOST_LEG,
     NOVEMBER,
     OCTOBER,
     SQUEEZE,
-    WATCHED,
     Played,
     Scene,
-    kept,
     play,
 )
 from tests.profiles.world import DEPOSIT
@@ -27,17 +28,41 @@ from tests.replay.support import quietly
 START = float(DEPOSIT)
 
 
-TOLD = (Path(__file__).resolve().parent.parent.parent / "docs" / "profiles.md").read_text()
+PAGE = told(FILE.read_text())
+ROWS = [f"{example}: {scene.name}" for example, scene in wanted()]
 
 
 def agrees(example: str, scene: Scene, found: Played) -> None:
     """Hold the figures of the page against what came out, to one part in a hundred of the deposit."""
-    (row,) = [line for line in TOLD.splitlines() if line.startswith(f"| `{example}` | {scene.name} |")]
-    cells = [cell.strip() for cell in row.split("|")]
-    left, twin = (float(cell.removeprefix("liquidated,").replace(",", "")) for cell in cells[3:5])
-    assert ("liquidated" in cells[4]) is found.twin.liquidated
-    assert left == pytest.approx(kept(scene, found.guarded), abs=0.01 * START)
-    assert twin == pytest.approx(kept(scene, found.twin), abs=0.01 * START)
+    assert stale(PAGE[example, scene.name], cells(example, scene, found)) == []
+
+
+def test_the_page_has_every_row_and_no_other() -> None:
+    assert list(PAGE) == sorted(
+        ((example, scene.name) for example, scene in wanted()),
+        key=lambda one: next(scene.calm for example, scene in wanted() if (example, scene.name) == one),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=ROWS)
+def test_a_row_of_the_page_is_what_comes_out(number: int, shared_dir: Path) -> None:
+    found, wrong = run_row(number)
+    example, scene = wanted()[number]
+    assert wrong == ()
+    assert stale(PAGE[example, scene.name], found) == []
+
+
+def test_the_default_profile_holds_by_its_cushion(tmp_path: Path) -> None:
+    """Whoever names no rules gets `balanced`; its first limit is the cushion, and that may trim."""
+    file = tmp_path / "reef.yaml"
+    file.write_text("network: sandbox\naccounts: [{name: main, venue: bybit}]\n")
+    (account,) = load_settings(file, {}, connect=False).accounts
+    assert account.rules == "balanced"
+    first = load_rules(rules_path(account.rules, tmp_path)).rules[0]
+    assert (first.name, first.metric) == ("cushion", "account.cushion")
+    assert Action.TRIM in first.permits
 
 
 async def played(scene: Scene, example: str, folder: Path, data: Path = Path()) -> Played:
@@ -97,9 +122,9 @@ async def test_lifeline_lives_on_10_october(tmp_path: Path, shared_dir: Path) ->
 
 async def test_observe_tells_and_changes_nothing(tmp_path: Path, shared_dir: Path) -> None:
     with quietly():
-        found = await play(WATCHED, "observe", tmp_path, shared_dir / "data")
+        found = await play(OCTOBER, "observe", tmp_path, shared_dir / "data")
     assert found.wrong == ()
-    agrees("observe", WATCHED, found)
+    agrees("observe", OCTOBER, found)
     assert {"cushion", "room for a market move", "leverage cap", "bad day"} <= found.fired
     assert found.steps == {}
     assert found.guarded == found.twin

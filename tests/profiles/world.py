@@ -4,7 +4,7 @@ The guard is wired as the daemon wires it (gateway over ccxt, executor, journal 
 judged after every cycle as in tests/replay. Only the network is a call inside the process.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from bot.around import Around
 from bot.bootstrap import stats_of
+from bot.chains import ChainKeeper
 from bot.exchange.factory import make_gateway
 from bot.exchange.values import from_milliseconds
 from bot.execution import Executor
@@ -23,14 +24,15 @@ from bot.journal import Journal, JournalWorker, open_journal
 from bot.journal.records import FindingChanged, Kind, Prepared
 from bot.market_figures import MarketKeeper
 from bot.model import Caps, PriceTerms, ProtectionTerms, State, StepKind
-from bot.rules import load_rules, profile_path
+from bot.rules import load_rules
 from bot.sandbox.engine.exchange import Engine
 from bot.sandbox.engine.feeds import Feed
-from bot.sandbox.engine.types import ZERO, AccountSpec, MarginMode, Side
+from bot.sandbox.engine.options.settings import OptionSettings
+from bot.sandbox.engine.types import ZERO, AccountSpec, MarginMode, PositionMode, Side
 from bot.sandbox.host import Sandbox
 from bot.signals import SignalKeeper
 from tests.replay.invariants import Invariants
-from tests.replay.wire import Wire
+from tests.replay.wire import Sent, Wire
 from tests.replay.world import URL, JointClock
 
 GUARDED, TWIN = "guarded", "twin"
@@ -48,6 +50,7 @@ class Trader(Struct, frozen=True):
     margin: MarginMode = MarginMode.CROSS
     elsewhere: bool = False
     """Whether each position is one leg of a pair: as many coins the other way stand elsewhere."""
+    mode: PositionMode = PositionMode.ONE_WAY
 
 
 class Fate(Struct, frozen=True):
@@ -71,6 +74,7 @@ class Run:
         clock: JointClock,
         engine: Engine,
         journal: Journal,
+        path: Path,
         reader: Journal,
         trader: Trader,
         rules: Path,
@@ -80,6 +84,7 @@ class Run:
         self.clock = clock
         self.engine = engine
         self.journal = journal
+        self.path = path
         self.trader = trader
         self.sandbox = Sandbox(engine)
         self.first = {symbol: engine.ticker(symbol).mark_price for symbol in trader.held}
@@ -88,8 +93,12 @@ class Run:
         self.began = self.sizes(TWIN)
         clock.advance(1.0)  # no order of the guard has the time of the deposit
         self._lowest = {name: self.equity(name) for name in (GUARDED, TWIN)}
-        self.judge = Invariants(GUARDED, engine, reader, clock, alone=False, bound=1e9)
-        self.wire = Wire(self.sandbox.handle, self.judge.before_sending)
+        self.looks: list[Callable[[], object]] = []
+        """What else looks at the venue's books: before every request that writes, after every poll."""
+        # the judge knows perpetuals alone
+        listed = engine.options.any_listed
+        self.judge = None if listed else Invariants(GUARDED, engine, reader, clock, alone=False, bound=1e9)
+        self.wire = Wire(self.sandbox.handle, self._before_sending)
         gateway = make_gateway(
             account=GUARDED,
             venue="bybit",
@@ -103,7 +112,9 @@ class Run:
         self.worker = JournalWorker(journal)
         keeper = MarketKeeper("bybit", PriceTerms())
         keeper.join(gateway)
-        self.around = Around(keeper, SignalKeeper((), {}, clock))
+        chains = ChainKeeper("bybit")
+        chains.join(gateway)
+        self.around = Around(keeper, SignalKeeper((), {}, clock), chains)
         self.rules = load_rules(rules)
         self.guard = Guard(
             gateway=gateway,
@@ -125,19 +136,45 @@ class Run:
         if now.timestamp() - self._looked_at >= MARKETS_EVERY_S:
             await self.around.refresh(self.rules, now)
             self._looked_at = now.timestamp()
-        before, held = self.wire.requests, self.judge.truth.held()
-        self.judge.begins()
-        report = await self.guard.cycle()
+        await self.around.chains.refresh(now)
+        report = await self._cycle()
         self.cycles += 1
         if report.error:
             self.errors.append(report.error)
-        self.judge.after_cycle(report, self.wire.requests - before, self.wire.taken(), held)
+        self._look()
         if now.timestamp() - self._read_at >= STATISTICS_EVERY_S:
             await self.guard.refresh_stats()
             self._read_at = now.timestamp()
         for name, least in self._lowest.items():
             self._lowest[name] = min(least, self.equity(name))
         return report
+
+    async def _cycle(self) -> CycleReport:
+        """Run one cycle, judged where there is a judge."""
+        if self.judge is None:
+            return await self.guard.cycle()
+        before, held = self.wire.requests, self.judge.truth.held()
+        self.judge.begins()
+        report = await self.guard.cycle()
+        self.judge.after_cycle(report, self.wire.requests - before, self.wire.taken(), held)
+        return report
+
+    def _before_sending(self, sent: Sent) -> None:
+        if self.judge is not None:
+            self.judge.before_sending(sent)
+        self._look()
+
+    def _look(self) -> None:
+        for look in self.looks:
+            look()
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Breaches of invariants, and cycles that failed; to be asked for at the end."""
+        if self.judge is None:
+            return tuple(self.errors)
+        self.judge.at_end()
+        return (*self.judge.violations, *self.errors)
 
     async def polls(self, seconds: float, every: float) -> None:
         """Poll for so long; then time stands at the end of it."""
@@ -207,6 +244,7 @@ def _open(engine: Engine, name: str, trader: Trader) -> None:
         account_id=name,
         margin_mode=trader.margin,
         permissions=frozenset({"read", "trade", "transfer"}),
+        position_mode=trader.mode,
     )
     engine.add_account(spec)
     for symbol, usd in trader.held.items():
@@ -218,15 +256,21 @@ def _open(engine: Engine, name: str, trader: Trader) -> None:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, feed: Feed, trader: Trader, rules: str, *, stops: bool = True
+    folder: Path,
+    feed: Feed,
+    trader: Trader,
+    rules: Path,
+    *,
+    stops: bool = True,
+    options: OptionSettings | None = None,
 ) -> AsyncIterator[Run]:
     """Open the venue at the feed's start; the journal lies in `folder`."""
     clock = JointClock(from_milliseconds(feed.start_ms))
-    engine = Engine(clock.engine, feed, market_step_ms=STEP_MS)
+    engine = Engine(clock.engine, feed, market_step_ms=STEP_MS, options=options)
     path = folder / "journal.sqlite"
     journal = open_journal(path)
     with open_journal(path, read_only=True) as reader:
-        run = Run(clock, engine, journal, reader, trader, profile_path(rules), stops=stops)
+        run = Run(clock, engine, journal, path, reader, trader, rules, stops=stops)
         try:
             yield run
         finally:

@@ -261,7 +261,7 @@ def _draft(case: Case, candidate: Candidate, tightness: float, desk: Desk, most:
 
 def bounds_of(case: Case, fit: Fit, request: PlanRequest) -> Bounds:
     """Return what of its parent no hedge stands against, however far the price goes, and what of the premium
-    is left."""
+    is left: by the rule, and of the free margin that pays it."""
     holding = case.holding
     free = min(
         holding.beta * holding.notional - hedged(holding.key, request, full=True), abs(net_exposure(request))
@@ -275,7 +275,10 @@ def bounds_of(case: Case, fit: Fit, request: PlanRequest) -> Bounds:
             spent += float(lot.contracts * held.market.contract_size) * price
     equity = request.portfolio.equity
     most = 0.0 if isinstance(equity, Unknown) else case.own.max_premium * equity
-    return Bounds(free / (holding.beta * fit.forward), most - spent)
+    coins, purse = free / (holding.beta * fit.forward), request.snapshot.balance.available
+    if isinstance(purse, Decimal) and float(purse) < most - spent:
+        return Bounds(coins, float(purse), "the free margin")
+    return Bounds(coins, most - spent)
 
 
 def _mirrored(fit: Fit, contracts: Decimal, mark: Decimal, request: PlanRequest) -> Position:

@@ -25,6 +25,8 @@ class Bounds(Struct, frozen=True):
     """What of the parent's size no other hedge stands against."""
     premium: float
     """USD that may be paid, fees included."""
+    payer: str = "max_premium"
+    """What bounds the premium."""
 
 
 class Size(Struct, frozen=True):
@@ -60,7 +62,7 @@ def sized(coins: float, fit: Fit, bounds: Bounds) -> Size | CannotHelp:
     wanted = max(wanted, market.amount_min)
     limits = [
         (_contracts(bounds.coins, fit), "what its parent holds"),
-        (_contracts(bounds.premium / fit.premium, fit), "max_premium"),
+        (_contracts(bounds.premium / fit.premium, fit), bounds.payer),
         (fit.most, "what is offered at the ask"),
     ]
     if market.amount_max is not None:

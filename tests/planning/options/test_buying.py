@@ -100,6 +100,26 @@ def lot(contracts: str, market: OptionMarket = ATM, **changes: Any) -> Hedge:
     return replace(found, **changes)
 
 
+def test_a_premium_is_no_more_than_the_free_margin() -> None:
+    shot = account()
+    poor = replace(shot, balance=replace(shot.balance, available=Decimal(500)))
+    _, order = buys(plan_with_hedges(asked(poor, shock())))
+    assert order.price is not None
+    assert 0 < order.contracts * order.price <= 500
+    none = replace(shot, balance=replace(shot.balance, available=Decimal(1)))
+    code, reason = told(plan_with_hedges(asked(none, shock())))
+    assert code == "hedge_too_small"
+    assert "the free margin" in reason
+
+
+@pytest.mark.parametrize("kept", [(), ("*",)])
+def test_what_its_owner_would_rather_keep_is_protected_and_not_sold(kept: tuple[str, ...]) -> None:
+    """Selling costs 0.08 % or less: a put is dearer, unless 1 % counts beside."""
+    both = shock(permits=(Action.TRIM, Action.HEDGE))
+    made = plan_with_hedges(asked(account(), replace(both, trim=replace(both.trim, keep=kept))))
+    assert [step.kind for step in made.steps] == [StepKind.HEDGE if kept else StepKind.TRIM]
+
+
 def test_the_cheapest_put_is_bought_in_the_size_of_the_closed_form() -> None:
     made = plan_with_hedges(asked(account(), shock()))
     step, order = buys(made)

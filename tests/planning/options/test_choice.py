@@ -83,6 +83,8 @@ def test_bounds_round_toward_zero_and_say_which_they_are() -> None:
     (fit,) = fits(45_000)
     assert sized(0.6, fit, Bounds(0.555, 1e12)) == Size(Decimal("0.55"), "what its parent holds")
     assert sized(2.0, fit, Bounds(9.0, fit.premium * 1.239)) == Size(Decimal("1.23"), "max_premium")
+    poor = Bounds(9.0, fit.premium * 1.239, "the free margin")
+    assert sized(2.0, fit, poor) == Size(Decimal("1.23"), "the free margin")
     assert sized(70.0, fit, WIDE) == Size(Decimal(50), "what is offered at the ask")
     few = contract(45_000, amount_max=Decimal(3))
     (small,) = screen(chain(few), wanted()).fits
