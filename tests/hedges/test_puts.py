@@ -20,6 +20,10 @@ CAP = """\
 """
 
 
+EITHER = PUTS.replace("do: [hedge]", "do: [trim, hedge]\n    trim: {keep: ['BTC/*']}")
+"""A rule that may sell, and would rather not."""
+
+
 async def protected(it: Puts) -> Decimal:
     """Let the market fall until puts stand; return their size."""
     it.open(BTC, Side.BUY, SIZE)
@@ -49,6 +53,45 @@ async def test_puts_are_bought_inside_their_cap_and_bring_the_limit_back(tmp_pat
         assert isinstance(finding.value, float)
         assert finding.value <= 0.6
         assert it.size(BTC) == Decimal(SIZE)
+        assert halted(it.journal, ACCOUNT) is None
+        assert it.open_intents() == 0
+
+
+async def test_who_would_rather_keep_the_long_buys_puts_although_he_may_sell(tmp_path: Path) -> None:
+    async with stage(tmp_path, EITHER, options=OPTIONS, made_by=Puts) as it:
+        assert isinstance(it, Puts)
+        await protected(it)
+        assert it.size(BTC) == Decimal(SIZE)
+        assert asked(it, StepKind.TRIM) == []
+
+
+async def test_who_would_as_soon_sell_sells(tmp_path: Path) -> None:
+    async with stage(tmp_path, EITHER.replace("BTC/*", "ETH/*"), options=OPTIONS, made_by=Puts) as it:
+        assert isinstance(it, Puts)
+        it.open(BTC, Side.BUY, SIZE)
+        await it.cycles(2)
+        it.price(BTC, "92000")
+        await it.cycles(4, after=5.0)
+        assert it.size(BTC) < Decimal(SIZE)
+        assert it.puts() == {}
+
+
+async def test_where_a_put_may_not_cost_enough_trims_bring_back_the_rest(tmp_path: Path) -> None:
+    few = EITHER.replace("max_premium: 15%", "max_premium: 1%")
+    async with stage(tmp_path, few, options=OPTIONS, made_by=Puts) as it:
+        assert isinstance(it, Puts)
+        await protected(it)
+        reports = await it.cycles(6, after=5.0)
+        assert asked(it, StepKind.HEDGE)
+        assert asked(it, StepKind.TRIM)
+        assert it.size(BTC) < Decimal(SIZE)
+        assert it.net() > 0
+        assert sum(it.puts().values()) <= it.size(BTC)
+        decision = reports[-1].decision
+        assert decision is not None
+        (finding,) = decision.evaluation.findings
+        assert isinstance(finding.value, float)
+        assert finding.value <= 0.6
         assert halted(it.journal, ACCOUNT) is None
         assert it.open_intents() == 0
 

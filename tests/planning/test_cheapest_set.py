@@ -27,6 +27,7 @@ from bot.planning.known import known_of
 from bot.planning.offers import Desk
 from bot.planning.options.columns import Bought, bought_of
 from bot.planning.options.offering import Way, option_ways
+from bot.planning.programme.choice import choose
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.sizing import CannotHelp, faces
 from bot.planning.spread import missing
@@ -184,6 +185,21 @@ def test_a_limit_that_the_programme_does_not_know_is_asked_for_itself() -> None:
     odd = shock(permits=BOTH, metric="account.drawdown")
     made = plan_with_hedges(asked(account(), shock(permits=BOTH, trim=KEEP), odd))
     assert "hedge" in kinds(made)
+
+
+def test_a_rule_that_closes_whole_positions_is_asked_for_itself() -> None:
+    close = (Action.CLOSE, Action.HEDGE)
+    cheap = asked(account(), shock(permits=close))
+    desk = Desk(cheap, opened(cheap), Meter(cheap), Allowance(cheap.caps, cheap.usage))
+    found = choose(cheap, desk.allowance, {}, columns(cheap))
+    assert found is not None
+    assert (found.answers, found.options) == (frozenset(), {})
+    assert kinds(plan_with_hedges(cheap)) == ["hedge"], "closing all of it costs more"
+    wide = {one.symbol: quote(one, half=0.07) for one in STRIKES}
+    dear = asked(
+        dearer(account(), "0.00002"), shock(permits=close), chains={"BTC": chain(*STRIKES, quotes=wide)}
+    )
+    assert kinds(plan_with_hedges(dear)) == ["close"]
 
 
 def test_a_rule_that_may_only_hedge_hedges_although_trims_would_do() -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from bot.model import Action, Binding, Demand, Reasoning
 from bot.planning.book import Book, Leg, open_book
 from bot.planning.caps import Allowance
-from bot.planning.drafting import Prices
+from bot.planning.drafting import Prices, is_trading
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import Seat, net_exposure
 from bot.planning.hedge_sizing import opened
@@ -126,13 +126,10 @@ def choose(
 
 
 def _is_answered(demand: Demand) -> bool:
-    """Whether something that the programme knows may answer a demand."""
-    permits = demand.permits
-    return (
-        Action.TRIM in permits
-        or Action.ADD_MARGIN in permits
-        or (Action.HEDGE in permits and demand.hedge is not None)
-    )
+    """Whether what the programme knows may answer a demand: it knows no closing of whole positions."""
+    if is_trading(demand):
+        return Action.TRIM in demand.permits
+    return Action.ADD_MARGIN in demand.permits or demand.hedge is not None
 
 
 def _short_of_margin(asked: Sequence[Asked]) -> set[str]:
