@@ -1,24 +1,37 @@
-"""Planning 20 and 200 positions, rounding and check included, against a bare solve of the same matrix.
+"""Planning 20 and 200 positions, rounding and check included, beside a bare solve of the same matrices.
 
 The accounts are those of the planner's own tests: order books of unequal depth, tiers, limits of the account
-and of positions that are passed, and hedges beside trims. Of the 200 every position has limits that are
-watched. Bare is HiGHS through highspy with its arrays ready: hand over, run, read back.
+and of positions that are passed. Those of 20 positions permit hedges, with ten options of each right on offer
+for every base; of the 200 every position has limits that are watched. The same without hedges is told beside.
+
+Times are of the processor, so that what else the machine does counts little: the middle one of a few turns,
+with the garbage collector as the daemon has it. What the benchmark itself keeps is frozen out of its sight.
+
+Bare is what somebody does who has only the matrix: HiGHS through highspy, columns and rows added one by one,
+run, read back. Beside it stands a solve whose arrays are ready, which is the least that can be. Ours is told
+twice: the programme (from limits to rows, the solve, its judgement, and the amounts and reasons read back),
+and the whole plan with everything around it.
 """
 
+import gc
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from benchmarks.chains import CANDIDATES, with_chains
 from benchmarks.figures import Missed
 from bot.model import HedgeTerms
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.measures import recomputed
-from bot.planning.programme import proposal
+from bot.planning.programme import loop, proposal
 from bot.planning.programme.matrix import Matrix
 from bot.planning.programme.solver import Failed, Solution, solve
 from bot.planning.recomputation import State, state_before
@@ -28,7 +41,9 @@ from tests.planning.build import demand, target
 from tests.planning.portfolios import ACCOUNT_METRICS, KINDS, SEED, Kind, portfolio
 
 SOME, MANY = 20, 200
-ACCOUNTS, TURNS = 60, 5
+ACCOUNTS, OTHERS, LARGE, TURNS = 300, 100, 10, 3
+BESIDE = 60
+"""Accounts of which the bare solves are timed as well."""
 P50, P99, MOST_MANY, MOST_BARE = 5.0, 15.0, 30.0, 3.0
 POSITION_METRICS = ("position.liquidation_distance", "position.equity_share", "position.leverage")
 
@@ -62,22 +77,90 @@ def watched(asked: PlanRequest) -> PlanRequest:
 
 
 class Caught:
-    """Keeps the matrices that a plan hands to the solver."""
+    """Keeps what a plan hands to the solver, and what the programme is asked."""
 
     def __init__(self) -> None:
         self.matrices: list[Matrix] = []
+        self.programmes: list[tuple[Callable[[], object], list[Matrix]]] = []
 
-    def __call__(self, matrix: Matrix) -> Solution | Failed:
+    def solve(self, matrix: Matrix) -> Solution | Failed:
         """Solve, and keep."""
         self.matrices.append(matrix)
         return solve(matrix)
 
+    def propose(self, *given: Any) -> Any:
+        """Ask the programme, and keep what it was asked."""
+        request, demands, efforts, prices, kept, left_out, allowance = given
+        asked = (request, demands, list(efforts), prices, kept, set(left_out), allowance)
+        before = len(self.matrices)
+        made = _PROPOSE(*asked)
+        if len(self.matrices) > before:
+            self.programmes.append((partial(_PROPOSE, *asked), self.matrices[before:]))
+        return made
 
-def bare(matrix: Matrix) -> Callable[[], Solution]:
-    """Return a solve whose arrays are ready."""
-    import highspy
-    import numpy as np
+
+_PROPOSE = proposal.propose
+
+
+@contextmanager
+def catching() -> Iterator[Caught]:
+    """Keep what plans ask inside: of the solver, wherever it is called from, and of the programme."""
+    caught = Caught()
+    rooms = [room for name, room in sys.modules.items() if name.startswith("bot.planning.programme.")]
+    with ExitStack() as stack:
+        for room in rooms:
+            if getattr(room, "solve", None) is solve and not room.__name__.endswith(".solver"):
+                stack.enter_context(patch.object(room, "solve", caught.solve))
+        stack.enter_context(patch.object(loop, "propose", caught.propose))
+        yield caught
+
+
+def options_set() -> Any:
+    """HiGHS with the options that matter for its time."""
     from highspy._core import _Highs
+
+    highs: Any = _Highs()  # the public class prints a banner on standard output
+    for name, value in (("output_flag", False), ("threads", 1), ("solver", "simplex"), ("presolve", "off")):
+        highs.setOptionValue(name, value)
+    return highs
+
+
+def read_back(highs: Any) -> tuple[list[float], list[float], list[float]]:
+    """Run, and read the answer."""
+    import highspy
+
+    highs.run()
+    assert highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    found = highs.getSolution()
+    return list(found.col_value), list(found.row_dual), list(found.col_dual)
+
+
+def built(matrix: Matrix) -> Callable[[], object]:
+    """Return a solve that adds columns and rows one by one, as a user of highspy would."""
+    import numpy as np
+
+    columns = list(zip(matrix.costs, matrix.lowers, matrix.uppers, strict=True))
+    ends = [*matrix.starts[1:], len(matrix.indices)]
+    rows = [
+        (low, high, matrix.indices[start:end], matrix.values[start:end])
+        for low, high, start, end in zip(matrix.lows, matrix.highs, matrix.starts, ends, strict=True)
+    ]
+
+    def work() -> object:
+        highs = options_set()
+        for number, (cost, lower, upper) in enumerate(columns):
+            highs.addVar(lower, upper)
+            highs.changeColCost(number, cost)
+        for low, high, indices, values in rows:
+            highs.addRow(low, high, len(indices), np.array(indices, np.int32), np.array(values, np.float64))
+        return read_back(highs)
+
+    return work
+
+
+def ready(matrix: Matrix) -> Callable[[], object]:
+    """Return a solve whose arrays are ready."""
+    import numpy as np
 
     whole, real = np.int32, np.float64
     sums = [
@@ -87,42 +170,47 @@ def bare(matrix: Matrix) -> Callable[[], Solution]:
     values, integral = np.array(matrix.values, real), np.zeros(matrix.columns, whole)
     counts = (matrix.columns, matrix.rows, len(matrix.indices), 2, 1, 0.0)
 
-    def work() -> Solution:
-        highs: Any = _Highs()
-        for name, value in (
-            ("output_flag", False),
-            ("threads", 1),
-            ("solver", "simplex"),
-            ("presolve", "off"),
-        ):
-            highs.setOptionValue(name, value)
+    def work() -> object:
+        highs = options_set()
         highs.passModel(*counts, *sums, *at, values, integral)
-        highs.run()
-        found = highs.getSolution()
-        assert highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        return Solution(list(found.col_value), list(found.row_dual), list(found.col_dual), 0.0)
+        return read_back(highs)
 
     return work
 
 
-def best(work: Callable[[], object]) -> float:
-    """The best of a few turns, in milliseconds: what disturbs only adds."""
-    least = float("inf")
+def middle(work: Callable[[], object]) -> float:
+    """The middle one of a few turns, in milliseconds of processor time."""
+    turns = []
     for _ in range(TURNS):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        least = min(least, time.perf_counter() - begun)
-    return least * 1000
+        turns.append(time.process_time() - begun)
+    return statistics.median(turns) * 1000
 
 
-def against(asked: PlanRequest) -> tuple[float, float, float]:
-    """Milliseconds of the plan, of its programme (matrix, solve, reading back), and of the bare solves."""
-    caught = Caught()
-    with patch.object(proposal, "solve", caught):
+class Beside(Struct, frozen=True):
+    """One plan beside bare solves of the matrices that it hands over, in milliseconds."""
+
+    plan: float
+    built: float
+    ready: float
+    programme: float
+    """Its programme as a multiple of bare solves of what that hands over."""
+
+
+def beside(asked: PlanRequest) -> Beside | None:
+    """Time a plan, its programmes and bare solves; None for a plan that solves nothing."""
+    with catching() as caught:
         plan_with_hedges(asked)
-    programmes = sum(best(partial(solve, matrix)) for matrix in caught.matrices)
-    solves = sum(best(bare(matrix)) for matrix in caught.matrices)
-    return best(partial(plan_with_hedges, asked)), programmes, solves
+    if not caught.programmes:
+        return None
+    return Beside(
+        plan=middle(partial(plan_with_hedges, asked)),
+        built=sum(middle(built(one)) for one in caught.matrices),
+        ready=sum(middle(ready(one)) for one in caught.matrices),
+        programme=sum(middle(work) for work, _ in caught.programmes)
+        / sum(middle(built(one)) for _, matrices in caught.programmes for one in matrices),
+    )
 
 
 def percentile(numbers: Sequence[float], share: float) -> float:
@@ -130,26 +218,50 @@ def percentile(numbers: Sequence[float], share: float) -> float:
     return sorted(numbers)[min(int(len(numbers) * share), len(numbers) - 1)]
 
 
+def told(name: str, plans: Sequence[float], wanted: str = "") -> str:
+    """Say how long plans take."""
+    p50, p99 = statistics.median(plans), percentile(plans, 0.99)
+    more = f"slowest {max(plans):.1f} ms of {len(plans)}{wanted}"
+    return f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, {more}"
+
+
+def ratios(name: str, found: Sequence[Beside], wanted: str = "") -> tuple[float, str]:
+    """Say how many times a bare solve plans and programmes take, each the middle one; the plan's first."""
+    whole = statistics.median(one.plan / one.built for one in found)
+    part = statistics.median(one.programme for one in found)
+    least = statistics.median(one.plan / one.ready for one in found)
+    words = f"the plan {whole:.1f}x, its programme {part:.1f}x a bare user's{wanted}"
+    return whole, f"{name}: {words}; the plan {least:.1f}x one whose arrays are ready"
+
+
 def run() -> list[str]:
     """Plan all accounts; fail where a figure is past what was wanted."""
-    some = accounts(SOME, ACCOUNTS)
+    some = [with_chains(one) for one in accounts(SOME, ACCOUNTS, KINDS[4:])]
+    others = accounts(SOME, OTHERS, KINDS[:4])
+    many = [watched(asked) for asked in accounts(MANY, LARGE, KINDS[:2])]
     for asked in some[:3]:
         plan_with_hedges(asked)
-    rows = [against(asked) for asked in some]
-    plans = [plan for plan, _, _ in rows]
-    p50, p99 = statistics.median(plans), percentile(plans, 0.99)
-    solved = [(plan, ours, theirs) for plan, ours, theirs in rows if theirs > 0.0]
-    whole = statistics.median(plan / theirs for plan, _, theirs in solved)
-    ratio = statistics.median(ours / theirs for _, ours, theirs in solved)
-    many = [against(watched(asked)) for asked in accounts(MANY, 5, KINDS[:2])]
-    large = statistics.median(plan for plan, _, _ in many)
-    beside = statistics.median(plan / theirs for plan, _, theirs in many if theirs > 0.0)
+    gc.collect()
+    gc.freeze()
+    plans, without, large = (
+        [middle(partial(plan_with_hedges, asked)) for asked in each] for each in (some, others, many)
+    )
+    compared = [one for one in map(beside, some[:BESIDE]) if one is not None]
+    larger = [one for one in map(beside, many[:5]) if one is not None]
+    gc.unfreeze()
+    ratio, line = ratios(f"{SOME} positions", compared, f" (at most {MOST_BARE:g}x)")
     lines = [
-        f"{SOME} positions: p50 {p50:.1f} ms, p99 {p99:.1f} ms (at most {P50:g} and {P99:g})",
-        f"{SOME} positions: the solve with its safeguards {ratio:.2f}x a bare one (at most {MOST_BARE:g}x)",
-        f"{SOME} positions: the whole plan {whole:.1f}x a bare solve",
-        f"{MANY} positions under every rule: {large:.1f} ms (at most {MOST_MANY:g}), {beside:.1f}x bare",
+        told(
+            f"{SOME} positions, hedges and {CANDIDATES} options",
+            plans,
+            f" (at most {P50:g} and {P99:g})",
+        ),
+        told(f"{SOME} positions without", without),
+        told(f"{MANY} positions under every rule", large, f" (at most {MOST_MANY:g})"),
+        line,
+        ratios(f"{MANY} positions", larger)[1],
     ]
-    if p50 > P50 or p99 > P99 or large > MOST_MANY or ratio > MOST_BARE:
+    fast = statistics.median(plans) <= P50 and percentile(plans, 0.99) <= P99
+    if not (fast and statistics.median(large) <= MOST_MANY and ratio <= MOST_BARE):
         raise Missed(lines, f"{P50:g} / {P99:g} ms, {MOST_MANY:g} ms, {MOST_BARE:g}x")
     return lines
