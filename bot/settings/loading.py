@@ -228,8 +228,8 @@ class _Loader:
         if len(self._mistakes) > before or shape.venue is None or keys is None:
             return None
         rules = shape.rules or self._shape.rules
-        told = (rules, base_url, shape.tags, shape.hedged_by)
-        return AccountSettings(shape.name, shape.venue.value, *keys, *told)
+        venue, hedged_by = shape.venue.value, shape.hedged_by
+        return AccountSettings(shape.name, venue, *keys, rules, base_url, shape.tags, hedged_by)
 
     def _stranger(self, number: int, raw: object) -> Stranger | None:
         path: KeyPath = ("strangers", number)
