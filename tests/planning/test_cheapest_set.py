@@ -190,8 +190,8 @@ def test_a_limit_that_the_programme_does_not_know_is_asked_for_itself() -> None:
 def test_a_rule_that_closes_whole_positions_is_asked_for_itself() -> None:
     close = (Action.CLOSE, Action.HEDGE)
     cheap = asked(account(), shock(permits=close))
-    desk = Desk(cheap, opened(cheap), Meter(cheap), Allowance(cheap.caps, cheap.usage))
-    found = choose(cheap, desk.allowance, {}, columns(cheap))
+    known = known_of(cheap)
+    found = choose(cheap, Allowance(cheap.caps, cheap.usage), known.quotes, {}, columns(cheap))
     assert found is not None
     assert (found.answers, found.options) == (frozenset(), {})
     assert kinds(plan_with_hedges(cheap)) == ["hedge"], "closing all of it costs more"
