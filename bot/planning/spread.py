@@ -58,11 +58,9 @@ def maintenance(leg: Leg, notional: float, factor: float) -> float:
 
 
 def _own(face: Face, leg: Leg) -> float:
-    """The share of one leg in the left side of a face, what it has cost included."""
+    """The share of one leg with a holding in the left side of a face, what it has cost included."""
     key = leg.key
     total = face.cost_weight * leg.cost if leg.cost and key in face.payers else 0.0
-    if leg.holding is None:
-        return total
     total += face.weights.get(key, 0.0) * leg.left
     factor = face.factors.get(key)
     return total if factor is None else total + maintenance(leg, leg.left, factor)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.model import Caps, Mark, OrderPolicy, Side, Style, TrimTerms, Unknown
 from bot.planning.nature import Nature, nature_of
-from bot.planning.pricing import NoQuote, Quote, quote, slippage_now
+from bot.planning.pricing import NoQuote, Quote, is_plain, quote, slippage_now
 from bot.risk.metrics import METRICS
 from bot.rules.limits import TRADING_CANNOT_MOVE
 from tests.planning.build import NOW, later, mark, market
@@ -141,6 +141,20 @@ def test_exposure_waits_while_mark_and_index_are_a_band_apart(index: str, waits:
         assert found.code == "price_band"
     for nature in (Nature.SURVIVAL, Nature.OTHER):
         assert isinstance(priced(torn, nature=nature), Quote)
+
+
+@pytest.mark.parametrize("index", [PRICE, PRICE * 2, Unknown("none"), Decimal(0)])
+@pytest.mark.parametrize("order", list(OrderPolicy))
+@pytest.mark.parametrize("seconds", [-5.0, 0.0, 25.0, 40.0])
+def test_what_is_plain_is_priced_as_any_other_limit_is(
+    index: Decimal | Unknown, order: OrderPolicy, seconds: float
+) -> None:
+    shown, terms = mark(SYMBOL, PRICE, index=index), TrimTerms(order=order)
+    kind = (Side.LONG, market(SYMBOL), shown, terms, Caps(), NOW, seconds, 10.0)
+    other = quote(*kind, Nature.OTHER)
+    for nature in Nature:
+        assert quote(*kind, nature) == other or not is_plain(nature, terms, seconds, shown)
+    assert is_plain(Nature.EXPOSURE, terms, seconds, shown) is not (index == PRICE * 2)
 
 
 def test_every_metric_that_a_trim_can_move_has_a_nature() -> None:
