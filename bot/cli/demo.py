@@ -20,10 +20,10 @@ def demo(
         Path | None,
         typer.Option("--folder", help="Where journal, settings and logs are kept; by default a new folder."),
     ] = None,
-    hedge: Annotated[
-        Hedging | None,
-        typer.Option("--hedge", help="Hedge before anything is sold, in a market that comes back after it."),
-    ] = None,
+    hedges: Annotated[
+        bool,
+        typer.Option("--hedged", help="Hedge before anything is sold, in a market that comes back after it."),
+    ] = False,
     speed: Annotated[
         float | None,
         typer.Option("--speed", min=1, max=2000, hidden=True, help="Market time over wall time."),
@@ -33,13 +33,14 @@ def demo(
     """Lead an account through a crash modelled on November 2025, beside an unguarded twin.
 
     A real daemon, through unmodified ccxt, against an exchange on this machine; it takes less than a minute
-    (with --hedge two and a half).
-    Exit code 1 where the guarded account is liquidated or keeps less than 70 % of its equity (with --hedge
+    (with --hedged two and a half).
+    Exit code 1 where the guarded account is liquidated or keeps less than 70 % of its equity (with --hedged
     40 %: it keeps its leverage).
 
     Example: reef demo --seed 7
     """
-    pace = speed or (SPEED if hedge is None else hedged.SPEED)
+    pace = speed or (hedged.SPEED if hedges else SPEED)
+    hedge = Hedging.PERPETUAL if hedges else None
     score = run(DemoOptions(seed=seed, folder=folder, speed=pace, quiet=as_json, hedge=hedge), console)
     if as_json:
         print_json(score.as_json())

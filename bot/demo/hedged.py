@@ -1,4 +1,4 @@
-"""What `reef demo --hedge` plays: rules that hedge before they sell, in a market that comes back."""
+"""What `reef demo --hedged` plays: rules that hedge before they sell, in a market that comes back."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 SCENARIO = "november-2025-puts"
 SPEED = 100.0
-"""Market time runs so many times as fast as a clock: options are bought by quotes of a second ago."""
+"""Market time runs so many times as fast as a clock: a hedge takes many steps."""
 KEEPS_AT_LEAST = 0.4
 """Share of its equity that a hedged account must have at the end: it keeps its leverage, and pays for it."""
 

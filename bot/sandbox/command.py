@@ -106,20 +106,25 @@ def build(options: SandboxOptions) -> Sandbox:
         raise OptionsError(str(error).splitlines()) from error
     _check_start(options, feed)
     _check_symbols(feed)
+    chains = feed.scenario.options if isinstance(feed, ScenarioFeed) else None
+    # who buys options reads their expiry by a clock of his own, so they must lie ahead of it
+    begins_now = options.time == "real" or (
+        options.time == "scaled" and chains is not None and options.start is None
+    )
     engine = Engine(
-        _clock(options, feed),
+        _clock(options, None if begins_now else feed),
         feed or ManualFeed(_wall_ms()),
         seed=options.seed,
-        rebase_feed=options.time == "real",
-        options=feed.scenario.options if isinstance(feed, ScenarioFeed) else None,
+        rebase_feed=begins_now,
+        options=chains,
     )
     for account in accounts:
         try:
             engine.add_account(account)
         except EngineRefusal as refusal:
             raise OptionsError([refusal.message]) from refusal
-    # in real time the feed was shifted to begin now, and its faults go with it
-    shift_ms = engine.market_ms - feed.start_ms if feed is not None and options.time == "real" else 0
+    # where the feed was shifted to begin now, its faults go with it
+    shift_ms = engine.market_ms - feed.start_ms if feed is not None and begins_now else 0
     return Sandbox(
         engine,
         fault_seed=options.seed,
@@ -213,7 +218,7 @@ def _check_symbols(feed: Feed | None) -> None:
 
 
 def _clock(options: SandboxOptions, feed: Feed | None) -> Clock:
-    """Real time is now, with the prices shifted to it; other times begin at `start` or with the prices."""
+    """Real time is now, with the prices shifted to it; others begin at `start`, with prices, or now."""
     if options.time == "real":
         return RealClock(paused=options.paused)
     begins_ms = _wall_ms() if feed is None else feed.start_ms

@@ -58,12 +58,10 @@ def test_the_guarded_account_lives_and_the_twin_does_not(
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("hedging", list(Hedging))
-def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(
-    hedging: Hedging, tmp_path: Path
-) -> None:
+def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(tmp_path: Path) -> None:
     found = run(
-        DemoOptions(seed=7, folder=tmp_path / "demo", speed=SPEED, quiet=True, hedge=hedging), Console()
+        DemoOptions(seed=7, folder=tmp_path / "demo", speed=SPEED, quiet=True, hedge=Hedging.PERPETUAL),
+        Console(),
     )
     assert found.passed
     assert not found.guarded.liquidated

@@ -57,7 +57,9 @@ def test_a_row_of_the_page_is_what_comes_out(number: int, shared_dir: Path) -> N
 def test_the_default_profile_holds_by_its_cushion(tmp_path: Path) -> None:
     """Whoever names no rules gets `balanced`; its first limit is the cushion, and that may trim."""
     file = tmp_path / "reef.yaml"
-    file.write_text("network: sandbox\naccounts: [{name: main, venue: bybit}]\n")
+    file.write_text(
+        "network: sandbox\nbase_url: http://127.0.0.1:8899\naccounts: [{name: main, venue: bybit}]\n"
+    )
     (account,) = load_settings(file, {}, connect=False).accounts
     assert account.rules == "balanced"
     first = load_rules(rules_path(account.rules, tmp_path)).rules[0]

@@ -1,5 +1,6 @@
 """Options in scenario files."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def mistakes(tmp_path: Path, options: str) -> list[str]:
     with pytest.raises(ScenarioError) as caught:
         read(tmp_path, options)
     return [one.message for one in caught.value.problems]
+
+
+def test_in_scaled_time_no_option_has_expired_by_the_clock_of_who_asks() -> None:
+    engine = build(SandboxOptions(scenario=PUTS, time="scaled", speed=100.0, paused=True)).engine
+    now_ms = time.time_ns() // 1_000_000
+    assert abs(engine.market_ms - now_ms) < 60_000
+    assert min(one.expiry_ms for one in engine.options.listed()) > now_ms
+    assert float(engine.ticker("BTCUSDT").last_price) == pytest.approx(125_600, rel=0.01)
 
 
 def test_a_scenario_without_options_has_none(tmp_path: Path) -> None:
