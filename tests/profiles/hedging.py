@@ -46,6 +46,7 @@ class Judge:
         """How often a hedged long was made smaller."""
         self._before = {coin: self.books(coin) for coin in COINS}
         self._bought = 0
+        self._equity = run.equity(GUARDED)
         run.looks.append(self.look)
 
     def books(self, coin: str) -> Books:
@@ -66,6 +67,7 @@ class Judge:
             if now.net < 0 or now.hedge > now.long:
                 self.wrong.append(f"{self._run.clock.now():%H:%M:%S} {coin} is short: {now}")
             self.most[coin] = max(self.most[coin], now.hedge)
+        self._equity = self._run.equity(GUARDED)
 
     def polled(self) -> None:
         """A hedge goes with its parent, in proportion; what is bought is bought inside both caps."""
@@ -87,7 +89,7 @@ class Judge:
             if one.price > DEAREST * one.mark_price:
                 self.wrong.append(f"{one.symbol} was bought at {one.price}, worth {one.mark_price}")
         held = sum((one.size * one.entry_price for one in engine.options.positions(GUARDED)), ZERO)
-        most = MOST_PREMIUM * self._run.equity(GUARDED)
+        most = MOST_PREMIUM * self._equity
         # equity fell by half of the spread when it was bought
         if bought and float(held) > most * 1.01:
             self.wrong.append(f"{held} were paid for what is held, {most} may be")
