@@ -15,6 +15,8 @@ WIDEST = 0.15
 """Widest spread of bid and ask, as a share of their middle."""
 DEAREST = 1.0 + WIDEST / 2.0
 """What is paid at most, as a multiple of the worth by Black-76."""
+REACH = 0.02
+"""How far above the ask an order reaches, as a share: quotes are seconds old, and options gain in a fall."""
 MOST_VOLATILE = 10.0
 """A yearly volatility above this is no figure to buy by."""
 MAX_AGE_SECONDS = 60.0
@@ -37,7 +39,7 @@ class Fit(Struct, frozen=True):
 
     market: OptionMarket
     price: Decimal
-    """The limit price: the ask, on the market's step."""
+    """The limit price: a little above the ask and no higher than the most that is paid, on the market's step."""
     most: Decimal
     """Contracts that are offered there, on the market's step."""
     worth: float
@@ -157,9 +159,11 @@ def _priced(
     years = market.years_left(wanted.at)
     worth = black76.price(market.right, forward, float(market.strike), years, vol)
     assert isinstance(quote.ask, Decimal)
-    price = round_price(quote.ask, market.price_step, up=False)
-    if not 0.0 < float(price) <= worth * DEAREST:
+    least, most_paid = round_price(quote.ask, market.price_step, up=False), worth * DEAREST
+    if not 0.0 < float(least) <= most_paid:
         return f"its ask {ask:g} is above what it is worth by Black-76, {worth:g}"
+    reached = Decimal(repr(min(ask * (1.0 + REACH), most_paid)))
+    price = max(round_price(reached, market.price_step, up=False), least)
     fee = market.fee(forward, float(price))
     return Fit(market, price, most, worth, (ask - bid) / 2.0, fee, forward, years, vol)
 

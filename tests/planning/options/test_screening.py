@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.model import OptionMarket, OptionQuote, Right, Unknown
-from bot.planning.options.screening import Fit, screen
+from bot.planning.options.screening import DEAREST, Fit, screen
 from bot.risk import black76
 from tests.planning.build import NOW
 from tests.planning.options.build import SPOT, VOL, chain, contract, quote, wanted, worth
@@ -24,7 +24,9 @@ def test_a_live_contract_fits_with_its_figures() -> None:
     fit = only(market, quote(market))
     assert isinstance(fit, Fit)
     assert fit.worth == pytest.approx(worth(market))
-    assert float(fit.price) == 5 * int(worth(market) * 1.02 / 5)
+    ask = quote(market).ask
+    assert isinstance(ask, Decimal)
+    assert fit.price == 5 * int(float(ask) * 1.02 / 5)
     assert fit.half_spread == pytest.approx(0.02 * worth(market), abs=0.01)
     assert fit.fee == pytest.approx(0.0003 * SPOT)
     assert fit.cost == pytest.approx(float(fit.price) - fit.worth + fit.fee)
@@ -36,6 +38,20 @@ def test_a_live_contract_fits_with_its_figures() -> None:
     a_day = -black76.theta(Right.PUT, SPOT, 45_000.0, market.years_left(NOW), VOL)
     assert fit.decay(1.0) == pytest.approx(a_day, rel=0.05)
     assert fit.decay(100.0) == pytest.approx(fit.worth)
+
+
+def test_an_order_reaches_above_the_ask_but_not_above_the_cap() -> None:
+    market = replace(contract(45_000), price_step=Decimal("0.01"))
+    given, cap = quote(market), worth(market) * DEAREST
+    near = replace(given, bid=Decimal(f"{cap * 0.98:.2f}"), ask=Decimal(f"{cap * 0.99:.2f}"))
+    fit = only(market, near)
+    assert isinstance(fit, Fit)
+    assert isinstance(near.ask, Decimal)
+    assert near.ask < fit.price < Decimal(f"{float(near.ask) * 1.02:.2f}")
+    assert fit.price == pytest.approx(Decimal(repr(cap)), abs=Decimal("0.01"))
+    assert float(fit.price) <= cap
+    above = replace(near, ask=Decimal(f"{cap * 1.001:.2f}"))
+    assert str(only(market, above)).endswith(f"is above what it is worth by Black-76, {worth(market):g}")
 
 
 def test_a_fee_is_never_more_than_its_share_of_the_premium() -> None:
