@@ -263,7 +263,10 @@ PERCENT = "expected a percentage such as 15%"
         (
             {},
             {"leverage": "5"},
-            ["unknown key 'leverage' (known: api_key_env, base_url, name, rules, secret_env, tags, venue)"],
+            [
+                "unknown key 'leverage' (known: api_key_env, base_url, hedged_by, name, rules, secret_env,"
+                " tags, venue)"
+            ],
         ),
     ],
 )

@@ -39,7 +39,7 @@ class Fit(Struct, frozen=True):
 
     market: OptionMarket
     price: Decimal
-    """The limit price, on the market's step: a little above the ask, and no higher than what is paid at most."""
+    """The limit price, on the market's step: a little above the ask, no higher than what is paid at most."""
     most: Decimal
     """Contracts that are offered there, on the market's step."""
     worth: float
