@@ -10,6 +10,7 @@ MODES = "expected one of observe, approve, act"
 POLICIES = "expected a list such as [{match: {symbol: ETH*}, policy: watch}]"
 NETWORKS = "expected one of sandbox, testnet, live"
 FILE = "expected the path of a file such as reef.db"
+KNOWN = ("api_key_env", "base_url", "hedged_by", "name", "rules", "secret_env", "tags", "venue")
 NAME = "expected up to 32 letters, digits, - and _, beginning with a letter or digit"
 NO_ACCOUNTS = "is not a list of accounts; expected a list of at least one account"
 DURATION = "expected a duration such as 5s, 10m, 1h30m or 2d"
@@ -263,10 +264,7 @@ PERCENT = "expected a percentage such as 15%"
         (
             {},
             {"leverage": "5"},
-            [
-                "unknown key 'leverage' (known: api_key_env, base_url, hedged_by, name, rules, secret_env,"
-                " tags, venue)"
-            ],
+            [f"unknown key 'leverage' (known: {', '.join(KNOWN)})"],
         ),
     ],
 )
