@@ -35,6 +35,8 @@ CHAINS = 4
 STRIKES = (0.82, 0.88, 0.94, 1.0, 1.06, 1.12, 1.18)
 DAYS = (5.0, 21.0, 35.0)
 EQUAL = 1e-9
+FURTHEST, DEAREST = Decimal("1.02"), 1.075
+"""An order for an option may reach so far above the ask, and above its worth."""
 
 
 def with_options(asked: PlanRequest, rng: Random) -> PlanRequest:
@@ -199,7 +201,8 @@ def illegal_option(asked: PlanRequest, made: Plan, sent: OrderRequest) -> str:
     net = sum(each.sign * each.beta * each.notional for each in asked.portfolio.holdings)
     if coins * parent.price * parent.beta > abs(net) * (1 + EQUAL):
         return f"{coins} coins of {parent.base} turn the account"
-    if sent.price > given.ask or sent.contracts > given.ask_size or sent.contracts % market.amount_step:
+    reached = given.ask * FURTHEST
+    if sent.price > reached or sent.contracts > given.ask_size or sent.contracts % market.amount_step:
         return f"{sent.contracts} at {sent.price}, offered are {given.ask_size} at {given.ask}"
     fee = market.fee(float(given.underlying), float(sent.price))
     equity = asked.portfolio.equity
@@ -208,6 +211,8 @@ def illegal_option(asked: PlanRequest, made: Plan, sent: OrderRequest) -> str:
         return f"a premium of {coins * (float(sent.price) + fee)} of {equity}"
     years = market.years_left(NOW)
     worth = black76.price(market.right, float(given.underlying), float(market.strike), years, float(given.iv))
+    if float(sent.price) > worth * DEAREST:
+        return f"{sent.symbol} at {sent.price}, worth is {worth}"
     paper = Paper(
         key=position_key(sent.symbol, Side.LONG),
         base=market.base,
