@@ -10,7 +10,10 @@ PINNED = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==")
 
 
 def entries(text: str) -> dict[str, tuple[str, frozenset[str]]]:
-    """Return each locked package's own lines, and the names of those that asked for it."""
+    """Return each locked package's own lines, and the names of those that asked for it.
+
+    A package stands there once for each version that some Python takes.
+    """
     found: dict[str, tuple[str, frozenset[str]]] = {}
     for block in re.split(r"\n(?=[A-Za-z0-9])", text):
         name = PINNED.match(block)
@@ -19,7 +22,9 @@ def entries(text: str) -> dict[str, tuple[str, frozenset[str]]]:
         lines = block.splitlines()
         kept = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
         asked = (line.strip().lstrip("# ").removeprefix("via").strip() for line in lines if "#" in line)
-        found[name[1].lower()] = (kept, frozenset(one for one in asked if one))
+        before, by = found.get(name[1].lower(), ("", frozenset()))
+        together = f"{before}\n{kept}" if before else kept
+        found[name[1].lower()] = (together, by | {one for one in asked if one})
     return found
 
 

@@ -18,15 +18,20 @@ GOOD = "".join(f"{one} \\\n    {HASH}\n" for one in ("aiohttp==3.1", "ruamel-yam
 INSTALLED = {"aiohttp": "3.1", "reef-guard": "0.1.0", "pip": "23.2.1"}
 
 
-@pytest.fixture(scope="module")
-def audit() -> ModuleType:
-    """The judge, which is a script and no module of the package."""
-    spec = importlib.util.spec_from_file_location("audit_lock", ROOT / ".ci" / "audit_lock.py")
+def script(name: str) -> ModuleType:
+    """Load a script that is no module of the package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def audit() -> ModuleType:
+    """The judge."""
+    return script("audit_lock")
 
 
 def test_a_good_lock_has_no_problem(audit: ModuleType) -> None:
@@ -47,3 +52,19 @@ def test_a_good_lock_has_no_problem(audit: ModuleType) -> None:
 )
 def test_each_fault_is_seen(audit: ModuleType, lock: str, installed: dict[str, str], word: str) -> None:
     assert any(word in one for one in audit.problems(lock, PROJECT, {**INSTALLED, **installed}))
+
+
+def test_what_reef_needs_is_taken_for_every_python() -> None:
+    asked = "    # via reef-guard (pyproject.toml)\n"
+    lock = (
+        f"highspy==1.1 \\\n    {HASH}\n{asked}"
+        f"numpy==2.4 ; python_version < '3.12' \\\n    {HASH}\n    # via highspy\n"
+        f"numpy==2.5 ; python_version >= '3.12' \\\n    {HASH}\n    # via highspy\n"
+        f"ruff==0.9 \\\n    {HASH}\n"
+    )
+    found = "\n".join(script("locked").needed(lock, ()))
+    assert [line.split(" ")[0] for line in found.splitlines() if "==" in line] == [
+        "highspy==1.1",
+        "numpy==2.4",
+        "numpy==2.5",
+    ]

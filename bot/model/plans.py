@@ -105,7 +105,8 @@ class Reasoning(Struct, frozen=True):
     method: str
     """`programme`, the cheapest of all permitted actions, or `closed_form`, one limit after another."""
     code: str = ""
-    """Why not the programme: solver_failed, solver_timeout, solver_nonsense, check_failed or meets_less."""
+    """Why not the programme: solver_failed, solver_timeout, solver_nonsense, solver_missing, check_failed or
+    meets_less."""
     why: str = ""
     """The same in words."""
     cost: float = 0.0

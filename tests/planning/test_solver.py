@@ -61,6 +61,14 @@ def test_no_answer_says_why() -> None:
     assert solve(odd) == Failed("solver_failed", "HiGHS does not take the programme")
 
 
+@pytest.mark.parametrize("package", ["highspy", "numpy"])
+def test_without_the_solver_it_says_so(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    found = solve(matrix())
+    assert isinstance(found, Failed)
+    assert (found.code, package in found.reason) == ("solver_missing", True)
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [

@@ -36,9 +36,14 @@ class Failed(Struct, frozen=True):
 
 
 def solve(matrix: Matrix, iterations: int = ITERATIONS, seconds: float = SECONDS) -> Solution | Failed:
-    """Solve a programme. Failed where HiGHS finds no optimum within its bounds, or what it gives is none."""
-    import highspy
-    from highspy._core import _Highs
+    """Solve a programme. Failed where HiGHS finds no optimum within its bounds, or what it gives is none, and
+    where it is not installed whole: an account must be guarded all the same."""
+    try:
+        import highspy
+        import numpy as np
+        from highspy._core import _Highs
+    except ImportError as error:
+        return Failed("solver_missing", f"HiGHS cannot be imported: {error}; install Reef again")
 
     highs: Any = _Highs()  # the public class prints a banner on standard output
     options: dict[str, Any] = {
@@ -55,7 +60,7 @@ def solve(matrix: Matrix, iterations: int = ITERATIONS, seconds: float = SECONDS
     }
     for name, value in options.items():
         highs.setOptionValue(name, value)
-    if pass_model(highs, matrix) == highspy.HighsStatus.kError:
+    if pass_model(highs, matrix, np) == highspy.HighsStatus.kError:
         return Failed("solver_failed", "HiGHS does not take the programme")
     highs.run()
     status = highs.getModelStatus()
@@ -70,10 +75,8 @@ def solve(matrix: Matrix, iterations: int = ITERATIONS, seconds: float = SECONDS
     )
 
 
-def pass_model(highs: Any, matrix: Matrix) -> Any:
-    """Hand the whole matrix over at once, by rows."""
-    import numpy as np
-
+def pass_model(highs: Any, matrix: Matrix, np: Any) -> Any:
+    """Hand the whole matrix over at once, by rows, in arrays of numpy (`np`)."""
     columns = matrix.columns
     whole, real = np.int32, np.float64
     return highs.passModel(
