@@ -119,7 +119,7 @@ def _unwind_step(
     parent = request.snapshot.position(lot.parent)
     link = HedgeLink(
         parent=lot.parent,
-        parent_contracts=parent.contracts - going.get(lot.parent, Decimal(0)) if parent else Decimal(0),
+        parent_contracts=parent.contracts if parent else Decimal(0),
         held=draft.position.contracts,
         stop=lot.stop,
     )
@@ -134,6 +134,7 @@ def _unwind_step(
         price=draft.quote.price,
         whole=draft.whole,
     )
+        parent_left=parent.contracts - going.get(lot.parent, Decimal(0)) if parent else None,
     return _step(StepKind.UNWIND, draft, number, asked, link)
 
 
