@@ -25,6 +25,7 @@ from bot.model import (
 from bot.planning.check import is_inside
 from bot.planning.lifting import with_margin
 from bot.planning.measures import recomputed
+from bot.planning.options.screening import REACH
 from bot.planning.recomputation import Paper, State, state_before, with_paper
 from bot.planning.request import PlanRequest, watch_of
 from bot.risk import black76
@@ -199,7 +200,11 @@ def illegal_option(asked: PlanRequest, made: Plan, sent: OrderRequest) -> str:
     net = sum(each.sign * each.beta * each.notional for each in asked.portfolio.holdings)
     if coins * parent.price * parent.beta > abs(net) * (1 + EQUAL):
         return f"{coins} coins of {parent.base} turn the account"
-    if sent.price > given.ask or sent.contracts > given.ask_size or sent.contracts % market.amount_step:
+    if (
+        sent.price > given.ask * dec(1 + REACH)
+        or sent.contracts > given.ask_size
+        or sent.contracts % market.amount_step
+    ):
         return f"{sent.contracts} at {sent.price}, offered are {given.ask_size} at {given.ask}"
     fee = market.fee(float(given.underlying), float(sent.price))
     equity = asked.portfolio.equity
