@@ -88,8 +88,9 @@ class HedgeBook:
 
 
 def in_force(lots: Iterable[Hedge], now: datetime) -> tuple[Hedge, ...]:
-    """Return what is open or may be, and what others closed of late."""
-    return tuple(lot for lot in lots if lot.most or _is_fresh(lot, now))
+    """Return what is open or may be, and what others closed of late; a loss of longer ago is forgotten."""
+    told = (lot if _is_fresh(lot, now) else replace(lot, lost_at=None) for lot in lots)
+    return tuple(lot for lot in told if lot.most or lot.lost_at)
 
 
 def recorded_hedges(journal: Journal, account: str, now: datetime) -> tuple[Hedge, ...]:
@@ -114,8 +115,7 @@ def hedges_of(told: Iterable[Told]) -> tuple[Hedge, ...]:
         elif isinstance(body, HedgeChanged):
             name = (position_key(body.symbol, Side(body.side)), body.parent, body.rule)
             if name in lots:
-                lost = one.at if body.lost else lots[name].lost_at
-                lots[name] = replace(lots[name], contracts=body.after, lost_at=lost)
+                lots[name] = _changed(lots[name], body, one.at)
     return tuple(lot for _, lot in sorted(lots.items()) if lot.most or lot.lost_at)
 
 
@@ -150,6 +150,13 @@ def _prepared(lots: dict[Name, Hedge], prepared: Prepared, at: datetime) -> None
     lots[name] = replace(lot, pending=lot.pending + request.contracts)
 
 
+def _changed(lot: Hedge, body: HedgeChanged, at: datetime) -> Hedge:
+    """Follow a correction. One of an older journal may speak of a part of it, opened in one episode."""
+    part = body.before < lot.contracts
+    left = lot.contracts - body.before + body.after if part else body.after
+    return replace(lot, contracts=left, lost_at=at if body.lost else lot.lost_at)
+
+
 def _ended(lots: dict[Name, Hedge], prepared: Prepared, outcome: Outcome, at: datetime) -> None:
     step, name = prepared.step, _name(prepared)
     lot = lots.get(name)
@@ -160,7 +167,7 @@ def _ended(lots: dict[Name, Hedge], prepared: Prepared, outcome: Outcome, at: da
     assert link is not None
     if step.kind is not StepKind.HEDGE:
         left = max(lot.contracts - outcome.filled, ZERO)
-        ratio = min(lot.ratio, left / link.parent_contracts) if link.parent_contracts else lot.ratio
+        ratio = min(lot.ratio, left / link.parent_left) if link.parent_left else lot.ratio
         lots[name] = replace(lot, contracts=left, ratio=ratio)
         return
     lot = replace(lot, pending=lot.pending - request.contracts)

@@ -59,10 +59,12 @@ class HedgeLink(Struct, frozen=True):
     parent: str
     """Key of the position that is hedged."""
     parent_contracts: Decimal
-    """Its size when the order was planned, less what the plan trims of it; 0 where it is gone."""
+    """Its size when the order was planned; 0 where it is gone."""
     held: Decimal
     """Contracts of the hedge's position when the order was planned: all of them are hedges of the guard."""
     stop: float
+    parent_left: Decimal | None = None
+    """What stays of it after the trims of the plan, for an order that takes off; None where not told."""
 
 
 class Hedge(Struct, frozen=True):

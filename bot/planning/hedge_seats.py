@@ -166,12 +166,17 @@ def room_for(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
 
 def _carried(seat: Seat, request: PlanRequest) -> float:
     """USD that the free margin carries as initial margin; no bound where that is not known."""
-    free = request.snapshot.balance.available
+    free, leverage = request.snapshot.balance.available, leverage_of(seat.symbol, request)
+    if leverage is None or not isinstance(free, Decimal) or not free.is_finite():
+        return float("inf")
+    return USABLE * float(free * leverage)
+
+
+def leverage_of(symbol: str, request: PlanRequest) -> Decimal | None:
+    """Return the lowest leverage that positions of a symbol show; None where none is known."""
     known = [
         one.leverage
         for one in request.snapshot.positions
-        if one.symbol == seat.symbol and isinstance(one.leverage, Decimal) and one.leverage.is_finite()
+        if one.symbol == symbol and isinstance(one.leverage, Decimal) and one.leverage.is_finite()
     ]
-    if not known or not isinstance(free, Decimal) or not free.is_finite():
-        return float("inf")
-    return USABLE * float(free * min(known))
+    return min(known) if known else None

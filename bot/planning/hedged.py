@@ -1,7 +1,8 @@
 """`plan_with_hedges`: the plan of trims, with hedges opened where they cost less, and unwound.
 
 In one cycle hedges are unwound first, then positions are trimmed; a hedge is opened only where neither
-happens, and at most one: everything else is seen first. So no order of a cycle rests on what another one of
+happens, and where the free margin carries it beside what is added to positions, and at most one: everything
+else is seen first. So no order of a cycle rests on what another one of
 it may have done.
 """
 
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from bot.model import (
     HedgeLink,
+    MarginRequest,
     OrderRequest,
     OrderSide,
     Plan,
@@ -53,6 +55,9 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
     if choice.offer is not None and (taken or unwound):
         reason = "trims and unwinding go first: a hedge waits until fresh data show them"
         told.append(refuse(choice.offer.demand, item_of(choice.offer), "hedge_waits", reason))
+    elif choice.offer is not None and _is_spent(choice.offer, made, request):
+        reason = "margin that is added goes first, and what is free is not enough for both"
+        told.append(refuse(choice.offer.demand, item_of(choice.offer), "hedge_waits", reason))
     elif choice.offer is not None:
         opened = (_hedge_step(choice.offer, numbering_after(request, made.steps)),)
         told += choice.offer.refusals
@@ -60,6 +65,13 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         made = replace(made, reasoning=choice.chosen.reasoning if choice.chosen else made.reasoning)
     steps = (*unwound, *made.steps, *opened)
     return replace(made, steps=steps, refusals=tuple(dict.fromkeys(told)), proofs=proofs)
+
+
+def _is_spent(offer: Offer, made: Plan, request: PlanRequest) -> bool:
+    """Whether the margin that a plan adds leaves too little of what is free for a hedge."""
+    moved = [step.request.amount for step in made.steps if isinstance(step.request, MarginRequest)]
+    free = request.snapshot.balance.available
+    return bool(moved) and isinstance(free, Decimal) and offer.takes > float(free - sum(moved))
 
 
 def _trims(request: PlanRequest, known: Known, choice: Choice) -> tuple[Plan, dict[str, Decimal]]:
@@ -119,9 +131,10 @@ def _unwind_step(
     parent = request.snapshot.position(lot.parent)
     link = HedgeLink(
         parent=lot.parent,
-        parent_contracts=parent.contracts - going.get(lot.parent, Decimal(0)) if parent else Decimal(0),
+        parent_contracts=parent.contracts if parent else Decimal(0),
         held=draft.position.contracts,
         stop=lot.stop,
+        parent_left=parent.contracts - going.get(lot.parent, Decimal(0)) if parent else None,
     )
     asked = OrderRequest(
         client_order_id=numbering.identity(draft.rule, draft.target, draft.episode, number),

@@ -22,7 +22,7 @@ from bot.planning.check import Examination, is_nearer, prove
 from bot.planning.costs import funding_of
 from bot.planning.drafting import refuse, tightened
 from bot.planning.effort import Effort
-from bot.planning.hedge_seats import NoHedge, Seat, parents, room_for, seat_of
+from bot.planning.hedge_seats import USABLE, NoHedge, Seat, leverage_of, parents, room_for, seat_of
 from bot.planning.hedge_sizing import needed
 from bot.planning.linked import ZERO
 from bot.planning.nature import nature_of
@@ -180,8 +180,9 @@ def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
     link = HedgeLink(seat.parent.key, seat.parent.contracts, seat.held, case.terms.stop)
     carried = carry(seat, case.terms, desk.request)
     cost = notional * (2 * draft.trade_cost + carried)
-    opening = Opening(seat, case.priced, carried)
-    return Offer(demand, seat.side, draft, link, proof, cost, opening, sized.refusals)
+    opening, leverage = Opening(seat, case.priced, carried), leverage_of(seat.symbol, desk.request)
+    takes = notional / (USABLE * float(leverage)) if leverage else 0.0
+    return Offer(demand, seat.side, draft, link, proof, cost, opening, sized.refusals, takes)
 
 
 def carry(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:

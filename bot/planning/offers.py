@@ -42,6 +42,8 @@ class Offer(Struct, frozen=True):
     """Where a perpetual would stand; None for an option."""
     refusals: tuple[Refusal, ...] = ()
     """What a cap takes off it."""
+    takes: float = 0.0
+    """USD of free margin that it needs; 0 where that is not known."""
 
 
 class Desk(Struct, frozen=True):

@@ -32,7 +32,7 @@ def step(kind: StepKind, contracts: str, name: str, left: str = "40", episode: s
         price=Decimal(50_000),
         opens=opens,
     )
-    link = HedgeLink(PARENT, Decimal(left), Decimal(0), 0.1)
+    link = HedgeLink(PARENT, Decimal(40), Decimal(0), 0.1, None if opens else Decimal(left))
     return Step(kind, "shock", episode, 0, asked, 0.0, 0.0, "", link)
 
 
@@ -49,8 +49,8 @@ def ended(name: str, filled: str) -> tuple[str, Record]:
     return name, Outcome(state=state, evidence="", filled=Decimal(filled))
 
 
-def changed(after: str, parent: str = PARENT, *, lost: bool = True) -> tuple[str, Record]:
-    body = HedgeChanged(BTC, "short", parent, "shock", "shock.1", Decimal(1), Decimal(after), lost, "")
+def changed(after: str, parent: str = PARENT, *, lost: bool = True, before: str = "1") -> tuple[str, Record]:
+    body = HedgeChanged(BTC, "short", parent, "shock", "shock.1", Decimal(before), Decimal(after), lost, "")
     return "", body
 
 
@@ -83,6 +83,29 @@ def test_what_a_rule_opens_again_against_a_position_is_one_hedge() -> None:
     refused = (prepared(StepKind.HEDGE, "0.4", "b", episode="shock.2"), ended("b", "0"))
     (same,) = hedges_of(told(*OPENED, *refused))
     assert (same.contracts, same.episode) == (Decimal("0.8"), "shock.1")
+
+
+def test_a_journal_from_before_hedges_were_one_is_added_up() -> None:
+    """Its corrections speak of what one episode opened; its orders do not tell what a plan trims beside."""
+    again = (prepared(StepKind.HEDGE, "0.4", "b", episode="shock.2"), ended("b", "0.4"))
+    (lot,) = hedges_of(told(*OPENED, *again, changed("0", before="0.4")))
+    assert lot.contracts == Decimal("0.8"), "what the other episode opened is still there"
+    assert (
+        hedges_of(told(*OPENED, *again, changed("0", before="0.4"), changed("0", before="0.8")))[0].most == 0
+    )
+    name, body = prepared(StepKind.UNWIND, "0.4", "c")
+    assert isinstance(body, Prepared)
+    assert body.step.hedge is not None
+    bare = replace(body, step=replace(body.step, hedge=replace(body.step.hedge, parent_left=None)))
+    (half,) = hedges_of(told(*OPENED, (name, bare), ended("c", "0.4")))
+    assert (half.contracts, half.ratio) == (Decimal("0.4"), Decimal("0.02")), "it may have gone in proportion"
+
+
+def test_what_others_closed_long_ago_does_not_keep_it_from_growing() -> None:
+    entries = told(*OPENED, changed("0"), prepared(StepKind.HEDGE, "0.4", "b"), ended("b", "0.4"))
+    entries[3:] = [replace(one, at=one.at + timedelta(hours=2)) for one in entries[3:]]
+    (lot,) = in_force(hedges_of(entries), AT + timedelta(hours=3))
+    assert (lot.contracts, lot.lost_at) == (Decimal("0.4"), None)
 
 
 def test_what_came_to_nothing_is_nothing() -> None:

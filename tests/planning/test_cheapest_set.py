@@ -37,6 +37,7 @@ from tests.planning.build import (
     demand,
     mark,
     position,
+    target,
 )
 from tests.planning.hedges import ETH, of_kind
 from tests.planning.hedges import account as hedgeable
@@ -56,7 +57,7 @@ from tests.planning.options.test_buying import (
     lot,
     shock,
 )
-from tests.planning.test_lifting import codes
+from tests.planning.test_lifting import alone, codes, room
 
 BOTH = (Action.TRIM, Action.HEDGE)
 KEEP = TrimTerms(keep=("BTC/*",))
@@ -289,6 +290,46 @@ def test_what_a_usd_of_premium_does_is_what_it_does_once_it_is_held(metric: str,
         assert usd * one.effect(given.demands[1], number, old) == pytest.approx(more, rel=1e-6, abs=1e-6)
     assert one.effect(other, 0, replace(was[0], alone=True)) == 0.0
     assert one.expected(usd) == pytest.approx(coins * one.candidate.carrying)
+
+
+@pytest.mark.parametrize(("free", "both"), [("1400", False), ("20000", True)])
+def test_what_is_free_is_not_given_away_twice(free: str, both: bool) -> None:
+    """To the margin of a short in ETH, and for a put on the long in BTC."""
+    shot = with_ether()
+    short = replace(
+        alone(ETH, margin="700"),
+        side=Side.SHORT,
+        contracts=Decimal(4),
+        entry_price=Decimal(2500),
+        mark_price=Decimal(2500),
+    )
+    shot = replace(shot, positions=(shot.positions[0], short))
+    shot = replace(shot, balance=replace(shot.balance, available=Decimal(free)))
+    made = plan_with_hedges(asked(shot, shock(), room(target=target(ETH, Side.SHORT))))
+    assert kinds(made) == (["add_margin", "hedge"] if both else ["add_margin"])
+    assert ("hedge_waits" in codes(made)) is not both
+
+
+@pytest.mark.parametrize(("free", "both"), [("3000", False), ("20000", True)])
+def test_nor_is_it_for_a_perpetual(free: str, both: bool) -> None:
+    """At the leverage of 10 that the long in ETH shows."""
+    short = replace(
+        alone("SOL/USDT:USDT", margin="700"),
+        side=Side.SHORT,
+        contracts=Decimal(100),
+        entry_price=Decimal(100),
+        mark_price=Decimal(100),
+        position_index=2,
+    )
+    shot = hedgeable(short, index=1)
+    shot = replace(shot, balance=replace(shot.balance, available=Decimal(free)))
+    lone = plan_with_hedges(of_hedges(shot, shocked(0.4)))
+    assert kinds(lone) == ["hedge"]
+    assert lone.proofs[0].met
+    near = room(target=target("SOL/USDT:USDT", Side.SHORT))
+    made = plan_with_hedges(of_hedges(shot, shocked(0.4), near))
+    assert kinds(made) == (["add_margin", "hedge"] if both else ["add_margin"])
+    assert ("hedge_waits" in codes(made)) is not both
 
 
 # Perpetuals

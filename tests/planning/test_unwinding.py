@@ -195,13 +195,15 @@ def test_a_trim_takes_its_part_of_the_hedge_along_and_before_it() -> None:
     once."""
     made = made_of(HEDGED, LEVERAGE)
     assert [step.kind for step in made.steps] == [StepKind.UNWIND, StepKind.TRIM]
-    ((_, off), (_, trim)) = of_kind(made, StepKind.UNWIND) + of_kind(made, StepKind.TRIM)
+    ((step, off), (_, trim)) = of_kind(made, StepKind.UNWIND) + of_kind(made, StepKind.TRIM)
     assert trim.symbol == ETH
     assert made.proofs[0].met
     share = trim.contracts / 40
     assert 0 <= off.contracts - Decimal("0.6") * share < Decimal("0.002")
     left = float(40 - trim.contracts) * 2500 + float(Decimal("0.6") - off.contracts) * 50_000
     assert 99_000 < left < 100_000
+    assert step.hedge is not None
+    assert (step.hedge.parent_contracts, step.hedge.parent_left) == (40, 40 - trim.contracts)
 
 
 @pytest.mark.parametrize("metric", ["account.margin_ratio", "account.joint_distance", "account.stress_loss"])

@@ -306,8 +306,8 @@ def _checked(case: Case, candidate: Candidate, draft: Draft, desk: Desk) -> Offe
     """Recompute the account with the option: the limit comes nearer, none is made worse beyond its target."""
     fit, demand, before = candidate.fit, case.demand, case.before
     after = with_paper(before, _paper(case, fit, draft.contracts), float(fit.price), fit.fee)
-    cost, premium = after.cost - before.cost, after.cross_cost - before.cross_cost
-    examination = Examination(before, after, after, charged(before, cost, premium))
+    lost, premium = after.cost - before.cost, after.cross_cost - before.cross_cost
+    examination = Examination(before, after, after, charged(before, lost, premium))
     proof = prove(watch_of(demand), desk.meter, examination)
     useless = f"an option would not bring {demand.metric} nearer to its goal"
     worse = harm(examination, desk) if is_nearer(proof) else useless
@@ -321,8 +321,9 @@ def _checked(case: Case, candidate: Candidate, draft: Draft, desk: Desk) -> Offe
         held=there.contracts if there else ZERO,
         stop=case.terms.stop,
     )
-    total = float(draft.contracts * fit.market.contract_size) * candidate.carrying
-    return Offer(demand, Side.LONG, draft, link, proof, total)
+    coins = float(draft.contracts * fit.market.contract_size)
+    cost, takes = coins * candidate.carrying, coins * fit.premium
+    return Offer(demand, Side.LONG, draft, link, proof, cost, takes=takes)
 
 
 def _paper(case: Case, fit: Fit, contracts: Decimal) -> Paper:
