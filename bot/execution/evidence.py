@@ -172,8 +172,8 @@ def doubt(
 ) -> str:
     """Why absence is not proven although the lists are empty; '' where the position agrees.
 
-    `exactly` asks that executions explain the change to the contract: where the clocks did not agree, some of
-    them may be from before.
+    `exactly` asks that executions explain the change to the contract, all of them or those since the position
+    was read: where the clocks did not agree, some may be from before.
     """
     request, before = intent.prepared.step.request, intent.prepared.before
     if not isinstance(request, OrderRequest) or (before is None and not request.opens):
@@ -184,19 +184,22 @@ def doubt(
         return _grown(before.contracts if before else Decimal(0), now, request.side, fills)
     assert before is not None
     closing = OrderSide.SELL if request.position_side is Side.LONG else OrderSide.BUY
-    explained = sum(
-        (
-            fill.contracts if fill.closed is None else fill.closed
-            for fill in {fill.fill_id: fill for fill in fills}.values()
-            if fill.side is closing
-        ),
-        Decimal(0),
-    )
-    fallen = before.contracts - now
-    if fallen > explained or (exactly and fallen != explained - opened(closing, fills)):
-        fell = f"the position fell from {before.contracts} to {now}"
-        return f"{fell}, and executions of others explain only {explained}"
-    return ""
+    explained, fallen = closed(closing, fills), before.contracts - now
+    if exactly:
+        later = [fill for fill in fills if fill.at >= before.read_at]
+        agrees = any(fallen == closed(closing, some) - opened(closing, some) for some in (fills, later))
+    else:
+        agrees = fallen <= explained
+    if agrees:
+        return ""
+    went = f"the position went from {before.contracts} to {now}"
+    return f"{went}, and executions of others explain only {explained}"
+
+
+def closed(closing: OrderSide, fills: Sequence[Fill]) -> Decimal:
+    """Contracts that executions took off a position."""
+    own = {fill.fill_id: fill for fill in fills if fill.side is closing}.values()
+    return sum((fill.contracts if fill.closed is None else fill.closed for fill in own), Decimal(0))
 
 
 def opened(closing: OrderSide, fills: Sequence[Fill]) -> Decimal:

@@ -11,7 +11,7 @@ from bot.execution import Executor, IntentState, NothingOpenError, abandon
 from bot.execution.evidence import doubt, expired_for, from_fills, money, seen_in
 from bot.journal import JournalWorker
 from bot.journal.records import Kind, Outcome, Progress
-from bot.model import Side, Unknown
+from bot.model import OrderSide, Side, Unknown
 from tests.execution.fake_gateway import BTC, ETH, MARKS, START, FakeGateway, Fault
 from tests.execution.support import LONG, cancel, intents, order, plan, stop, trim
 
@@ -234,6 +234,29 @@ async def test_money_without_a_price_falls_back_on_the_plan(
     short = trim("reef2", symbol=ETH, side=Side.SHORT)
     shorted = replace(intent, prepared=replace(intent.prepared, step=short))
     assert money(shorted, Decimal("0.5"), Decimal(110000), Decimal(0)) == (Decimal(55000), Decimal(10000))
+
+
+async def test_where_clocks_disagreed_what_happened_before_the_look_holds_nothing_up(
+    executor: Executor, gateway: FakeGateway, worker: JournalWorker
+) -> None:
+    """Executions are asked for since the earlier clock, so some of them the position shows already."""
+    await send(executor, gateway, Fault.DROP)
+    intent = intents(worker.journal)["reef1"]
+    before = intent.prepared.before
+    assert before is not None
+    gateway.trade_outside(LONG, Decimal("0.5"))
+    sold, held = gateway.executions[-1], await gateway.positions(BTC)
+    seen = replace(sold, fill_id="seen", at=before.read_at - timedelta(seconds=20))
+    later = replace(sold, at=before.read_at + timedelta(seconds=20))
+    assert doubt(intent, [seen, later], held, exactly=True) == ""
+    assert doubt(intent, [later], held, exactly=True) == ""
+    assert doubt(intent, [seen], held, exactly=True) == ""
+    grown = [replace(held[0], contracts=before.contracts + sold.contracts)]
+    opening = replace(later, fill_id="more", side=OrderSide.BUY, closed=Decimal(0))
+    assert doubt(intent, [seen, opening], grown, exactly=True) == ""
+    words = "executions of others explain only"
+    assert words in doubt(intent, [seen], grown, exactly=True)
+    assert words in doubt(intent, [seen, later, replace(later, fill_id="twice")], held, exactly=True)
 
 
 async def test_evidence_about_what_is_no_order(
