@@ -19,7 +19,7 @@ what it believes. How each of the fifteen is judged:
  7. Crashes. The judge outlives the guard: what it has read of the journal stays there (`remembers`), and
     tests/simulation/test_crashes.py compares a world that crashed at each point with one that did not.
  8. Unknown is not safe. A position that was held throughout a cycle is in its snapshot, or the cycle fails
-    (but for a slight one that was never shown: no second source could tell); every position
+    (but for a slight one that this process was never shown: no second source could tell); every position
     shown is weighed; no rule is inactive or cooling on an unknown figure.
  9. Decisions are pure. Each is taken again from the journal, to the byte.
 10. Requests. Counted against a bound for each poll; none leaves during a ban (`Wire.banned_until`).
@@ -201,6 +201,7 @@ class Invariants:
         kept = not self._head.seq or (entry is not None and entry.hash == self._head.hash)
         self._must(kept, 7, f"entry {self._head.seq} was durable, and is gone after a crash")
         self._journal = self.book.journal = journal
+        self._shown.clear()  # what a process saw goes with it
         self.take_new()
         still = {rows[0].intent for rows in journal.open_intents(self.account)}
         self._must(
@@ -294,7 +295,7 @@ class Invariants:
     def _is_slight(self, key: Key, held: dict[Key, Decimal]) -> bool:
         """Whether a leg is too small for the wallet's sums to tell that a list lacks it.
 
-        One that was never shown can be missed then, until a list is whole.
+        One that was never shown since the start can be missed then, until a list is whole.
         """
         worth = {one: abs(size) * self.truth.instrument_price(one[0]) for one, size in held.items()}
         return worth[key] < SLIGHT * sum(worth.values())
