@@ -5,6 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import msgspec
 from msgspec.structs import replace
 
+from bot.decision import Decision as DecisionMade
 from bot.decision import DecisionInput, decide
 from bot.journal import Journal
 from bot.journal.records import Decision
@@ -18,6 +19,7 @@ from bot.model import (
     Plan,
     Position,
     Snapshot,
+    State,
     Unknown,
 )
 from bot.replaying import recorded_rules
@@ -32,7 +34,8 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
     """Return in words what a worse mark would have trimmed less of; '' where it trims as much or more.
 
     With one position that is its contracts. With several, a plan may choose others among them, which bring
-    more for a USD: then it is the value of all trims, less a little, or as many limits at their goals.
+    more for a USD: then it is the value of all trims, less a little, or as many limits at their goals. What
+    would make a limit worse that the worse mark carries past its level is not trimmed.
     """
     body, text = journal.blob(recorded.input), journal.blob(recorded.rules)
     if body is None or text is None or recorded.plan is None:
@@ -45,7 +48,10 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
     if not _leveraged(given.snapshot):
         return ""  # what is held falls faster than equity: its share of equity falls, too
     rules = recorded_rules(text)
-    plan, worse_plan = (decide(derived(given, worse), rules).plan for worse in (Decimal(0), WORSE))
+    made, worse_made = (decide(derived(given, worse), rules) for worse in (Decimal(0), WORSE))
+    plan, worse_plan = made.plan, worse_made.plan
+    if harmful(worse_plan) > harmful(plan) and passed(worse_made) > passed(made):
+        return ""
     as_seen, darker = trims(plan), trims(worse_plan)
     # each rule has slippage of its own, and what a trim may cost is part of its size
     share = Decimal(1) if trimmers(plan) == trimmers(worse_plan) else LEEWAY
@@ -82,6 +88,16 @@ def trimmers(made: Plan) -> set[str]:
 def met(made: Plan) -> set[tuple[str, str]]:
     """Return the limits that a plan brings back, by rule and target."""
     return {(proof.rule, proof.target) for proof in made.proofs if proof.met}
+
+
+def harmful(made: Plan) -> set[tuple[str, str]]:
+    """Return what is not done because another limit would be made worse, by rule and target."""
+    return {(one.rule, one.item) for one in made.refusals if one.code == "check_failed"}
+
+
+def passed(made: DecisionMade) -> set[tuple[str, str]]:
+    """Return the limits that are past their level, by rule and target."""
+    return {(one.rule, one.target.text) for one in made.evaluation.findings if one.state is State.FIRING}
 
 
 def _leveraged(snapshot: Snapshot) -> bool:
