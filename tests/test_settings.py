@@ -321,6 +321,12 @@ def test_an_account_is_hedged_by_another_that_is_there(tmp_path: Path, other: st
     assert bare(mistakes(tmp_path, text.replace("hedged_by: short", f"hedged_by: {other}"))) == [told]
 
 
+def test_an_account_without_a_name_is_no_hint(tmp_path: Path) -> None:
+    text = written({}, {"hedged_by": "short"}).replace("}\n", "}\n  - {venue: bybit}\n", 1)
+    told = bare(mistakes(tmp_path, text))
+    assert told == ["hedged_by: no account is called 'short' (known: main)", "'name' is missing"]
+
+
 def test_live_needs_two_words(tmp_path: Path) -> None:
     word, flag = (
         f"live trades real money: {rest}"

@@ -42,7 +42,7 @@ def show(console: Console, found: Stress) -> None:
 def show_together(console: Console, found: Together) -> None:
     """Print an account with that which hedges it."""
     console.print()
-    if found.error:
+    if found.equity is None:
         say(f"{found.account} is hedged by {found.hedged_by}: {found.error}")
         return
     say(f"{found.account} with {found.hedged_by}, which hedges it: equity {number(found.equity, 0)} USD")

@@ -6,8 +6,10 @@ for anything else gets the whole package, as it would have been.
 """
 
 import sys
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -24,15 +26,14 @@ class Folder(ModuleType):
         self.__package__ = spec.name
         self.__path__ = list(spec.submodule_search_locations or ())
         self._whole = False
+        self._loading = RLock()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in ("__all__", "__version__"):
             raise AttributeError(name)
         if self.__name__ == PACKAGES[0]:
-            import ccxt.base.errors
-            import ccxt.base.exchange
-
-            for module in (ccxt.base.errors, ccxt.base.exchange):
+            for part in ("errors", "exchange"):
+                module = import_module(f"ccxt.base.{part}")  # the whole package has a list called base
                 if hasattr(module, name):
                     return getattr(module, name)
         self._load()
@@ -46,10 +47,11 @@ class Folder(ModuleType):
 
     def _load(self) -> None:
         spec = self.__spec__
-        if self._whole or spec is None or spec.loader is None:
-            return
-        self._whole = True
-        spec.loader.exec_module(self)
+        with self._loading:  # another thread waits; what runs inside this one finds what is there so far
+            if self._whole or spec is None or spec.loader is None:
+                return
+            self._whole = True
+            spec.loader.exec_module(self)
 
 
 def lighten() -> None:

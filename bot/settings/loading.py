@@ -241,15 +241,16 @@ class _Loader:
             return None
         names = self._names()
         for pattern in shape.match.account:
-            if not any(isinstance(name, str) and fnmatchcase(name, pattern) for name in names):
+            if not any(fnmatchcase(name, pattern) for name in names):
                 what = f"match.account: no account is called {pattern!r}"
-                self._add((*path, "match", "account"), what, "", nearest_hint(pattern, map(str, names)))
+                self._add((*path, "match", "account"), what, "", nearest_hint(pattern, names))
         symbols = tuple(pattern.upper() for pattern in shape.match.symbol)
         sides = tuple(side.value for side in shape.match.side)
         return Stranger(shape.policy, shape.match.account, symbols, sides)
 
-    def _names(self) -> list[object]:
-        return [one.get("name") for one in self._shape.accounts if isinstance(one, dict)]
+    def _names(self) -> list[str]:
+        names = [one.get("name") for one in self._shape.accounts if isinstance(one, dict)]
+        return [name for name in names if isinstance(name, str)]
 
     def _check_hedged(self, path: KeyPath, shape: AccountShape) -> None:
         """Refuse an account that is hedged by itself, or by one that is not there."""
@@ -257,7 +258,7 @@ class _Loader:
         if other and other == shape.name:
             self._add((*path, "hedged_by"), "hedged_by: an account does not hedge itself", "another account")
         elif other and other not in self._names():
-            hint = nearest_hint(other, map(str, self._names()))
+            hint = nearest_hint(other, self._names())
             self._add((*path, "hedged_by"), f"hedged_by: no account is called {other!r}", "", hint)
 
     def _check_doubled(self, number: int, name: str) -> None:

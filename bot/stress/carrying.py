@@ -9,6 +9,7 @@ from bot.model import (
     CancelRequest,
     ConvertRequest,
     Hedge,
+    HedgeLink,
     MarginMode,
     MarginRequest,
     Market,
@@ -79,6 +80,24 @@ class Porter:
         held = {leg.key for leg in self.account.held}
         return any(lot.contracts and lot.parent not in held for lot in self.given.hedges)
 
+    def follow(self) -> None:
+        """Let hedges be no more than what the venue left of their positions; what it took is not opened anew.
+
+        Options stay: no stop rests on them and nothing liquidates them.
+        """
+        left = {leg.key: leg.contracts for leg in self.account.legs.values()}
+        lots = []
+        for lot in sorted(self.given.hedges, key=lambda one: one.opened_at):
+            if lot.is_option:
+                lots.append(lot)
+                continue
+            there = left.get(lot.key, Decimal(0))
+            stays = min(lot.contracts, there)
+            left[lot.key] = there - stays
+            gone = stays < lot.contracts
+            lots.append(replace(lot, contracts=stays, lost_at=self.given.at) if gone else lot)
+        self.given = replace(self.given, hedges=tuple(lots))
+
     def close_at_stop(self, leg: Leg, cost: float) -> None:
         """Close a position whose stop was reached."""
         self.account.close(leg, leg.contracts, cost)
@@ -101,7 +120,7 @@ class Porter:
         contracts = min(request.contracts, leg.contracts)
         self.account.close(leg, contracts, step.cost)
         if step.kind is StepKind.UNWIND:
-            self._unwound(key, contracts)
+            self._unwound(key, step, contracts)
 
     def _option(self, key: str, step: Step, request: OrderRequest, shown: DecisionInput) -> None:
         papers = self.account.papers
@@ -115,7 +134,7 @@ class Porter:
         contracts = min(request.contracts, paper.contracts)
         self.account.exchange(paper, -contracts, step.cost)
         if step.kind is StepKind.UNWIND:
-            self._unwound(key, contracts)
+            self._unwound(key, step, contracts)
 
     def _bought(self, request: OrderRequest, shown: DecisionInput) -> Paper:
         base = option_base(request.symbol) or ""
@@ -181,6 +200,9 @@ class Porter:
         link = step.hedge
         if link is None:
             return
+        name = position_key(request.symbol, request.position_side), link.parent, step.rule
+        before = sum((lot.contracts for lot in self.given.hedges if lot.name == name), Decimal(0))
+        held = before + request.contracts
         lot = Hedge(
             symbol=request.symbol,
             side=request.position_side,
@@ -188,20 +210,21 @@ class Porter:
             parent=link.parent,
             rule=step.rule,
             episode=step.episode,
-            contracts=request.contracts,
-            ratio=request.contracts / link.parent_contracts if link.parent_contracts else Decimal(0),
+            contracts=held,
+            ratio=held / link.parent_contracts if link.parent_contracts else Decimal(0),
             opened_at=self.given.at,
             stop=link.stop,
         )
-        self.given = replace(self.given, hedges=(*self.given.hedges, lot))
+        others = tuple(one for one in self.given.hedges if one.name != name)
+        self.given = replace(self.given, hedges=(*others, lot))
 
-    def _unwound(self, key: str, contracts: Decimal) -> None:
-        left, lots = contracts, []
-        for lot in self.given.hedges:
-            gone = min(lot.contracts, left) if lot.key == key else Decimal(0)
-            left -= gone
-            lots.append(replace(lot, contracts=lot.contracts - gone))
-        self.given = replace(self.given, hedges=tuple(lot for lot in lots if lot.most))
+    def _unwound(self, key: str, step: Step, contracts: Decimal) -> None:
+        link = step.hedge
+        if link is None:
+            return
+        name = key, link.parent, step.rule
+        lots = [_less(lot, contracts, link) if lot.name == name else lot for lot in self.given.hedges]
+        self.given = replace(self.given, hedges=tuple(lot for lot in lots if lot.most or lot.lost_at))
 
     def _own_stop(self, leg: Leg, trigger: Decimal) -> None:
         self.given = replace(self.given, own_stops={**self.given.own_stops, leg.key: trigger})
@@ -227,3 +250,10 @@ class Porter:
                 secured_today=secured,
             ),
         )
+
+
+def _less(lot: Hedge, contracts: Decimal, link: HedgeLink) -> Hedge:
+    """Return a hedge of which contracts were taken off."""
+    left = max(lot.contracts - contracts, Decimal(0))
+    share = left / link.parent_contracts if link.parent_contracts else lot.ratio
+    return replace(lot, contracts=left, ratio=min(lot.ratio, share))

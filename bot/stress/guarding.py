@@ -68,6 +68,7 @@ class Guard:
             self._decide()
         elif lost is not None:
             self._tally.liquidate(lost)
+            self._porter.follow()
             self._look_again()
         elif stop is not None:
             self._stop(*stop)
@@ -105,6 +106,7 @@ class Guard:
         size, value = leg.size, leg.value(leg.price)
         sold, distance = self._tally.books.sell(leg, size, None)
         self._porter.close_at_stop(leg, value * (distance + float(leg.market.taker_fee)))
+        self._porter.follow()
         self._stops.append(leg.key)
         if sold < size:
             self._refused[f"the book of {leg.position.symbol} does not hold all that its stop would sell"] = (

@@ -31,7 +31,8 @@ class Together(Struct, frozen=True):
 
     account: str
     hedged_by: str
-    equity: float
+    equity: float | None
+    """Of both before any shock; None where one of them is not known."""
     sums: tuple[Sum, ...]
     error: str = ""
 
@@ -48,10 +49,12 @@ def together(found: Sequence[Stress], hedged_by: Mapping[str, str]) -> tuple[Tog
 
 def _both(one: Stress, other: Stress | None, name: str) -> Together:
     if other is None:
-        return Together(one.account, name, 0.0, (), f"{name} was not looked at: leave --account out")
+        return Together(one.account, name, None, (), f"{name} was not looked at: leave --account out")
     for each in (one, other):
         if each.error:
-            return Together(one.account, name, 0.0, (), f"{each.account} could not be followed: {each.error}")
+            return Together(
+                one.account, name, None, (), f"{each.account} could not be followed: {each.error}"
+            )
     beside = {outcome.scenario.name: outcome for outcome in other.outcomes}
     sums = tuple(
         _sum({one.account: outcome, name: beside[outcome.scenario.name]})

@@ -25,10 +25,21 @@ assert isinstance(ccxt.__version__, str) and "binance" in ccxt.exchanges
 assert client.binance.__name__ == "binance" and "okx" in client.exchanges
 try:
     ccxt.no_such_venue
-except AttributeError:
-    pass
+except AttributeError as error:
+    assert "no_such_venue" in str(error), error
 else:
     raise AssertionError("a name that is nowhere was found")
+"""
+THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import bot.exchange
+import ccxt
+sys.setswitchinterval(1e-5)
+names = ["okx", "kraken", "woo", "gate"]
+with ThreadPoolExecutor(len(names)) as pool:
+    found = list(pool.map(lambda name: getattr(ccxt, name).__name__, names, timeout=50))
+assert found == names
 """
 FIRST = """
 import ccxt
@@ -37,7 +48,9 @@ assert type(ccxt).__name__ == "module" and ccxt.binance
 """
 
 
-@pytest.mark.parametrize("code", [LIGHT, WHOLE, FIRST], ids=["light", "whole", "imported before"])
+@pytest.mark.parametrize(
+    "code", [LIGHT, WHOLE, THREADS, FIRST], ids=["light", "whole", "threads", "imported before"]
+)
 def test_in_a_process_of_its_own(code: str) -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)

@@ -51,8 +51,9 @@ def test_what_cannot_be_seen_is_not_added_up() -> None:
     long = run(account("long", Side.LONG, "20000"))
     (missing,) = together([long], {"long": "short", "nobody": "long"})
     assert missing.error == "short was not looked at: leave --account out"
+    assert missing.equity is None, "what is not known is not 0"
     broken = Stress("short", "", 0.0, 0.0, (), "it is dark")
     (dark,) = together([long, broken], {"long": "short"})
-    assert dark.error == "short could not be followed: it is dark"
+    assert (dark.error, dark.equity) == ("short could not be followed: it is dark", None)
     (dark,) = together([broken, long], {"short": "long"})
     assert (dark.error, dark.sums) == ("short could not be followed: it is dark", ())
