@@ -17,7 +17,7 @@ from bot.execution.intents import Intent
 from bot.execution.recorder import Recorder
 from bot.journal import Draft, Journal
 from bot.journal.records import Clipped, HedgeChanged, Outcome, Prepared, Record
-from bot.model import Hedge, OrderRequest, Side, Snapshot, StepKind, position_key
+from bot.model import Hedge, OrderRequest, Side, Snapshot, StepKind, begun, position_key
 
 ZERO = Decimal(0)
 Name = tuple[str, str, str]
@@ -135,18 +135,7 @@ def _prepared(lots: dict[Name, Hedge], prepared: Prepared, at: datetime) -> None
     if step.kind is not StepKind.HEDGE:
         return
     name = _name(prepared)
-    lot = lots.get(name) or Hedge(
-        symbol=request.symbol,
-        side=request.position_side,
-        position_index=request.position_index,
-        parent=link.parent,
-        rule=step.rule,
-        episode=step.episode,
-        contracts=ZERO,
-        ratio=ZERO,
-        opened_at=at,
-        stop=link.stop,
-    )
+    lot = lots.get(name) or begun(request, link, step.rule, step.episode, at)
     lots[name] = replace(lot, pending=lot.pending + request.contracts)
 
 
@@ -166,16 +155,10 @@ def _ended(lots: dict[Name, Hedge], prepared: Prepared, outcome: Outcome, at: da
     assert isinstance(request, OrderRequest)
     assert link is not None
     if step.kind is not StepKind.HEDGE:
-        left = max(lot.contracts - outcome.filled, ZERO)
-        ratio = min(lot.ratio, left / link.parent_left) if link.parent_left else lot.ratio
-        lots[name] = replace(lot, contracts=left, ratio=ratio)
+        lots[name] = lot.less(outcome.filled, link)
         return
     lot = replace(lot, pending=lot.pending - request.contracts)
-    if outcome.filled:
-        held = lot.contracts + outcome.filled
-        ratio = held / link.parent_contracts
-        lot = replace(lot, episode=step.episode, contracts=held, ratio=ratio, opened_at=at, stop=link.stop)
-    lots[name] = lot
+    lots[name] = lot.more(outcome.filled, link, step.episode, at) if outcome.filled else lot
 
 
 def opened_by(intents: Iterable[Intent]) -> dict[str, Decimal]:

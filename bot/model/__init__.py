@@ -32,7 +32,7 @@ from bot.model.findings import (
     Target,
     TrimTerms,
 )
-from bot.model.hedges import Hedge, HedgeLink, HedgeTerms, OptionTerms
+from bot.model.hedges import Hedge, HedgeLink, HedgeTerms, OptionTerms, begun
 from bot.model.keys import KeyRights
 from bot.model.markets import (
     Beta,
@@ -238,6 +238,7 @@ __all__ = [
     "WalletChange",
     "WalletMove",
     "attached_stop",
+    "begun",
     "cover",
     "guarded",
     "is_loopback",

@@ -4,9 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.model.account import Side, position_key
 from bot.model.options import Right, option_base
+from bot.model.orders import OrderRequest
 
 ZERO = Decimal(0)
 
@@ -107,3 +109,31 @@ class Hedge(Struct, frozen=True):
     def most(self) -> Decimal:
         """Contracts that may be open: those that are, and those that may be."""
         return self.contracts + self.pending
+
+    def more(self, contracts: Decimal, link: HedgeLink, episode: str, at: datetime) -> "Hedge":
+        """Return it with contracts that were opened."""
+        held = self.contracts + contracts
+        ratio = held / link.parent_contracts
+        return replace(self, episode=episode, contracts=held, ratio=ratio, opened_at=at, stop=link.stop)
+
+    def less(self, contracts: Decimal, link: HedgeLink) -> "Hedge":
+        """Return it without contracts that were taken off; its ratio falls where its parent stays larger."""
+        left = max(self.contracts - contracts, ZERO)
+        ratio = min(self.ratio, left / link.parent_left) if link.parent_left else self.ratio
+        return replace(self, contracts=left, ratio=ratio)
+
+
+def begun(request: OrderRequest, link: HedgeLink, rule: str, episode: str, at: datetime) -> Hedge:
+    """Return the hedge that an order opens, before anything of it is open."""
+    return Hedge(
+        symbol=request.symbol,
+        side=request.position_side,
+        position_index=request.position_index,
+        parent=link.parent,
+        rule=rule,
+        episode=episode,
+        contracts=ZERO,
+        ratio=ZERO,
+        opened_at=at,
+        stop=link.stop,
+    )

@@ -35,6 +35,7 @@ from bot.model import (
     Transfer,
     TransferRequest,
     Unknown,
+    begun,
     position_key,
 )
 from bot.rehearsal.shapes import UNKNOWN, OrderShape, PositionShape, TestShape
@@ -101,7 +102,7 @@ class Stage:
             if isinstance(request, OrderRequest) and request.opens:
                 self._open(step, request, plan.at)
             elif isinstance(request, OrderRequest):
-                self._reduce(request)
+                self._reduce(step, request)
             elif isinstance(request, MarginRequest):
                 self._pay(request.amount)
                 self._positions = tuple(_with_margin(one, request) for one in self._positions)
@@ -217,22 +218,12 @@ class Stage:
             more = replace(there, contracts=there.contracts + opened.contracts)
             self._wallet += self._profit(there) - self._profit(more)
             self._positions = tuple(more if one is there else one for one in self._positions)
-        earlier = next((lot.contracts for lot in self.hedges if lot.key == key), Decimal(0))
-        lot = Hedge(
-            symbol=request.symbol,
-            side=request.position_side,
-            position_index=request.position_index,
-            parent=link.parent,
-            rule=step.rule,
-            episode=step.episode,
-            contracts=earlier + request.contracts,
-            ratio=(earlier + request.contracts) / link.parent_contracts,
-            opened_at=at,
-            stop=link.stop,
-        )
-        self.hedges = (*(one for one in self.hedges if one.key != key), lot)
+        new = begun(request, link, step.rule, step.episode, at)
+        lot = next((one for one in self.hedges if one.name == new.name), new)
+        lot = lot.more(request.contracts, link, step.episode, at)
+        self.hedges = (*(one for one in self.hedges if one.name != lot.name), lot)
 
-    def _reduce(self, request: OrderRequest) -> None:
+    def _reduce(self, step: Step, request: OrderRequest) -> None:
         kept: list[Position] = []
         key = position_key(request.symbol, request.position_side)
         for one in self._positions:
@@ -247,10 +238,12 @@ class Stage:
                     margin = margin * left / one.contracts
                 kept.append(replace(one, contracts=left, isolated_margin=margin))
         self._positions = tuple(kept)
-        self.hedges = tuple(
-            replace(lot, contracts=lot.contracts - request.contracts) if lot.key == key else lot
-            for lot in self.hedges
-        )
+        link = step.hedge
+        if link is not None:
+            name = key, link.parent, step.rule
+            self.hedges = tuple(
+                lot.less(request.contracts, link) if lot.name == name else lot for lot in self.hedges
+            )
 
     def _tier(self) -> Tier:
         return Tier(Decimal(0), None, Decimal(repr(self._test.maintenance)), Decimal(0))

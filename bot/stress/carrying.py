@@ -8,8 +8,6 @@ from bot.decision import DecisionInput
 from bot.model import (
     CancelRequest,
     ConvertRequest,
-    Hedge,
-    HedgeLink,
     MarginMode,
     MarginRequest,
     Market,
@@ -22,6 +20,7 @@ from bot.model import (
     TransferRequest,
     Unknown,
     Usage,
+    begun,
     option_base,
     position_key,
 )
@@ -200,22 +199,10 @@ class Porter:
         link = step.hedge
         if link is None:
             return
-        name = position_key(request.symbol, request.position_side), link.parent, step.rule
-        before = sum((lot.contracts for lot in self.given.hedges if lot.name == name), Decimal(0))
-        held = before + request.contracts
-        lot = Hedge(
-            symbol=request.symbol,
-            side=request.position_side,
-            position_index=request.position_index,
-            parent=link.parent,
-            rule=step.rule,
-            episode=step.episode,
-            contracts=held,
-            ratio=held / link.parent_contracts if link.parent_contracts else Decimal(0),
-            opened_at=self.given.at,
-            stop=link.stop,
-        )
-        others = tuple(one for one in self.given.hedges if one.name != name)
+        new = begun(request, link, step.rule, step.episode, self.given.at)
+        lot = next((one for one in self.given.hedges if one.name == new.name), new)
+        lot = lot.more(request.contracts, link, step.episode, self.given.at)
+        others = tuple(one for one in self.given.hedges if one.name != lot.name)
         self.given = replace(self.given, hedges=(*others, lot))
 
     def _unwound(self, key: str, step: Step, contracts: Decimal) -> None:
@@ -223,7 +210,7 @@ class Porter:
         if link is None:
             return
         name = key, link.parent, step.rule
-        lots = [_less(lot, contracts, link) if lot.name == name else lot for lot in self.given.hedges]
+        lots = [lot.less(contracts, link) if lot.name == name else lot for lot in self.given.hedges]
         self.given = replace(self.given, hedges=tuple(lot for lot in lots if lot.most or lot.lost_at))
 
     def _own_stop(self, leg: Leg, trigger: Decimal) -> None:
@@ -250,10 +237,3 @@ class Porter:
                 secured_today=secured,
             ),
         )
-
-
-def _less(lot: Hedge, contracts: Decimal, link: HedgeLink) -> Hedge:
-    """Return a hedge of which contracts were taken off."""
-    left = max(lot.contracts - contracts, Decimal(0))
-    share = left / link.parent_contracts if link.parent_contracts else lot.ratio
-    return replace(lot, contracts=left, ratio=min(lot.ratio, share))

@@ -87,7 +87,13 @@ def test_hedges_of_one_instrument_are_taken_off_one_by_one() -> None:
     account.legs[LOT.key] = dataclasses.replace(account.legs[KEY], position=SHORT, contracts=Decimal(200))
     other = replace(LOT, parent="SOL/USDT:USDT#long")
     porter.given = replace(porter.given, hedges=(other, LOT))
-    link = HedgeLink(parent=KEY, parent_contracts=Decimal(400), held=Decimal(200), stop=0.1)
+    link = HedgeLink(
+        parent=KEY,
+        parent_contracts=Decimal(800),
+        held=Decimal(200),
+        stop=0.1,
+        parent_left=Decimal(400),
+    )
     unwind = replace(step(StepKind.UNWIND, order(ETH, Side.SHORT, "60"), hedge=link), rule=LOT.rule)
     assert porter.carry(unwind, porter.given)
     assert porter.given.hedges == (other, replace(LOT, contracts=Decimal(40), ratio=Decimal("0.1")))
