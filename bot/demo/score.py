@@ -119,13 +119,8 @@ def _told(deed: Deed, final: VenueState, track: Track) -> Told:
         deed=deed,
         elapsed_s=track.at_server(deed.at.timestamp() * 1000).elapsed_s,
         cost=float(deed.cost),
-        saved=float(deed.saved(_last_price(deed.symbol, final))),
+        saved=float(deed.saved(final.mark(venue_symbol(deed.symbol)))),
     )
-
-
-def _last_price(symbol: str, final: VenueState) -> Decimal:
-    """An option is told by what was paid and what its sale brought, so its last price does not matter."""
-    return Decimal(0) if "-" in symbol else final.mark(venue_symbol(symbol))
 
 
 def _ending(account: AccountState, actions: int, cost: float) -> Ending:
