@@ -2,8 +2,7 @@
 
 In one cycle hedges are unwound first, then positions are trimmed; a hedge is opened only where neither
 happens, and where the free margin carries it beside what is added to positions, and at most one: everything
-else is seen first. So no order of a cycle rests on what another one of
-it may have done.
+else is seen first. So no order of a cycle rests on what another one of it may have done.
 """
 
 from collections.abc import Mapping, Sequence
