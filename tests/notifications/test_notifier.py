@@ -283,6 +283,7 @@ async def test_the_end_is_not_held_up_by_a_channel_that_hangs(
         it.first.hangs = True
         it.write(Stopped("signal SIGTERM"), account="")
         await asyncio.wait_for(it.notifier.end(""), 3.0)
+        await asyncio.to_thread(it.first.wait_for_call)
         it.first.hangs = False
         it.first.released.set()
         it.again()
