@@ -64,7 +64,7 @@ def look(wanted: Wanted) -> list[Sight]:
     tried = None if wanted.rules is None else load_rules(rules_path(wanted.rules, Path.cwd()))
     if wanted.demo:
         chosen_account(wanted.account, ("demo",))
-        return [asyncio.run(_demo(tried or load_rules(profile_path("balanced")), wanted.also))]
+        return [_demo(tried or load_rules(profile_path("balanced")), wanted.also)]
     if wanted.journal is not None:
         from bot.journal import open_journal
 
@@ -75,12 +75,10 @@ def look(wanted: Wanted) -> list[Sight]:
     return [one if tried is None else replace(one, rules=tried) for one in found]
 
 
-async def _demo(rules: RuleSet, also: frozenset[str]) -> Sight:
-    from bot.demo.inside import ACCOUNT, look_inside  # ccxt takes a while to import
-    from bot.logs import configure_logs
+def _demo(rules: RuleSet, also: frozenset[str]) -> Sight:
+    from bot.demo.recorded import ACCOUNT, first_look
 
-    configure_logs(as_json=False, level="error", secrets=[])
-    seen = await look_inside(rules, also)
+    seen = first_look(rules, also)
     return Sight(ACCOUNT, seen.given, rules, seen.listed)
 
 
