@@ -1,6 +1,5 @@
 """Accounts to reckon with: as they stand at the venue, as a journal last saw them, or the demo's."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.cli.options import AccountName, chosen_account
-from bot.clock import SystemClock
 from bot.decision import DecisionInput
 from bot.errors import MisuseError
 from bot.rules import RuleSet, load_rules, profile_path, rules_path
@@ -106,9 +104,12 @@ def _recorded(journal: "Journal", account: str | None) -> Iterator[Sight]:
 
 
 def _live(wanted: Wanted) -> list[Sight]:
+    import asyncio
+
     from bot.bootstrap import prepare  # ccxt takes a while to import
     from bot.cli.check import look_at_all
     from bot.cli.opening import secrets_of, settings_from
+    from bot.clock import SystemClock
     from bot.logs import configure_logs
 
     settings = settings_from(wanted.config, live=wanted.live)
