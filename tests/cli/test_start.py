@@ -28,7 +28,7 @@ def test_a_stress_of_the_demo_speaks_to_no_venue_reads_no_journal_and_draws_no_p
     found = imported("stress", "--demo", "--json", "--only", "BTC -5 %")
     assert "bot.demo.recorded" in found
     assert not found & {"sqlalchemy", "alembic", "apprise", "apscheduler", "cel", "matplotlib", "structlog"}
-    assert not found & {"ccxt", "aiohttp", "bot.exchange", "bot.sandbox", "bot.demo.inside"}
+    assert not found & {"ccxt", "aiohttp", "asyncio", "bot.exchange", "bot.sandbox", "bot.demo.inside"}
     assert not found & {"bot.bootstrap", "bot.guard", "bot.execution", "bot.settings", "bot.cli.check"}
 
 
