@@ -53,7 +53,7 @@ _outcome = msgspec.json.Decoder(_Outcome)
 def usage_of(
     cursor: sqlite3.Cursor, account: str, now: datetime, open_intents: Sequence[tuple[Entry, ...]]
 ) -> Usage:
-    """Actions in the last hour; what was traded, lost and moved since 00:00 UTC, with open intents as planned.
+    """Actions in the last hour; what was traded, lost and moved since 00:00 UTC, open intents as planned.
 
     What the venue refused or what was never sent changed nothing: it must not use up the cap of what can.
     """
