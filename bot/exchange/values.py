@@ -16,7 +16,11 @@ _MAX_MILLISECONDS = 253_402_300_799_000
 
 def figure(row: Row, key: str) -> Figure:
     """Read a number; '', absent, NaN and text are unknown. Zero and negative numbers are figures."""
-    raw = row.get(key)
+    return figure_of(row.get(key), key)
+
+
+def figure_of(raw: object, key: str) -> Figure:
+    """Read a number that stands outside a row; `key` says what it is."""
     if raw is None or raw == "":
         return Unknown(f"the venue gave no {key}")
     text = repr(raw) if isinstance(raw, float) else raw

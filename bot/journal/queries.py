@@ -46,7 +46,7 @@ UPSERT_MEMORY = _text(
 DELETE_MEMORY = _text(delete(tables.memory).where(_m.account == "", _m.name == ""))
 SELECT_HEAD = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1"
 SELECT_MEMORY = "SELECT body FROM memory WHERE account = ? AND name = ?"
-SELECT_SINCE = "SELECT intent, body FROM entries WHERE account = ? AND kind = ? AND at >= ?"
+SELECT_SINCE = "SELECT intent, at, body FROM entries WHERE account = ? AND kind = ? AND at >= ?"
 SELECT_STEPS = "SELECT body FROM entries WHERE episode = ? AND episode != '' AND kind = 'prepared'"
 SELECT_ATTEMPTS = (
     "SELECT (SELECT count(*) FROM entries WHERE kind IN ('prepared', 'outcome') "

@@ -53,57 +53,47 @@ _outcome = msgspec.json.Decoder(_Outcome)
 def usage_of(
     cursor: sqlite3.Cursor, account: str, now: datetime, open_intents: Sequence[tuple[Entry, ...]]
 ) -> Usage:
-    """Actions in the last hour; notional and loss since 00:00 UTC, with open intents as planned."""
+    """Actions in the last hour; what was traded, lost and moved since 00:00 UTC, open intents as planned.
+
+    What the venue refused or what was never sent changed nothing: it must not use up the cap of what can.
+    """
     moment = now.astimezone(UTC)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    hour = moment - timedelta(hours=1)
-    outcomes = {
-        intent: _outcome.decode(body) for intent, body in _since(cursor, account, Kind.OUTCOME, midnight)
+    midnight = stamp(moment.replace(hour=0, minute=0, second=0, microsecond=0))
+    hour = stamp(moment - timedelta(hours=1))
+    since = min(midnight, hour)
+    ended = {
+        intent: (at, _outcome.decode(body))
+        for intent, at, body in _since(cursor, account, Kind.OUTCOME, since)
     }
-    ended = outcomes.values()
+    begun = [
+        (at, _prepared.decode(body).step)
+        for intent, at, body in _since(cursor, account, Kind.PREPARED, since)
+        if intent not in ended or ended[intent][1].acted
+    ]
+    over = [outcome for at, outcome in ended.values() if at >= midnight]
+    today = [step for at, step in begun if at >= midnight]
     pending = [_prepared.decode(rows[0].body).step for rows in open_intents if rows[0].kind == Kind.PREPARED]
     trading = [Decimal(str(step.notional)) for step in pending if step.kind in TRADES]
     return Usage(
-        actions_last_hour=_actions(cursor, account, hour),
-        notional_today=sum((outcome.notional for outcome in ended), sum(trading, Decimal(0))),
-        loss_today=sum((outcome.loss for outcome in ended), Decimal(0)),
-        margin_today=_moved(cursor, account, midnight, outcomes, MARGIN),
-        secured_today=_moved(cursor, account, midnight, outcomes, SECURED),
+        actions_last_hour=sum(at >= hour and step.kind is not StepKind.PROTECT for at, step in begun),
+        notional_today=sum((outcome.notional for outcome in over), sum(trading, Decimal(0))),
+        loss_today=sum((outcome.loss for outcome in over), Decimal(0)),
+        margin_today=_moved(today, MARGIN),
+        secured_today=_moved(today, SECURED),
     )
 
 
-def _moved(
-    cursor: sqlite3.Cursor,
-    account: str,
-    midnight: datetime,
-    outcomes: dict[str, _Outcome],
-    kinds: frozenset[StepKind],
-) -> dict[str, Decimal]:
-    """USD that steps of these kinds moved since midnight, as planned, by rule; what may yet move included."""
+def _moved(steps: Sequence[_Step], kinds: frozenset[StepKind]) -> dict[str, Decimal]:
+    """USD that steps of these kinds moved, as planned, by rule."""
     moved: dict[str, Decimal] = {}
-    for intent, body in _since(cursor, account, Kind.PREPARED, midnight):
-        step = _prepared.decode(body).step
-        if step.kind in kinds and (intent not in outcomes or outcomes[intent].acted):
+    for step in steps:
+        if step.kind in kinds:
             moved[step.rule] = moved.get(step.rule, Decimal(0)) + Decimal(str(step.notional))
     return moved
 
 
-def _actions(cursor: sqlite3.Cursor, account: str, start: datetime) -> int:
-    """Requests since a moment that were executed or may yet be.
-
-    What the venue refused or what was never sent changed nothing: it must not use up the cap of what can.
-    """
-    begun = _since(cursor, account, Kind.PREPARED, start)
-    ended = {intent: _outcome.decode(body) for intent, body in _since(cursor, account, Kind.OUTCOME, start)}
-    return sum(
-        _prepared.decode(body).step.kind is not StepKind.PROTECT
-        for intent, body in begun
-        if intent not in ended or ended[intent].acted
-    )
-
-
-def _since(cursor: sqlite3.Cursor, account: str, kind: Kind, start: datetime) -> list[tuple[str, str]]:
-    return cursor.execute(SELECT_SINCE, (account, kind.value, stamp(start))).fetchall()
+def _since(cursor: sqlite3.Cursor, account: str, kind: Kind, start: str) -> list[tuple[str, str, str]]:
+    return cursor.execute(SELECT_SINCE, (account, kind.value, start)).fetchall()
 
 
 def steps_taken(cursor: sqlite3.Cursor, episode: str) -> int:

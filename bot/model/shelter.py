@@ -109,15 +109,16 @@ def _summed(
 def _flaw(order: Order, position: Position, mark: Decimal | None) -> str | None:
     """Say why an order that would close a position is no stop of it; '' for one that is not meant as one."""
     assert order.trigger_price is not None
-    at = f"the stop at {order.trigger_price:f}"
     if order.attached and not order.stop_loss:
         return ""
     wrong = _wrong_side(order.trigger_price, position, mark)
     if wrong:
         return wrong if order.stop_loss else ""
     if not (order.attached or order.reduce_only):
-        return f"{at} is not reduce-only"
-    return None if order.price is None else f"{at} is a limit order, which may stay unfilled"
+        return f"the stop at {order.trigger_price:f} is not reduce-only"
+    if order.price is not None:
+        return f"the stop at {order.trigger_price:f} is a limit order, which may stay unfilled"
+    return None
 
 
 def _wrong_side(trigger: Decimal, position: Position, mark: Decimal | None) -> str:

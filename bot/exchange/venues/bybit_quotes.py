@@ -3,12 +3,16 @@
 Field meanings: docs/v5/market/tickers, docs/v5/market/orderbook.
 """
 
+from operator import attrgetter
+
 from bot.exchange.failures import MalformedDataError
 from bot.exchange.reading import Reads
-from bot.exchange.values import required
+from bot.exchange.values import figure_of
 from bot.exchange.venues import bybit_calls as calls
 from bot.exchange.venues.bybit_parse import parse_mark
-from bot.model import BookLevel, Mark, Market, OrderBook
+from bot.model import BookLevel, Mark, Market, OrderBook, Unknown
+
+_BY_PRICE = attrgetter("price")
 
 
 async def read_ticker(reads: Reads, market: Market) -> Mark:
@@ -30,8 +34,8 @@ async def read_order_book(reads: Reads, market: Market) -> OrderBook:
         if result.get("s") != market.venue_symbol:
             raise MalformedDataError(f"not the book of {market.venue_symbol}: {repr(result)[:60]}")
         bids, asks = (_levels(result.get(key), market) for key in ("b", "a"))
-    best_bids = sorted(bids, key=lambda level: level.price, reverse=True)
-    return OrderBook(market.symbol, tuple(best_bids), tuple(sorted(asks, key=lambda level: level.price)), at)
+    best_bids, best_asks = sorted(bids, key=_BY_PRICE, reverse=True), sorted(asks, key=_BY_PRICE)
+    return OrderBook(market.symbol, tuple(best_bids), tuple(best_asks), at)
 
 
 def _levels(rows: object, market: Market) -> list[BookLevel]:
@@ -43,8 +47,7 @@ def _levels(rows: object, market: Market) -> list[BookLevel]:
 def _level(row: object, market: Market) -> BookLevel:
     if not isinstance(row, list) or len(row) != 2:
         raise MalformedDataError(f"no level of a book: {repr(row)[:60]}")
-    fields = dict(zip(("price", "size"), row, strict=True))
-    price, contracts = required(fields, "price"), required(fields, "size")
-    if price <= 0 or contracts <= 0:
+    price, contracts = figure_of(row[0], "price"), figure_of(row[1], "size")
+    if isinstance(price, Unknown) or isinstance(contracts, Unknown) or price <= 0 or contracts <= 0:
         raise MalformedDataError(f"no level of a book: {repr(row)[:60]}")
     return BookLevel(price, market.coins(contracts, price))

@@ -16,7 +16,10 @@ def number(value: Decimal | None) -> str:
         return ""
     if not value:
         return "0"
-    text = format(_DIGITS.plus(value), "f")
+    rounded = _DIGITS.plus(value)
+    text = str(rounded)
+    if "E" in text:
+        text = format(rounded, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

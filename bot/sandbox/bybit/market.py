@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.sandbox.bybit import options, spot, words
-from bot.sandbox.bybit.contracts import CATEGORIES, OPTION, category_of, in_contracts, of_category
+from bot.sandbox.bybit.contracts import CATEGORIES, OPTION, category_of, in_contracts, of_category, traded
 from bot.sandbox.bybit.envelope import BybitError, bad_params
 from bot.sandbox.bybit.formats import number, places, ratio
 from bot.sandbox.bybit.pages import page
@@ -170,17 +170,18 @@ def ticker_row(engine: Engine, ticker: Ticker) -> dict[str, Any]:
 
 def book_data(engine: Engine, depth: BookDepth) -> dict[str, Any]:
     """A book as REST and the stream's snapshots show it."""
+    size = traded(engine, depth.symbol).contract_size
     return {
         "s": depth.symbol,
-        "b": [_level(engine, depth.symbol, level) for level in depth.bids],
-        "a": [_level(engine, depth.symbol, level) for level in depth.asks],
+        "b": [_level(level, size) for level in depth.bids],
+        "a": [_level(level, size) for level in depth.asks],
         "u": depth.update_id,
         "seq": depth.update_id,
     }
 
 
-def _level(engine: Engine, symbol: str, level: BookLevel) -> list[str]:
-    return [number(level.price), in_contracts(engine, symbol, level.qty)]
+def _level(level: BookLevel, contract_size: Decimal) -> list[str]:
+    return [number(level.price), number(level.qty / contract_size)]
 
 
 def _symbol_of(instrument: Instrument) -> str:

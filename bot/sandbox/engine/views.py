@@ -192,6 +192,9 @@ def levels(market: Market, taker: Side) -> Iterator[BookLevel]:
         ),
         key=lambda level: taker.sign * level.price,
     )
+    if not resting:
+        yield from market.book.levels(taker)
+        return
     both = merge(resting, market.book.levels(taker), key=lambda level: taker.sign * level.price)
     for price, group in groupby(both, key=lambda level: level.price):
         yield BookLevel(price, sum((level.qty for level in group), ZERO))
