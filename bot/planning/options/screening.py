@@ -86,6 +86,20 @@ class Screened(Struct, frozen=True):
     """Why each other one will not do, by symbol."""
 
 
+class Screens:
+    """Chains that were screened, each once for all demands that look for the same."""
+
+    def __init__(self) -> None:
+        self._found: dict[Wanted, Screened] = {}
+
+    def of(self, chain: Chain, wanted: Wanted) -> Screened:
+        """Screen the chain of a base, unless that has been done."""
+        found = self._found.get(wanted)
+        if found is None:
+            found = self._found[wanted] = screen(chain, wanted)
+        return found
+
+
 def screen(chain: Chain, wanted: Wanted) -> Screened:
     """Sort out the contracts of one right, base and settle currency, in the order of their symbols."""
     fits: list[Fit] = []
