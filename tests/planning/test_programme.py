@@ -33,7 +33,7 @@ from bot.planning.effort import Effort
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.hedging import openings as openings_of
 from bot.planning.known import Known, known_of
-from bot.planning.offers import Desk, Offer
+from bot.planning.offers import Desk, Opening
 from bot.planning.planner import plan
 from bot.planning.programme import loop, proposal
 from bot.planning.programme.choice import choose

@@ -25,7 +25,7 @@ from bot.planning.caps import Draft, apply
 from bot.planning.check import Examination, is_nearer, prove
 from bot.planning.drafting import refuse, tightened
 from bot.planning.effort import Effort
-from bot.planning.hedge_seats import NoHedge, net_exposure, parents
+from bot.planning.hedge_seats import NoHedge, parents
 from bot.planning.linked import NOT_TOLD, ZERO, hedged
 from bot.planning.offers import PLAIN, Desk, Offer, harm
 from bot.planning.options.ranking import Candidate, gain_of, ranked
@@ -262,7 +262,7 @@ def bounds_of(case: Case, fit: Fit, request: PlanRequest) -> Bounds:
     is left: by the rule, and of the free margin that pays it."""
     holding = case.holding
     free = min(
-        holding.beta * holding.notional - hedged(holding.key, request, full=True), abs(net_exposure(request))
+        holding.beta * holding.notional - hedged(holding.key, request, full=True), abs(request.net_exposure)
     )
     spent = 0.0
     for lot in request.hedges:

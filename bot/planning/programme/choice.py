@@ -18,7 +18,6 @@ from bot.planning.book import Book, Leg, open_book
 from bot.planning.caps import Allowance
 from bot.planning.drafting import Prices, Proposed, is_trading
 from bot.planning.effort import Effort
-from bot.planning.hedge_seats import net_exposure
 from bot.planning.hedge_sizing import opened
 from bot.planning.lifting import margin_rooms
 from bot.planning.nature import SURVIVAL
@@ -246,7 +245,7 @@ def _bounded(columns: _Columns, asked: Sequence[Asked], rows: Rows, request: Pla
         found.append(_written(rows.bound(weights, holding.beta * holding.notional), "hedge_room", parent))
     if against:
         every = [weight for weights in against.values() for weight in weights]
-        found.append(_written(rows.bound(every, abs(net_exposure(request))), "net_exposure"))
+        found.append(_written(rows.bound(every, abs(request.net_exposure)), "net_exposure"))
     premiums: dict[str, float] = {}
     for option in columns.bought:
         rule = option.case.demand.rule

@@ -147,7 +147,7 @@ def demanded(ask: Asked, rows: Rows, beside: Sequence[Beside] = ()) -> list[Writ
     demand = ask.demand
     found: list[Written] = []
     for number, (face, gap) in enumerate(zip(ask.faces, ask.gaps, strict=True)):
-        effects = {one.key: one.effect(demand, number, face) for one in beside}
+        effects = [(one.key, one.effect(demand, number, face)) for one in beside]
         row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid, effects)
         binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
         found.append(Written(row, binding, short, ask.index, face.reachable and ask.whole))
