@@ -18,6 +18,7 @@ WANTED = (
     "bot/shipped/config/scenarios/november-2025.yaml",
     "bot/shipped/config/scenarios/november-2025-puts.yaml",
     "bot/shipped/config/scenarios/short-squeeze.yaml",
+    "bot/shipped/config/demo-account.json",
     "bot/shipped/config/rules.schema.json",
     "bot/shipped/config/Dockerfile",
     "bot/shipped/config/init/compose.yaml",

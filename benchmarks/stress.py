@@ -28,7 +28,7 @@ MOST_DECISIONS = 12.0
 MOST_CPU_S = 1.0
 """Of the whole stress."""
 WHOLE = ("-m", "bot.cli", "stress", "--demo", "--json")
-LIBRARIES = ("-c", "import aiohttp, highspy, pydantic, requests, rich.table, ruamel.yaml, structlog, typer")
+LIBRARIES = ("-c", "import highspy, msgspec, pydantic, rich.table, ruamel.yaml, typer")
 
 
 def account() -> DecisionInput:

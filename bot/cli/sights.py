@@ -1,6 +1,5 @@
 """Accounts to reckon with: as they stand at the venue, as a journal last saw them, or the demo's."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.cli.options import AccountName, chosen_account
-from bot.clock import SystemClock
 from bot.decision import DecisionInput
 from bot.errors import MisuseError
 from bot.rules import RuleSet, load_rules, profile_path, rules_path
@@ -64,7 +62,7 @@ def look(wanted: Wanted) -> list[Sight]:
     tried = None if wanted.rules is None else load_rules(rules_path(wanted.rules, Path.cwd()))
     if wanted.demo:
         chosen_account(wanted.account, ("demo",))
-        return [asyncio.run(_demo(tried or load_rules(profile_path("balanced")), wanted.also))]
+        return [_demo(tried or load_rules(profile_path("balanced")), wanted.also)]
     if wanted.journal is not None:
         from bot.journal import open_journal
 
@@ -75,12 +73,10 @@ def look(wanted: Wanted) -> list[Sight]:
     return [one if tried is None else replace(one, rules=tried) for one in found]
 
 
-async def _demo(rules: RuleSet, also: frozenset[str]) -> Sight:
-    from bot.demo.inside import ACCOUNT, look_inside  # ccxt takes a while to import
-    from bot.logs import configure_logs
+def _demo(rules: RuleSet, also: frozenset[str]) -> Sight:
+    from bot.demo.recorded import ACCOUNT, first_look
 
-    configure_logs(as_json=False, level="error", secrets=[])
-    seen = await look_inside(rules, also)
+    seen = first_look(rules, also)
     return Sight(ACCOUNT, seen.given, rules, seen.listed)
 
 
@@ -108,9 +104,12 @@ def _recorded(journal: "Journal", account: str | None) -> Iterator[Sight]:
 
 
 def _live(wanted: Wanted) -> list[Sight]:
+    import asyncio
+
     from bot.bootstrap import prepare  # ccxt takes a while to import
     from bot.cli.check import look_at_all
     from bot.cli.opening import secrets_of, settings_from
+    from bot.clock import SystemClock
     from bot.logs import configure_logs
 
     settings = settings_from(wanted.config, live=wanted.live)

@@ -16,6 +16,8 @@ from bot.stress.results import Stress
 from bot.stress.run import stress as run_stress
 from bot.stress.together import together
 
+JOURNAL_NOTE = "hedges on other accounts (hedged_by) are not added up: a journal does not hold the settings"
+
 
 def stress(
     config: Config = DEFAULT_CONFIG,
@@ -48,10 +50,12 @@ def stress(
     found = [_taken(sight, chosen_ones) for sight, chosen_ones in ready]
     seconds = perf_counter() - begun
     both = together(found, {one.account: one.hedged_by for one in sights if one.hedged_by})
+    note = JOURNAL_NOTE if journal is not None else ""
     written = _write(out, found) if out is not None else []
     if as_json:
         names = [str(path) for path in written]
-        print_json({"seconds": seconds, "accounts": found, "together": both, "written": names})
+        told = {"accounts": found, "together": both, "note": note, "written": names}
+        print_json({"seconds": seconds, **told})
     else:
         for one in found:
             if one.error:
@@ -60,6 +64,8 @@ def stress(
                 show(console, one)
         for pair in both:
             show_together(console, pair)
+        if note:
+            say(note)
         for path in written:
             say(f"written: {path}")
     if not all(one.survives for one in found):

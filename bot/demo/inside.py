@@ -1,19 +1,26 @@
-"""The demo's account inside this process: a sandbox and a gateway without a network."""
+"""The demo's account inside this process: a sandbox and a gateway without a network.
 
+`python -m bot.demo.inside > config/demo-account.json` writes what is then read by `bot.demo.recorded`.
+"""
+
+import asyncio
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from msgspec import Struct
+import msgspec
 
 from bot.clock import VirtualClock
 from bot.decision import DecisionInput
+from bot.demo.recorded import ACCOUNT, Inside
 from bot.demo.scene import DEPOSIT, POSITIONS, scenario_file
 from bot.exchange.factory import make_gateway
 from bot.exchange.gateway import CcxtGateway
+from bot.logs import configure_logs
 from bot.market_stats import REFERENCE, REFERENCE_SYMBOLS, StatsKeeper
 from bot.model import Caps, PriceTerms, ProtectionTerms, Usage
 from bot.risk.flows import Flows
-from bot.rules import RuleSet, RulesMemory
+from bot.rules import RuleSet, RulesMemory, load_rules, profile_path
 from bot.rules.wanted import buys_options, hedging_symbols
 from bot.sandbox.engine.clocks import VirtualClock as EngineClock
 from bot.sandbox.engine.exchange import Engine
@@ -22,19 +29,10 @@ from bot.sandbox.engine.types import AccountSpec, Side
 from bot.sandbox.host import Sandbox
 from bot.sandbox.transport import InProcessTransport
 
-ACCOUNT = "demo"
 VENUE = "bybit"
 MAX_AGE_S = 10.0
 IMPACT = 0.0005
 _NOWHERE = "http://127.0.0.1:1"
-
-
-class Inside(Struct, frozen=True):
-    """What one look saw."""
-
-    given: DecisionInput
-    listed: frozenset[str]
-    """Symbols of the venue's markets."""
 
 
 async def look_inside(rules: RuleSet, also: frozenset[str] = frozenset()) -> Inside:
@@ -57,7 +55,8 @@ async def look_inside(rules: RuleSet, also: frozenset[str] = frozenset()) -> Ins
         transport=InProcessTransport(Sandbox(engine).handle),
     )
     try:
-        return Inside(await _seen(gateway, rules, clock, also), gateway.market_symbols())
+        seen = await _seen(gateway, rules, clock, also)
+        return Inside(seen, gateway.market_symbols(), REFERENCE_SYMBOLS[VENUE])
     finally:
         await gateway.close()
 
@@ -88,3 +87,20 @@ async def _seen(
         steps_taken={},
         price_terms=PriceTerms(),
     )
+
+
+async def look_everywhere() -> Inside:
+    """Look at every market that the venue lists."""
+    rules = load_rules(profile_path("observe"))
+    listed = (await look_inside(rules)).listed
+    return await look_inside(rules, listed)
+
+
+def written(seen: Inside) -> bytes:
+    """Write a look as the file holds it."""
+    return msgspec.json.format(msgspec.json.encode(seen, order="sorted"), indent=1) + b"\n"
+
+
+if __name__ == "__main__":
+    configure_logs(as_json=False, level="error", secrets=[])
+    sys.stdout.buffer.write(written(asyncio.run(look_everywhere())))

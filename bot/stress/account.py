@@ -5,8 +5,11 @@ inverse position goes into the coin that it is settled in, which makes every sum
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from copy import copy
 from decimal import Decimal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bot.model import Market, Position, Snapshot, Tier
 from bot.risk.assemble import half_spread_of
@@ -19,8 +22,7 @@ TINY = 1e-9
 DEFAULT_LEVERAGE = 10.0
 
 
-@dataclass(slots=True)
-class Leg:
+class Leg(Struct):
     """One position. Money in USD."""
 
     position: Position
@@ -102,8 +104,7 @@ class Leg:
         return share
 
 
-@dataclass(slots=True)
-class Purse:
+class Purse(Struct):
     """A coin of the wallet that moves with the market."""
 
     worth: float
@@ -116,8 +117,7 @@ class Purse:
         return worth - self.haircut * max(worth - profit, 0.0)
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct):
     """Everything that a shock can change. Cross figures hold no isolated margin."""
 
     legs: dict[str, Leg]
@@ -151,8 +151,8 @@ class Account:
         """Return an account of its own that stands where this one stands."""
         return replace(
             self,
-            legs={key: replace(leg) for key, leg in self.legs.items()},
-            coins={coin: replace(purse) for coin, purse in self.coins.items()},
+            legs={key: copy(leg) for key, leg in self.legs.items()},
+            coins={coin: copy(purse) for coin, purse in self.coins.items()},
             papers={key: paper.copy() for key, paper in self.papers.items()},
             cancelled=set(self.cancelled),
         )

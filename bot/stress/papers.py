@@ -5,10 +5,10 @@ never liquidated; no time passes in a shock.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from copy import copy
 from decimal import Decimal
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from bot.model import Chain, Figure, OptionMarket, OptionPosition, OptionQuote, Snapshot, Unknown
 from bot.risk import black76
@@ -21,8 +21,7 @@ Mover = Callable[[str, str], float]
 """The factor on the price of a symbol and its base."""
 
 
-@dataclass(slots=True)
-class Paper:
+class Paper(Struct):
     """What is held of one option."""
 
     held: OptionPosition
@@ -61,7 +60,7 @@ class Paper:
 
     def copy(self) -> "Paper":
         """Return one of its own that stands where this one stands."""
-        return replace(self)
+        return copy(self)
 
     def shown(self, spread: float) -> OptionPosition:
         """Return it as the venue would show it now."""

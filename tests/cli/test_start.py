@@ -7,25 +7,35 @@ import sys
 TELL = """
 import atexit, json, sys
 atexit.register(lambda: sys.stderr.write(json.dumps(sorted(sys.modules))))
-from bot.cli import main
-main({arguments!r})
 """
+COMMAND = "from bot.cli import main\nmain({arguments!r})\n"
 
 
 def imported(*arguments: str) -> set[str]:
     """Modules that a command has imported when it ends."""
-    command = [sys.executable, "-c", TELL.format(arguments=arguments)]
+    return imported_by(COMMAND.format(arguments=arguments))
+
+
+def imported_by(code: str) -> set[str]:
+    """Modules that a process has imported when it ends."""
+    command = [sys.executable, "-c", TELL + code]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stderr))
 
 
-def test_a_stress_of_the_demo_reads_no_journal_and_draws_no_picture() -> None:
+def test_a_stress_of_the_demo_speaks_to_no_venue_reads_no_journal_and_draws_no_picture() -> None:
     found = imported("stress", "--demo", "--json", "--only", "BTC -5 %")
-    assert "ccxt.async_support.bybit" in found
-    assert not found & {"sqlalchemy", "alembic", "apprise", "apscheduler", "cel", "matplotlib"}
-    assert "ccxt.binance" not in found
+    assert "bot.demo.recorded" in found
+    assert not found & {"sqlalchemy", "alembic", "apprise", "apscheduler", "cel", "matplotlib", "structlog"}
+    assert not found & {"ccxt", "aiohttp", "asyncio", "bot.exchange", "bot.sandbox", "bot.demo.inside"}
     assert not found & {"bot.bootstrap", "bot.guard", "bot.execution", "bot.settings", "bot.cli.check"}
+
+
+def test_a_client_is_of_one_venue() -> None:
+    found = imported_by("import bot.exchange.factory\n")
+    assert "ccxt.async_support.bybit" in found
+    assert "ccxt.binance" not in found
 
 
 def test_a_version_needs_no_command() -> None:

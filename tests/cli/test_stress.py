@@ -30,6 +30,7 @@ def test_json_is_one_value() -> None:
     (account,) = done.value["accounts"]
     (one,) = account["outcomes"]
     assert one["scenario"]["moves"] == {"BTC": -0.6}
+    assert done.value["note"] == ""
     assert one["unguarded"]["liquidated"][0]["position"] == "BTC/USDT:USDT#long"
     assert one["guarded"]["stops"]
     assert one["guarded"]["ending"]["liquidated"] == []
@@ -50,6 +51,10 @@ def test_a_journal_is_enough(recorded: Path, tmp_path: Path) -> None:
     (account,) = done.value["accounts"]
     assert account["account"] == "main"
     assert account["outcomes"][0]["unguarded"]["liquidated"]
+    assert done.value["note"] in reef("stress", "--journal", recorded, "--scenarios", file).out
+    assert done.value["note"] == (
+        "hedges on other accounts (hedged_by) are not added up: a journal does not hold the settings"
+    )
     sized = reef("size", "BTC/USDT:USDT", "--side", "long", "--journal", recorded, "--json")
     assert sized.value[0]["account"] == "main"
 

@@ -44,6 +44,14 @@ def test_the_page_has_every_row_and_no_other() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("example", "scene"),
+    [("basis-trader", LOST_LEG), ("concentrated-alt-holder", ALTS_HALVE), ("funding-trader", SQUEEZE)],
+)
+def test_a_recipe_says_in_its_comment_what_the_page_says(example: str, scene: Scene) -> None:
+    assert f"{PAGE[example, scene.name]['left, USD']} USD" in rules_path(example, Path()).read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=ROWS)

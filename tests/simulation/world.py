@@ -172,12 +172,12 @@ class World:
             self.lease.lasts_until(end)
 
     async def stop(self) -> None:
-        """End the daemon as its owner would, with a signal."""
+        """End the daemon as its owner would, with a signal. It may be killed while it ends."""
         if self.life is None:
             return
         for one in self.guarded:
             if one.guard is not None and not self.life.dead:
-                await one.guard.close()
+                await self.living(one.guard.close())
         self._bury()
         self.restarts += 1
         self.story.tell("process", "stops")

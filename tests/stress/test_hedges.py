@@ -1,6 +1,5 @@
 """Perpetual hedges in a stress: what is opened in many steps is one, and what the venue took is none."""
 
-import dataclasses
 from datetime import timedelta
 from decimal import Decimal
 
@@ -73,7 +72,7 @@ def test_a_hedge_that_its_stop_closed_is_not_opened_again_for_that() -> None:
 
 def test_of_what_is_left_the_oldest_hedges_stay() -> None:
     porter, account = ported()
-    account.legs[LOT.key] = dataclasses.replace(account.legs[KEY], position=SHORT, contracts=Decimal(130))
+    account.legs[LOT.key] = replace(account.legs[KEY], position=SHORT, contracts=Decimal(130))
     newer = replace(LOT, rule="another", opened_at=NOW + timedelta(seconds=5))
     option = replace(LOT, symbol="BTC/USDT:USDT-261225-90000-P", side=Side.LONG)
     porter.given = replace(porter.given, hedges=(newer, LOT, option))
@@ -84,7 +83,7 @@ def test_of_what_is_left_the_oldest_hedges_stay() -> None:
 
 def test_hedges_of_one_instrument_are_taken_off_one_by_one() -> None:
     porter, account = ported()
-    account.legs[LOT.key] = dataclasses.replace(account.legs[KEY], position=SHORT, contracts=Decimal(200))
+    account.legs[LOT.key] = replace(account.legs[KEY], position=SHORT, contracts=Decimal(200))
     other = replace(LOT, parent="SOL/USDT:USDT#long")
     porter.given = replace(porter.given, hedges=(other, LOT))
     link = HedgeLink(
