@@ -114,7 +114,14 @@ class Wire:
         self._seen = seen
         self.life = Life(story)
         self.requests = 0
+        self.untimely = 0
+        """Requests that came too late, or from another time: each is signed anew, by a clock that is set."""
         self.answers: list[Answered] = []
+
+    @property
+    def needed(self) -> int:
+        """Requests without those that came too late, and the clock that was read for each."""
+        return self.requests - 2 * self.untimely
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | bytes | None = None
@@ -143,6 +150,7 @@ class Wire:
             await asyncio.sleep(answer.delay_s)
         await self._travel()
         text = answer.text
+        self.untimely += text.startswith('{"retCode":10002')
         if sent is not None:
             self._took(sent, answer.status, text)
         elif answer.status != 200 or not text.startswith('{"retCode":0'):

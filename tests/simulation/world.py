@@ -209,7 +209,7 @@ class World:
         if one.guard is None:
             return None
         self._renew()
-        begun, before, held = self.true.seconds, one.wire.requests, one.judge.truth.held()
+        begun, before, held = self.true.seconds, one.wire.needed, one.judge.truth.held()
         one.judge.begins()
         try:
             report = await one.guard.cycle()
@@ -222,7 +222,7 @@ class World:
         one.longest = max(one.longest, self.true.seconds - begun)
         one.last = report
         self._tell_cycle(one, report)
-        one.judge.after_cycle(report, one.wire.requests - before, one.wire.taken(), held)
+        one.judge.after_cycle(report, one.wire.needed - before, one.wire.taken(), held)
         one.moves.after_cycle()
         return report
 
