@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -87,19 +88,14 @@ def is_open(position: Position) -> bool:
 
 def open_book(request: PlanRequest) -> Book:
     """Start from the snapshot, nothing taken."""
-    holdings = {holding.key: holding for holding in request.portfolio.holdings}
-    markets = request.snapshot.markets
-    legs = (
-        _open_leg(position, markets.get(position.symbol), holdings.get(position.key))
-        for position in request.snapshot.positions
-        if is_open(position)
-    )
-    return Book(request, {leg.key: leg for leg in sorted(legs, key=lambda leg: leg.key)})
-
-
-def _open_leg(position: Position, market: Market | None, holding: Holding | None) -> Leg:
-    left = 0.0 if holding is None else holding.notional
-    return Leg(position.key, position, market, holding, left=left)
+    markets, portfolio = request.snapshot.markets, request.portfolio
+    legs: dict[str, Leg] = {}
+    for position in sorted(filter(is_open, request.snapshot.positions), key=attrgetter("key")):
+        key = position.key
+        holding = portfolio.holding(key)
+        left = 0.0 if holding is None else holding.notional
+        legs[key] = Leg(key, position, markets.get(position.symbol), holding, left=left)
+    return Book(request, legs)
 
 
 def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:

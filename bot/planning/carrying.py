@@ -67,6 +67,7 @@ def _carried(
     moving = begin(request, before, allowance, None if chosen is None else chosen.margin)
     rest = moving.rest(demands)
     standing = before if moving.request is request else state_before(moving.request)
-    settled = settle_cheapest(moving.request, rest, replace(known, before=standing), allowance)
+    first = None if chosen is None else chosen.proposal(rest)
+    settled = settle_cheapest(moving.request, rest, replace(known, before=standing), allowance, first)
     reasoning = settled.reasoning if chosen is None else chosen.told(settled.reasoning)
     return Carried(moving, rest, settled, allowance, reasoning)

@@ -16,11 +16,11 @@ from bot.model import Action, Demand, OrderRequest, Plan, Refusal
 from bot.planning.costs import dearer
 from bot.planning.drafting import is_trading, refuse
 from bot.planning.hedge_seats import NoHedge
-from bot.planning.hedging import offer_of, resized
+from bot.planning.hedging import offer_at, offer_of, openings, resized
 from bot.planning.nature import SURVIVAL
 from bot.planning.offers import Desk, Offer, Opening
 from bot.planning.options.columns import Bought, bought_of
-from bot.planning.options.offering import Way, offer_with, option_offer, option_ways
+from bot.planning.options.offering import Way, best_option, offer_with, option_ways
 from bot.planning.planner import plan
 from bot.planning.programme.choice import Chosen, choose
 from bot.planning.request import PlanRequest
@@ -38,16 +38,27 @@ class Choice(Struct, frozen=True):
     """The plan of the trims, where it was made to compare."""
 
 
-class _Open(Struct, frozen=True):
-    """What may answer a demand beside trims."""
+class _Open:
+    """What may answer a demand beside trims: one perpetual after another, and options."""
 
-    perpetual: Offer | None = None
-    ways: tuple[Way, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    def __init__(self, demand: Demand, desk: Desk) -> None:
+        terms = demand.hedge
+        self.demand = demand
+        self.ways: list[Way] = []
+        self.refusals: list[Refusal] = []
+        """Why nothing may be bought."""
+        self.opening: Opening | None = None
+        self._openings = openings(demand, desk) if terms is not None and terms.perp else iter(())
+        for way in option_ways(demand, desk) if terms is not None and (terms.put or terms.call) else ():
+            if isinstance(way, Way):
+                self.ways.append(way)
+            else:
+                self.refusals.append(way)
+        self.turn()
 
-    @property
-    def opening(self) -> Opening | None:
-        return None if self.perpetual is None else self.perpetual.opening
+    def turn(self) -> None:
+        """Turn to the next perpetual; to none where there is no further one."""
+        self.opening = next((one for one in self._openings if isinstance(one, Opening)), None)
 
 
 def choose_hedges(request: PlanRequest, desk: Desk) -> Choice:
@@ -56,22 +67,16 @@ def choose_hedges(request: PlanRequest, desk: Desk) -> Choice:
     refusals: list[Refusal] = []
     alone: list[tuple[Demand, Plan]] = []
     first: Offer | None = None
-    opened = [_open_to(demand, desk) for demand in request.demands]
-    bought = bought_of([way for one in opened for way in one.ways], desk)
-    chosen = choose(request, desk.allowance, desk.known.quotes, _openings(opened), bought)
-    stands = chosen is not None
+    opened = [_Open(demand, desk) for demand in request.demands]
+    chosen, picked = _chosen(request, opened, desk)
     for place, (demand, one) in enumerate(zip(request.demands, opened, strict=True)):
         if demand.hedge is None:
             trimmed.append(demand)
             continue
-        picked: Offer | NoHedge | None = None
-        known = chosen is not None and place in chosen.answers
-        if chosen is not None and known:
-            picked = _picked(demand, one, bought, chosen, desk)
-            stands = stands and not isinstance(picked, NoHedge)
-        if isinstance(picked, Offer):
-            found: Offer | tuple[Refusal, ...] = picked
-        elif known and picked is None and is_trading(demand):
+        pick = picked.get(place)
+        if isinstance(pick, Offer):
+            found: Offer | tuple[Refusal, ...] = pick
+        elif place in picked and pick is None and is_trading(demand):
             found = ()
         else:
             found = _alone(best_offer(demand, one, desk), demand, desk, alone)
@@ -86,24 +91,35 @@ def choose_hedges(request: PlanRequest, desk: Desk) -> Choice:
             reason = "one hedge is opened in a cycle: the next follows on fresh data"
             refusals.append(refuse(demand, item_of(found), "hedge_waits", reason))
     made = next((one for demand, one in alone if trimmed == [demand]), None)
+    stands = not any(isinstance(one, NoHedge) for one in picked.values())
     return Choice(tuple(trimmed), first, tuple(refusals), chosen if stands else None, made)
 
 
-def _open_to(demand: Demand, desk: Desk) -> _Open:
-    terms = demand.hedge
-    if terms is None:
-        return _Open()
-    refusals: list[Refusal] = []
-    ways: list[Way] = []
-    perpetual = offer_of(demand, desk) if terms.perp else ()
-    if not isinstance(perpetual, Offer):
-        refusals += perpetual
-    for way in option_ways(demand, desk) if terms.put or terms.call else ():
-        if isinstance(way, Way):
-            ways.append(way)
-        else:
-            refusals.append(way)
-    return _Open(perpetual if isinstance(perpetual, Offer) else None, tuple(ways), tuple(refusals))
+_Picked = dict[int, Offer | NoHedge | None]
+
+
+def _chosen(request: PlanRequest, opened: Sequence[_Open], desk: Desk) -> tuple[Chosen | None, _Picked]:
+    """Ask the programme, and check the hedges that it chose, by the places of their demands.
+
+    A perpetual that does not pass is no choice: it is asked again with the next one that the demand may use.
+    """
+    bought = bought_of([way for one in opened for way in one.ways], desk)
+    chosen, picked, turned = None, _Picked(), True
+    while turned:
+        turned, picked = False, {}
+        chosen = choose(request, desk.allowance, desk.known.quotes, _openings(opened), bought)
+        if chosen is None:
+            break
+        for place in sorted(chosen.answers):
+            one = opened[place]
+            if one.demand.hedge is None:
+                continue
+            best, mixed = _best(one, bought, chosen)
+            picked[place] = found = None if best is None else _offered(best, one, chosen, desk, mixed=mixed)
+            if isinstance(best, Opening) and isinstance(found, NoHedge):
+                one.turn()
+                turned = True
+    return chosen, picked
 
 
 def _openings(opened: Sequence[_Open]) -> dict[str, Opening]:
@@ -119,35 +135,39 @@ def _openings(opened: Sequence[_Open]) -> dict[str, Opening]:
     return found
 
 
-def _picked(
-    demand: Demand, one: _Open, bought: Sequence[Bought], chosen: Chosen, desk: Desk
+def _best(one: _Open, bought: Sequence[Bought], chosen: Chosen) -> tuple[Bought | Opening | None, bool]:
+    """Return the hedge that the programme chose for a demand, that with most exposure of several; None where
+    it chose none. And whether something else belongs to the cheapest plan beside it."""
+    usable: list[tuple[float, Bought | Opening]] = [
+        (chosen.options[option.key] * option.exposure, option)
+        for option in bought
+        if option.case.demand is one.demand and option.key in chosen.options
+    ]
+    opening = one.opening
+    usd = 0.0 if opening is None else chosen.hedges.get(opening.seat.one.key, 0.0)
+    if opening is not None and usd:
+        usable.append((usd * opening.seat.unit.beta, opening))
+    if not usable:
+        return None, False
+    _, best = max(usable, key=lambda entry: entry[0])
+    return best, is_trading(one.demand) and (chosen.trims or len(usable) > 1)
+
+
+def _offered(
+    best: Bought | Opening, one: _Open, chosen: Chosen, desk: Desk, *, mixed: bool
 ) -> Offer | NoHedge | None:
-    """Return the hedge that the programme chose for a demand; None where it chose none, NoHedge where that
-    does not pass.
+    """Size and check a hedge that the programme chose: NoHedge where it does not pass.
 
     A limit of survival does not wait for the rest: a hedge that does not bring it all the way is none.
     """
-    usable: list[tuple[float, Bought | Offer]] = [
-        (chosen.options[option.key] * option.exposure, option)
-        for option in bought
-        if option.case.demand is demand and option.key in chosen.options
-    ]
-    usd, opening = 0.0, one.opening
-    if one.perpetual is not None and opening is not None:
-        usd = chosen.hedges.get(opening.seat.one.key, 0.0)
-        usable += [(usd * opening.seat.unit.beta, one.perpetual)] if usd else []
-    if not usable:
-        return None
-    _, best = max(usable, key=lambda entry: entry[0])
-    mixed = is_trading(demand) and (chosen.trims or len(usable) > 1)
-    found: Offer | NoHedge
+    demand = one.demand
     if isinstance(best, Bought):
         most = best.coins(chosen.options[best.key]) if mixed else inf
         found = offer_with(best.case, best.candidate, desk, most)
     elif mixed and demand.metric not in SURVIVAL:
-        found = resized(best, usd, desk)
+        found = resized(best, demand, chosen.hedges[best.seat.one.key], desk)
     else:
-        found = best
+        found = offer_at(best, demand, desk)
     if isinstance(found, Offer) and not found.proof.met and is_trading(demand):
         return None if demand.metric in SURVIVAL else _partial(found)
     return found
@@ -162,12 +182,15 @@ def _partial(offer: Offer) -> Offer:
 def best_offer(demand: Demand, one: _Open, desk: Desk) -> Offer | tuple[Refusal, ...]:
     """Return the hedge that answers a demand: one that reaches its goal, the cheaper of a perpetual and an
     option; or why there is none."""
-    option = option_offer(demand, desk) if one.ways else ()
-    offers = [found for found in (one.perpetual, option) if isinstance(found, Offer)]
-    if not offers:
-        assert not isinstance(option, Offer)
-        return tuple(dict.fromkeys((*one.refusals, *option)))
-    return min(offers, key=lambda found: (not found.proof.met, found.cost))
+    terms = demand.hedge
+    perpetual = offer_of(demand, desk) if terms is not None and terms.perp else ()
+    option = best_option(one.ways, desk)
+    offers = [found for found in (perpetual, option) if isinstance(found, Offer)]
+    if offers:
+        return min(offers, key=lambda found: (not found.proof.met, found.cost))
+    assert not isinstance(option, Offer)
+    assert not isinstance(perpetual, Offer)
+    return tuple(dict.fromkeys((*perpetual, *one.refusals, *option)))
 
 
 def _alone(

@@ -44,6 +44,15 @@ class Ladder(Struct, frozen=True, dict=True):
         return self._sums[0][-1]
 
     @cached_property
+    def _prices(self) -> list[Decimal]:
+        """Prices of the levels, rising: those of bids below 0."""
+        return (
+            [-rung.price for rung in self.rungs]
+            if self.side.sign > 0
+            else [rung.price for rung in self.rungs]
+        )
+
+    @cached_property
     def _sums(self) -> tuple[list[Decimal], list[Decimal]]:
         """Contracts down to each level, and what they come to, from nothing on."""
         contracts = worth = ZERO
@@ -57,9 +66,7 @@ class Ladder(Struct, frozen=True, dict=True):
 
     def within(self, worst: Decimal) -> Decimal:
         """Contracts that rest at `worst` or better."""
-        sign = -self.side.sign
-        inside = bisect_right(self.rungs, sign * worst, key=lambda rung: sign * rung.price)
-        return self._sums[0][inside]
+        return self._sums[0][bisect_right(self._prices, -self.side.sign * worst)]
 
     def ends_inside(self, worst: Decimal) -> bool:
         """Whether the last level that was told is at `worst` or better: nobody knows what rests behind it."""

@@ -36,11 +36,19 @@ class Prices:
     """Every leg's price under every demand's terms, and what each demand asks. Both hold while a plan is
     sized again."""
 
-    def __init__(self, request: PlanRequest, quotes: Quotes | None = None) -> None:
+    def __init__(self, request: PlanRequest, quotes: Quotes | None = None, book: Book | None = None) -> None:
         self._request = request
+        self._book = book
         self.quotes = quotes or Quotes(request)
         self._found: dict[tuple[int, bool], tuple[dict[str, Priced], tuple[Refusal, ...]]] = {}
         self._faces: dict[tuple[int, float], Faces] = {}
+
+    @property
+    def book(self) -> Book:
+        """The account before anything is taken. Nobody may take from it."""
+        if self._book is None:
+            self._book = open_book(self._request)
+        return self._book
 
     def of(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool

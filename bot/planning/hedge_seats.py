@@ -12,7 +12,6 @@ from msgspec import Struct
 from bot.model import Demand, HedgeTerms, Market, Position, Side, position_key
 from bot.planning.linked import ZERO, as_holding, hedged, virtual
 from bot.planning.request import PlanRequest
-from bot.risk.options import exposure_of
 from bot.risk.portfolio import Holding
 
 MOST_PARENTS = 3
@@ -53,16 +52,9 @@ class Seat(Struct, frozen=True):
         return self.one.side
 
 
-def net_exposure(request: PlanRequest) -> float:
-    """Return the account's exposure to the reference market in USD, hedges, coins and options included."""
-    held = sum(one.sign * one.beta * one.notional for one in request.portfolio.holdings)
-    held += sum(coin.beta * coin.worth for coin in request.portfolio.coins)
-    return held + sum(one.beta * exposure_of(one) for one in request.portfolio.options)
-
-
 def parents(request: PlanRequest) -> Iterator[tuple[Position, Holding]]:
     """Yield the positions that may be hedged, that with most exposure left first, a few at the most."""
-    net, hedges = net_exposure(request), request.hedge_keys
+    net, hedges = request.net_exposure, request.hedge_keys
     ranked = [
         (one.beta * one.notional - hedged(one.key, request, full=True), one)
         for one in request.portfolio.holdings
@@ -158,7 +150,7 @@ def room_for(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
     bounds = (
         terms.max_share * seat.holding.notional - worth,
         own / seat.unit.beta,
-        abs(net_exposure(request)) / seat.unit.beta,
+        abs(request.net_exposure) / seat.unit.beta,
         _carried(seat, request),
     )
     return max(min(bounds), 0.0)

@@ -1,5 +1,6 @@
 """Offers: how a demand could be answered by a hedge with a perpetual, checked and priced, or why not."""
 
+from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
 
 from msgspec import Struct
@@ -44,61 +45,94 @@ class _Case(Struct, frozen=True):
 
     demand: Demand
     terms: HedgeTerms
-    seat: Seat
-    priced: Priced
+    opening: Opening
     before: State
+
+    @property
+    def seat(self) -> Seat:
+        return self.opening.seat
+
+    @property
+    def priced(self) -> Priced:
+        return self.opening.priced
+
+
+def openings(demand: Demand, desk: Desk) -> Iterator[Opening | Refusal]:
+    """Yield the perpetuals that may be opened for a demand, priced, that with most exposure left to hedge
+    first; or why none may. Whether one passes the check `offer_at` says."""
+    terms, item = demand.hedge, demand.target.text
+    if terms is None or demand.metric not in HEDGEABLE:
+        reason = f"a hedge does not bring {demand.metric} back"
+        yield refuse(demand, item, "hedge_cannot_help", reason)
+        return
+    if isinstance(desk.before, Unknown):
+        reason = f"the account cannot be recomputed: {desk.before.reason}"
+        yield refuse(demand, item, "unknown_figure", reason)
+        return
+    known = False
+    for parent, holding in parents(desk.request):
+        known = True
+        found: Seat | Opening | NoHedge = seat_of(demand, terms, parent, holding, desk.request)
+        if isinstance(found, Seat):
+            found = _opening(demand, terms, found, desk.request)
+        yield _refused(demand, parent, found) if isinstance(found, NoHedge) else found
+    if not known:
+        reason = "no position in cross margin adds to the account's net exposure: there is nothing to hedge"
+        yield refuse(demand, item, "no_parent", reason)
+
+
+def _opening(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest) -> Opening | NoHedge:
+    priced = _priced(demand, terms, seat, request)
+    if isinstance(priced, NoQuote):
+        return NoHedge(priced.code, priced.reason)
+    return Opening(seat, priced, carry(seat, terms, request))
+
+
+def _refused(demand: Demand, parent: Position, why: NoHedge) -> Refusal:
+    return refuse(demand, f"hedge of {parent.key}", why.code, why.reason)
 
 
 def offer_of(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
     """Return the hedge that would answer a demand, or why there is none."""
-    terms, item = demand.hedge, demand.target.text
-    if terms is None or demand.metric not in HEDGEABLE:
-        reason = f"a hedge does not bring {demand.metric} back"
-        return (refuse(demand, item, "hedge_cannot_help", reason),)
-    if isinstance(desk.before, Unknown):
-        reason = f"the account cannot be recomputed: {desk.before.reason}"
-        return (refuse(demand, item, "unknown_figure", reason),)
     refusals: list[Refusal] = []
-    for parent, holding in parents(desk.request):
-        found: Seat | Offer | NoHedge = seat_of(demand, terms, parent, holding, desk.request)
-        if isinstance(found, Seat):
-            found = _offer(demand, terms, found, desk.before, desk)
+    for opening in openings(demand, desk):
+        if isinstance(opening, Refusal):
+            refusals.append(opening)
+            continue
+        found = offer_at(opening, demand, desk)
         if isinstance(found, Offer):
             return found
-        refusals.append(refuse(demand, f"hedge of {parent.key}", found.code, found.reason))
-    if not refusals:
-        reason = "no position in cross margin adds to the account's net exposure: there is nothing to hedge"
-        refusals.append(refuse(demand, item, "no_parent", reason))
+        refusals.append(_refused(demand, opening.seat.parent, found))
     return tuple(refusals)
 
 
-def _offer(demand: Demand, terms: HedgeTerms, seat: Seat, before: State, desk: Desk) -> Offer | NoHedge:
+def offer_at(opening: Opening, demand: Demand, desk: Desk) -> Offer | NoHedge:
     """Size for the goal, and where the check says that it is missed, for a tighter one, a few times."""
-    priced = _priced(demand, terms, seat, desk.request)
-    if isinstance(priced, NoQuote):
-        return NoHedge(priced.code, priced.reason)
-    case = _Case(demand, terms, seat, priced, before)
+    case = _case(opening, demand, desk)
     effort: Effort | None = Effort()
     found: Offer | NoHedge = NoHedge("check_failed", "no size passes the check")
     while effort is not None:
         sized = _draft(case, effort.tightness, desk)
         found = sized if isinstance(sized, NoHedge) else _checked(case, sized, desk)
-        if isinstance(found, NoHedge) or found.proof.met or found.draft.contracts >= priced.room:
+        if isinstance(found, NoHedge) or found.proof.met or found.draft.contracts >= opening.priced.room:
             return found
         effort = effort.again()
     return found
 
 
-def resized(offer: Offer, usd: float, desk: Desk) -> Offer | NoHedge:
-    """Return the same hedge with so many USD at the most, rounded up to the market's step, and checked."""
-    opening, terms = offer.opening, offer.demand.hedge
-    assert opening is not None
+def _case(opening: Opening, demand: Demand, desk: Desk) -> _Case:
+    terms, before = demand.hedge, desk.before
     assert terms is not None
-    assert isinstance(desk.before, State)
+    assert isinstance(before, State)
+    return _Case(demand, terms, opening, before)
+
+
+def resized(opening: Opening, demand: Demand, usd: float, desk: Desk) -> Offer | NoHedge:
+    """Return a hedge with so many USD at the most, rounded up to the market's step, and checked."""
     seat, step = opening.seat, opening.seat.market.amount_step
     most = (Decimal(repr(usd / seat.unit.notional)) / step).to_integral_value(ROUND_CEILING) * step
     priced = replace(opening.priced, room=min(most, opening.priced.room))
-    case = _Case(offer.demand, terms, seat, priced, desk.before)
+    case = _case(replace(opening, priced=priced), demand, desk)
     sized = _draft(case, 0.0, desk)
     return sized if isinstance(sized, NoHedge) else _checked(case, sized, desk)
 
@@ -178,11 +212,10 @@ def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
         return NoHedge("check_failed", worse)
     notional = float(draft.contracts) * seat.unit.notional
     link = HedgeLink(seat.parent.key, seat.parent.contracts, seat.held, case.terms.stop)
-    carried = carry(seat, case.terms, desk.request)
-    cost = notional * (2 * draft.trade_cost + carried)
-    opening, leverage = Opening(seat, case.priced, carried), leverage_of(seat.symbol, desk.request)
+    cost = notional * (2 * draft.trade_cost + case.opening.carried)
+    leverage = leverage_of(seat.symbol, desk.request)
     takes = notional / (USABLE * float(leverage)) if leverage else 0.0
-    return Offer(demand, seat.side, draft, link, proof, cost, opening, sized.refusals, takes)
+    return Offer(demand, seat.side, draft, link, proof, cost, sized.refusals, takes)
 
 
 def carry(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:

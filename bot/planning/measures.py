@@ -234,6 +234,19 @@ def _nearest(block: _Block, bound: float) -> float:
     return bound
 
 
+def _reaches(entry: Entry, bound: float) -> bool:
+    """Whether a move of the market up to a bound, either way, uses up an isolated position's margin.
+
+    What is left falls ever faster with the price: where it is above 0 at the bounds, it is between them.
+    """
+    equity, side = entry.equity or 0.0, 0 if entry.value == 0.0 else entry.sign
+    for move in (0.0, -bound, bound):
+        change = max(entry.beta * move - side * entry.residual * abs(move), -1.0)
+        if equity + entry.sign * entry.value * change - margin_for(entry, 1.0 + change) <= 0.0:
+            return True
+    return False
+
+
 def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Number:
     nearest = JOINT_BOUND
     if state.cross:
@@ -241,7 +254,8 @@ def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Numbe
             return state.balance
         nearest = _nearest(_Block(state.cross, state.coins, state.balance - state.surcharge), nearest)
     for entry in state.isolated:
-        nearest = _nearest(_Block((entry,), (), entry.equity or 0.0), nearest)
+        if _reaches(entry, nearest):
+            nearest = _nearest(_Block((entry,), (), entry.equity or 0.0), nearest)
     return nearest
 
 

@@ -1,6 +1,6 @@
 """What a way to hedge is made from, and what it comes to: the same for perpetuals and for options."""
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bot.model import Demand, HedgeLink, LimitProof, Refusal, Side, Unknown
 from bot.planning.book import Priced
@@ -9,6 +9,7 @@ from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_wors
 from bot.planning.hedge_seats import Seat
 from bot.planning.known import Known
 from bot.planning.nature import SURVIVAL
+from bot.planning.options.screening import Screens
 from bot.planning.recomputation import State
 from bot.planning.request import OrderTerms, PlanRequest
 
@@ -38,8 +39,6 @@ class Offer(Struct, frozen=True):
     proof: LimitProof
     cost: float
     """USD: what opening and closing it costs, and holding it over the horizon."""
-    opening: Opening | None = None
-    """Where a perpetual would stand; None for an option."""
     refusals: tuple[Refusal, ...] = ()
     """What a cap takes off it."""
     takes: float = 0.0
@@ -52,6 +51,7 @@ class Desk(Struct, frozen=True):
     request: PlanRequest
     known: Known
     allowance: Allowance
+    screens: Screens = field(default_factory=Screens)
 
     @property
     def before(self) -> State | Unknown:

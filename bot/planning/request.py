@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ from bot.model import (
 from bot.planning.identity import PREFIX
 from bot.risk.ages import age_trouble, parts_trouble
 from bot.risk.context import MetricContext
+from bot.risk.options import exposure_of
 from bot.risk.portfolio import Portfolio
 from bot.risk.terms import VenueTerms
 
@@ -48,7 +50,7 @@ class OrderTerms(Struct, frozen=True):
     """Whether the whole position is closed where less than the smallest order would stay."""
 
 
-class PlanRequest(Struct, frozen=True):
+class PlanRequest(Struct, frozen=True, dict=True):
     """One decision's input. The same request gives the same plan, byte for byte."""
 
     account: str
@@ -95,7 +97,15 @@ class PlanRequest(Struct, frozen=True):
     depths: Mapping[str, OrderBook] = {}
     """Order books of markets, by symbol, where they were read."""
 
-    @property
+    @cached_property
+    def net_exposure(self) -> float:
+        """The account's exposure to the reference market in USD, hedges, coins and options included."""
+        portfolio = self.portfolio
+        held = sum(one.sign * one.beta * one.notional for one in portfolio.holdings)
+        held += sum(coin.beta * coin.worth for coin in portfolio.coins)
+        return held + sum(one.beta * exposure_of(one) for one in portfolio.options)
+
+    @cached_property
     def hedge_keys(self) -> frozenset[str]:
         """Keys of the positions that are hedges, or hold one."""
         return frozenset(lot.key for lot in self.hedges if lot.contracts)

@@ -31,9 +31,9 @@ from bot.planning.check import Meter
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import Effort
 from bot.planning.hedged import plan_with_hedges
-from bot.planning.hedging import offer_of
+from bot.planning.hedging import openings as openings_of
 from bot.planning.known import Known, known_of
-from bot.planning.offers import Desk, Offer
+from bot.planning.offers import Desk, Opening
 from bot.planning.planner import plan
 from bot.planning.programme import loop, proposal
 from bot.planning.programme.choice import choose
@@ -382,10 +382,9 @@ def test_where_the_programme_cannot_tell_each_demand_is_asked_for_itself(
     given = hedgeable(account(), one)
     known = known_of(given)
     desk, quotes = Desk(given, known, Allowance(given.caps, given.usage)), known.quotes
-    offer = offer_of(one, desk)
-    assert isinstance(offer, Offer)
-    assert offer.opening is not None
-    openings = {f"{BTC}#short": offer.opening}
+    (opening,) = openings_of(one, desk)
+    assert isinstance(opening, Opening)
+    openings = {f"{BTC}#short": opening}
     assert choose(given, desk.allowance, quotes, openings) is not None
     assert choose(given, desk.allowance, quotes) is None
     assert choose(replace(given, hedges=(hedge(),)), desk.allowance, quotes, openings) is None

@@ -5,6 +5,7 @@ above its worth, the wallet its whole premium: that is why it lowers what stands
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -20,7 +21,7 @@ from bot.risk.shock import scenario_moves
 _REVALUED = frozenset({"account.stress_loss", "account.cushion"})
 
 
-class Bought(Struct, frozen=True):
+class Bought(Struct, frozen=True, dict=True):
     """One contract that may be bought for one parent, by the USD of premium."""
 
     case: Case
@@ -33,17 +34,17 @@ class Bought(Struct, frozen=True):
     """How its base moves in the scenarios of each demand."""
     demands: tuple[Demand, ...]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Identity: two rules may buy the same contract."""
         return f"{self.case.demand.rule}: {self.name}"
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its name in the proof of a plan."""
         return f"option {self.candidate.fit.market.symbol} for {self.case.parent.key}"
 
-    @property
+    @cached_property
     def chords(self) -> tuple[tuple[float, float], ...]:
         """Width in USD, and what half the spread, the fee and time take of one."""
         return ((self.room, self.candidate.carrying / self.candidate.fit.premium),)
@@ -56,7 +57,7 @@ class Bought(Struct, frozen=True):
         """Coins that so many USD of premium buy."""
         return usd / self.candidate.fit.premium
 
-    @property
+    @cached_property
     def exposure(self) -> float:
         """USD of exposure that a USD of premium takes off its parent at the most, by beta."""
         fit = self.candidate.fit
@@ -74,9 +75,10 @@ class Bought(Struct, frozen=True):
             at = next(place for place, one in enumerate(self.demands) if one is demand)
             effect -= gain_of(fit, self.moves[at][number])
         elif demand.metric == "account.net_leverage":
-            effect += (1.0 if number == 0 else -1.0) * self._leaning()
+            effect += (1.0 if number == 0 else -1.0) * self._leaning
         return effect / fit.premium
 
+    @cached_property
     def _leaning(self) -> float:
         """USD of the reference market that one coin of it moves like now."""
         fit, market = self.candidate.fit, self.candidate.fit.market

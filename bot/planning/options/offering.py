@@ -25,11 +25,11 @@ from bot.planning.caps import Draft, apply
 from bot.planning.check import Examination, is_nearer, prove
 from bot.planning.drafting import refuse, tightened
 from bot.planning.effort import Effort
-from bot.planning.hedge_seats import NoHedge, net_exposure, parents
+from bot.planning.hedge_seats import NoHedge, parents
 from bot.planning.linked import NOT_TOLD, ZERO, hedged
 from bot.planning.offers import PLAIN, Desk, Offer, harm
 from bot.planning.options.ranking import Candidate, gain_of, ranked
-from bot.planning.options.screening import Fit, Wanted, screen
+from bot.planning.options.screening import Fit, Wanted
 from bot.planning.options.sizing import Bounds, needed, sized
 from bot.planning.pricing import Quote
 from bot.planning.recomputation import Paper, State, charged, with_paper
@@ -63,13 +63,10 @@ class Way(Struct, frozen=True):
     candidates: tuple[Candidate, ...]
 
 
-def option_offer(demand: Demand, desk: Desk) -> Offer | tuple[Refusal, ...]:
-    """Return the option that would answer a demand, or why there is none."""
+def best_option(ways: Sequence[Way], desk: Desk) -> Offer | tuple[Refusal, ...]:
+    """Return the option that would answer a demand, or why none of its ways does."""
     refusals: list[Refusal] = []
-    for way in option_ways(demand, desk):
-        if isinstance(way, Refusal):
-            refusals.append(way)
-            continue
+    for way in ways:
         found = _offer(way, desk)
         if isinstance(found, Offer):
             return found
@@ -93,14 +90,16 @@ def option_ways(demand: Demand, desk: Desk) -> Iterator[Way | Refusal]:
         yield refuse(demand, item, "unknown_figure", reason)
         return
     known = False
+    moves = [scenario_moves(request.portfolio, one) for one in demand.scenarios]
+    gaps = _gaps(demand, 0.0, request)
     for parent, holding in parents(request):
         own = terms.options(Right.PUT if parent.side is Side.LONG else Right.CALL)
         if own is None:
             continue
         known = True
-        moves = tuple(scenario_moves(request.portfolio, one)[holding.key] for one in demand.scenarios)
-        case = Case(demand, terms, own, parent, holding, moves, desk.before)
-        found = _way(case, request)
+        moved = tuple(one[holding.key] for one in moves)
+        case = Case(demand, terms, own, parent, holding, moved, desk.before)
+        found = _way(case, gaps, desk)
         yield _refused(case, found) if isinstance(found, NoHedge) else found
     if not known:
         reason = "no position in cross margin that the rule's options protect adds to the net exposure"
@@ -111,17 +110,16 @@ def _refused(case: Case, why: NoHedge) -> Refusal:
     return refuse(case.demand, f"option for {case.parent.key}", why.code, why.reason)
 
 
-def _way(case: Case, request: PlanRequest) -> Way | NoHedge:
+def _way(case: Case, gaps: list[float] | NoHedge, desk: Desk) -> Way | NoHedge:
     """Return the contracts that may be bought for a parent, or why none may."""
-    waits = _waits(case, request)
+    waits = _waits(case, desk.request)
     if waits is not None:
         return waits
-    gaps = _gaps(case, 0.0, request)
     if isinstance(gaps, NoHedge):
         return gaps
     if max(gaps) <= 0.0:
         return NoHedge("goal_met", f"{case.demand.metric} is at its goal: nothing is missing")
-    candidates = _candidates(case, gaps, request)
+    candidates = _candidates(case, gaps, desk)
     return candidates if isinstance(candidates, NoHedge) else Way(case, candidates)
 
 
@@ -155,9 +153,9 @@ def _waits(case: Case, request: PlanRequest) -> NoHedge | None:
     return None
 
 
-def _gaps(case: Case, tightness: float, request: PlanRequest) -> list[float] | NoHedge:
+def _gaps(demand: Demand, tightness: float, request: PlanRequest) -> list[float] | NoHedge:
     """Return what each scenario's loss is above the goal, in USD."""
-    watch = tightened(watch_of(case.demand), tightness) if tightness else watch_of(case.demand)
+    watch = tightened(watch_of(demand), tightness) if tightness else watch_of(demand)
     book = open_book(request)
     found = faces(watch, book)
     if isinstance(found, CannotHelp):
@@ -165,15 +163,15 @@ def _gaps(case: Case, tightness: float, request: PlanRequest) -> list[float] | N
     return [missing(face, book) for face in found]
 
 
-def _candidates(case: Case, gaps: Sequence[float], request: PlanRequest) -> tuple[Candidate, ...] | NoHedge:
-    base = case.holding.base
+def _candidates(case: Case, gaps: Sequence[float], desk: Desk) -> tuple[Candidate, ...] | NoHedge:
+    base, request = case.holding.base, desk.request
     chain = request.chains.get(base)
     if chain is None:
         return NoHedge("no_option", f"no options of {base} have been read")
     market = request.snapshot.markets[case.parent.symbol]
     right = Right.PUT if case.parent.side is Side.LONG else Right.CALL
     at = request.snapshot.venue_time(request.at)
-    screened = screen(chain, Wanted(right, base, market.settle, case.own, at))
+    screened = desk.screens.of(chain, Wanted(right, base, market.settle, case.own, at))
     aside = dict(screened.aside)
     usable: list[Fit] = []
     for fit in screened.fits:
@@ -230,7 +228,7 @@ def offer_with(case: Case, candidate: Candidate, desk: Desk, most: float = inf) 
 
 def _draft(case: Case, candidate: Candidate, tightness: float, desk: Desk, most: float) -> Draft | NoHedge:
     fit, request, demand = candidate.fit, desk.request, case.demand
-    gaps = _gaps(case, tightness, request)
+    gaps = _gaps(demand, tightness, request)
     assert not isinstance(gaps, NoHedge)
     pairs = [(gap, gain_of(fit, move)) for gap, move in zip(gaps, case.moves, strict=True)]
     coins = needed(pairs, fit.cost)
@@ -264,7 +262,7 @@ def bounds_of(case: Case, fit: Fit, request: PlanRequest) -> Bounds:
     is left: by the rule, and of the free margin that pays it."""
     holding = case.holding
     free = min(
-        holding.beta * holding.notional - hedged(holding.key, request, full=True), abs(net_exposure(request))
+        holding.beta * holding.notional - hedged(holding.key, request, full=True), abs(request.net_exposure)
     )
     spent = 0.0
     for lot in request.hedges:

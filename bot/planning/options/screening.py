@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -34,7 +35,7 @@ class Wanted(Struct, frozen=True):
     """A moment of the venue's clock."""
 
 
-class Fit(Struct, frozen=True):
+class Fit(Struct, frozen=True, dict=True):
     """A contract that will do, with its figures as numbers for one coin, in the settle currency."""
 
     market: OptionMarket
@@ -55,12 +56,12 @@ class Fit(Struct, frozen=True):
         """Coins in one contract."""
         return float(self.market.contract_size)
 
-    @property
+    @cached_property
     def cost(self) -> float:
         """What buying one coin loses against its worth, fee included; never a gain."""
         return max(float(self.price) - self.worth, 0.0) + self.fee
 
-    @property
+    @cached_property
     def premium(self) -> float:
         """What one coin is paid with, fee included."""
         return float(self.price) + self.fee
@@ -84,6 +85,20 @@ class Screened(Struct, frozen=True):
     fits: tuple[Fit, ...]
     aside: Mapping[str, str]
     """Why each other one will not do, by symbol."""
+
+
+class Screens:
+    """Chains that were screened, each once for all demands that look for the same."""
+
+    def __init__(self) -> None:
+        self._found: dict[Wanted, Screened] = {}
+
+    def of(self, chain: Chain, wanted: Wanted) -> Screened:
+        """Screen the chain of a base, unless that has been done."""
+        found = self._found.get(wanted)
+        if found is None:
+            found = self._found[wanted] = screen(chain, wanted)
+        return found
 
 
 def screen(chain: Chain, wanted: Wanted) -> Screened:

@@ -8,7 +8,7 @@ taken as it stands with it, the trims are solved again, and the independent chec
 A perpetual is a leg that grows. To be named in the faces it is opened in the book, one lot of it.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,22 +16,31 @@ from msgspec.structs import replace
 from bot.model import Action, Binding, Demand, Reasoning
 from bot.planning.book import Book, Leg, open_book
 from bot.planning.caps import Allowance
-from bot.planning.drafting import Prices, is_trading
+from bot.planning.drafting import Prices, Proposed, is_trading
 from bot.planning.effort import Effort
-from bot.planning.hedge_seats import Seat, net_exposure
 from bot.planning.hedge_sizing import opened
 from bot.planning.lifting import margin_rooms
 from bot.planning.nature import SURVIVAL
 from bot.planning.offers import Opening
 from bot.planning.options.columns import Bought
-from bot.planning.programme.asking import Asked, asked_of
+from bot.planning.programme.asking import Asked, asked_of, shared_out
 from bot.planning.programme.columns import Beside, Candidate, Margin, trims
-from bot.planning.programme.proposal import Written, capped, demanded, nearest, reasoning_of, unit_of
+from bot.planning.programme.proposal import (
+    Proposal,
+    Written,
+    capped,
+    demanded,
+    nearest,
+    reasoning_of,
+    short_of,
+    unit_of,
+)
 from bot.planning.programme.rows import Rows
 from bot.planning.programme.solver import Failed, Solution, solve
 from bot.planning.purse import Purse
 from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest
+from bot.planning.sizing import Face
 from bot.risk.definitions import MARGIN_HELPS
 
 USED = 0.01
@@ -52,6 +61,15 @@ class Chosen(Struct, frozen=True):
     answers: frozenset[int]
     """Places of the demands that it speaks of."""
     reasoning: Reasoning
+    trimmed: tuple[tuple[Demand, Proposed], ...] = ()
+    """What is trimmed for each demand, where nothing else is done."""
+
+    def proposal(self, demands: Sequence[Demand]) -> Proposal | None:
+        """Return the trims for these demands; None where they are not all that it speaks of."""
+        shares = [share for one in demands for demand, share in self.trimmed if one is demand]
+        if not demands or not len(shares) == len(demands) == len(self.trimmed):
+            return None
+        return Proposal(shares, self.reasoning)
 
     def told(self, made: Reasoning | None) -> Reasoning:
         """Join how it was chosen with how the trims beside it were found."""
@@ -95,16 +113,17 @@ def choose(
     rooms = margin_rooms(request, Purse(request), allowance)
     if not (open_to or bought or rooms):
         return None
-    book = _with(request, [offer.seat for offer in open_to.values()])
-    prices, none = Prices(book.request, quotes), frozenset[str]()
+    book = _with(request, open_to.values())
+    prices, none = Prices(book.request, quotes, book), frozenset[str]()
     places = [place for place, demand in enumerate(request.demands) if _is_answered(demand)]
     demands = [request.demands[place] for place in places]
     efforts = [Effort() for _ in demands]
     asked = asked_of(demands, efforts, book, prices, none, rooms.keys())
     legs = [leg for leg in book.legs if leg.holding is not None and leg.key not in open_to]
+    hedges = [_hedge(book.by_key[key], offer) for key, offer in open_to.items()]
     columns = _Columns(
         trims(legs, asked, book.request, quotes),
-        [_hedge(book.by_key[key], offer) for key, offer in open_to.items()],
+        [one for one in hedges if _helps(one, asked)],
         bought,
         [Margin(key, rooms[key]) for key in sorted(rooms.keys() & _short_of_margin(asked))],
     )
@@ -121,8 +140,27 @@ def choose(
     answers = frozenset(places[one.index] for one in asked)
     reasoning = reasoning_of(found, rows, [*moved, *columns.beside], written)
     made = _chosen(columns, found, rows, answers, reasoning)
+    if not (rooms or made.hedges or made.options):
+        made = replace(made, trimmed=_trimmed(columns, demands, asked, written, found, rows, book))
     spoken = bool(columns.margin) and _speaks_of_margin(request, answers)
     return made if spoken else replace(made, margin=None)
+
+
+def _trimmed(
+    columns: _Columns,
+    demands: Sequence[Demand],
+    asked: Sequence[Asked],
+    written: Sequence[Written],
+    found: Solution,
+    rows: Rows,
+    book: Book,
+) -> tuple[tuple[Demand, Proposed], ...]:
+    """Return what is trimmed where that is all that is done: without what was not taken it is the same."""
+    if len(columns.trims) < 2 or not all(map(is_trading, demands)):
+        return ()
+    usd = {one.key: found.values[rows.moved[one.key]] * rows.unit for one in columns.trims}
+    shares = shared_out(usd, asked, short_of(found, written), book, len(demands))
+    return tuple(zip(demands, shares, strict=True))
 
 
 def _is_answered(demand: Demand) -> bool:
@@ -152,10 +190,38 @@ def _speaks_of_margin(request: PlanRequest, answers: Set[int]) -> bool:
     )
 
 
-def _with(request: PlanRequest, seats: Sequence[Seat]) -> Book:
-    for seat in seats:
-        request = opened(seat, request)[0]
-    return open_book(request)
+def _with(request: PlanRequest, openings: Iterable[Opening]) -> Book:
+    """Open what may be opened, so that faces name it, and count nothing of it yet."""
+    keys: list[str] = []
+    for one in openings:
+        request = opened(one.seat, request)[0]
+        keys.append(one.seat.unit.key)
+    book = open_book(request)
+    for key in keys:
+        book.by_key[key].left = 0.0
+    return book
+
+
+def _helps(hedge: Candidate, asked: Sequence[Asked]) -> bool:
+    """Whether the first USD of a hedge brings some limit nearer that is passed."""
+    return any(
+        gap > 0.0 and _first_usd(hedge, face) < 0.0
+        for ask in asked
+        for face, gap in zip(ask.faces, ask.gaps, strict=True)
+    )
+
+
+def _first_usd(hedge: Candidate, face: Face) -> float:
+    """What it adds to the left side of a face, at its worst permitted price."""
+    key, holding = hedge.key, hedge.leg.holding
+    assert holding is not None
+    adds = face.weights.get(key, 0.0) + (face.cost_weight * hedge.paid if key in face.payers else 0.0)
+    factor = face.factors.get(key)
+    return (
+        adds
+        if factor is None
+        else adds + min((slope for slope, _ in holding.asked(0.0, factor)), default=0.0)
+    )
 
 
 def _hedge(leg: Leg, offer: Opening) -> Candidate:
@@ -179,7 +245,7 @@ def _bounded(columns: _Columns, asked: Sequence[Asked], rows: Rows, request: Pla
         found.append(_written(rows.bound(weights, holding.beta * holding.notional), "hedge_room", parent))
     if against:
         every = [weight for weights in against.values() for weight in weights]
-        found.append(_written(rows.bound(every, abs(net_exposure(request))), "net_exposure"))
+        found.append(_written(rows.bound(every, abs(request.net_exposure)), "net_exposure"))
     premiums: dict[str, float] = {}
     for option in columns.bought:
         rule = option.case.demand.rule

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bot.model import Demand, Reasoning, Refusal, Target, Unknown
-from bot.planning.book import open_book
 from bot.planning.caps import Allowance
 from bot.planning.check import Meter, prove, worsened
 from bot.planning.drafting import Prices, draw
@@ -36,19 +35,26 @@ class Settled(Struct, frozen=True):
 
 
 def settle_cheapest(
-    request: PlanRequest, demands: Sequence[Demand], known: Known, allowance: Allowance
+    request: PlanRequest,
+    demands: Sequence[Demand],
+    known: Known,
+    allowance: Allowance,
+    first: Proposal | None = None,
 ) -> Settled:
-    """Answer all demands at once at the least cost, or one after another where nothing of that passes."""
+    """Answer all demands at once at the least cost, or one after another where nothing of that passes.
+
+    `first` is what the programme proposes, where it has been asked already.
+    """
     before, meter, prices = known.before, known.meter, Prices(request, known.quotes)
     found: Settled | Failed | None = None
     if demands and not isinstance(before, Unknown):
-        found = _Search(request, demands, before, allowance, prices, meter).run()
+        found = _Search(request, demands, before, allowance, prices, meter).run(first)
     met = met_by(found.attempt) if isinstance(found, Settled) else set()
     if isinstance(found, Settled) and len(met) == len(demands):
         return found
     if isinstance(found, Settled):
         unmet = [demand for demand in demands if (demand.rule, demand.target) not in met]
-        if all_beyond(unmet, demands, open_book(request), prices):
+        if all_beyond(unmet, demands, prices.book, prices):
             return found
     attempt, refusals = settle(request, demands, before, allowance, prices, meter)
     if isinstance(found, Settled):
@@ -93,19 +99,11 @@ class _Search:
         self._kept: dict[int, Kept] = {}
         self._left_out: set[str] = set()
 
-    def run(self) -> Settled | Failed | None:
+    def run(self, first: Proposal | None) -> Settled | Failed | None:
         """Return what passes the check; Failed where nothing does, None where nothing is to choose."""
         reason = ""
-        for _ in range(ATTEMPTS):
-            made = propose(
-                self._request,
-                self._demands,
-                self._efforts,
-                self._prices,
-                tuple(self._kept.values()),
-                self._left_out,
-                self._allowance,
-            )
+        for number in range(ATTEMPTS):
+            made = first if number == 0 and first is not None else self._propose()
             if not isinstance(made, Proposal):
                 return Failed("check_failed", reason) if made is None and reason else made
             attempt = self._attempt(made)
@@ -120,6 +118,17 @@ class _Search:
                 break
             self._efforts[fault.index] = again
         return Failed("check_failed", reason)
+
+    def _propose(self) -> Proposal | Failed | None:
+        return propose(
+            self._request,
+            self._demands,
+            self._efforts,
+            self._prices,
+            tuple(self._kept.values()),
+            self._left_out,
+            self._allowance,
+        )
 
     def _attempt(self, made: Proposal) -> Attempt:
         drawing = draw(

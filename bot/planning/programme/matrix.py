@@ -43,8 +43,7 @@ class Matrix:
         self.starts.append(len(self.indices))
         self.lows.append(low)
         self.highs.append(high)
-        for column, value in entries:
-            if value:
-                self.indices.append(column)
-                self.values.append(value)
+        kept = [entry for entry in entries if entry[1]]
+        self.indices += [column for column, _ in kept]
+        self.values += [value for _, value in kept]
         return len(self.starts) - 1

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import Action, Alternative, Binding, Demand, Reasoning, Unknown
-from bot.planning.book import Book, Leg, Priced, open_book
+from bot.planning.book import Book, Leg, Priced
 from bot.planning.caps import Allowance, Draft, loss_per_contract
 from bot.planning.check import Meter, is_inside
 from bot.planning.drafting import Drawing, Prices, Proposed, tightened
@@ -106,7 +106,7 @@ def propose(
     """Return the cheapest trims; None where nothing is to choose, Failed where the solver gives none."""
     if any(Action.TRIM not in demand.permits for demand in demands):
         return None
-    book = open_book(request)
+    book = prices.book
     asked = asked_of(demands, efforts, book, prices, left_out)
     legs = [leg for leg in book.legs if leg.holding is not None]
     candidates = trims(legs, asked, request, prices.quotes)
@@ -120,12 +120,12 @@ def propose(
     if isinstance(found, Failed):
         return found
     amounts = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
-    short = _short(found, written)
+    short = short_of(found, written)
     shares = shared_out(amounts, asked, short, book, len(demands))
     return Proposal(shares, reasoning_of(found, rows, candidates, written))
 
 
-def _short(found: Solution, written: Sequence[Written]) -> frozenset[int]:
+def short_of(found: Solution, written: Sequence[Written]) -> frozenset[int]:
     """Name the demands to which something is missing."""
     return frozenset(
         one.index
@@ -147,7 +147,7 @@ def demanded(ask: Asked, rows: Rows, beside: Sequence[Beside] = ()) -> list[Writ
     demand = ask.demand
     found: list[Written] = []
     for number, (face, gap) in enumerate(zip(ask.faces, ask.gaps, strict=True)):
-        effects = {one.key: one.effect(demand, number, face) for one in beside}
+        effects = [(one.key, one.effect(demand, number, face)) for one in beside]
         row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid, effects)
         binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
         found.append(Written(row, binding, short, ask.index, face.reachable and ask.whole))

@@ -7,9 +7,9 @@ share stand in columns of their own, T for the maintenance margin of the cross b
 costs: without them every row would name every position, and a solve would take ten times as long.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
-from types import MappingProxyType
+from operator import itemgetter
 
 from bot.planning.book import Leg
 from bot.planning.programme.columns import Beside, Candidate
@@ -21,7 +21,6 @@ TIE = 1e-5
 """Of two candidates that cost the same the first by key is taken."""
 WORSE = 10.0
 """A limit that gets worse weighs so many times as much as one that does not get better."""
-_NOTHING: Mapping[str, float] = MappingProxyType({})
 _SHARED = 3
 """From so many positions on whose margin stands in a face at mark, their sum is taken from T."""
 
@@ -90,19 +89,20 @@ class Rows:
         gap: float,
         weight: float,
         paid: dict[str, float],
-        beside: Mapping[str, float] = _NOTHING,
+        beside: Sequence[tuple[str, float]] = (),
     ) -> tuple[int, tuple[int, int]]:
         """Write a face that must be met; return its row, and the columns of what is missing to it.
 
         `gap` is what is missing now: more than that, it would get worse, and that weighs more. `paid` is what
         a USD costs under the demand's own terms; one dictionary a demand. `beside` is what a USD of what
-        moves no leg adds to the face, by its key.
+        moves no leg adds to the face, each with its key.
         """
         short = self.matrix.column(weight, max(gap, 0.0) / self.unit)
         found = self.expression(face, face.cost_weight, paid)
         worse = self.matrix.column(WORSE * weight)
-        for key, effect in beside.items():
-            found.add(self.moved[key], effect)
+        for key, effect in beside:
+            if effect:
+                found.add(self.moved[key], effect)
         found.add(short, -1.0)
         found.add(worse, -1.0)
         return self._write(found, face.budget), (short, worse)
@@ -227,14 +227,16 @@ def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, 
     """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start."""
     assert leg.holding is not None
     start, end = candidate.ends
+    width = end - start
     lines = [*leg.holding.asked(start, factor), (0.0, 0.0)]
-    ranked = sorted(
-        (-margin, -(margin + slope * (end - start)), number) for number, (slope, margin) in enumerate(lines)
-    )
+    ranked = [(margin, margin + slope * width, -number) for number, (slope, margin) in enumerate(lines)]
+    first = max(ranked)
+    if first[1] == max(ranked, key=itemgetter(1))[1]:
+        return [lines[-first[2]]]
     found: list[tuple[float, float]] = []
-    least = inf
-    for _, then, number in ranked:
-        if then < least:
-            found.append(lines[number])
-            least = then
+    most = -inf
+    for _, then, number in sorted(ranked, reverse=True):
+        if then > most:
+            found.append(lines[-number])
+            most = then
     return found

@@ -19,7 +19,6 @@ from bot.model import (
     Target,
     Unknown,
 )
-from bot.planning.hedge_seats import net_exposure
 from bot.planning.options.ranking import COUNTED as PLANNED
 from bot.planning.papers import call_value
 from bot.planning.request import Watch
@@ -83,7 +82,7 @@ def test_delta_counts_into_net_leverage_by_beta() -> None:
         assert value == pytest.approx((100_000 + 2 * delta * SPOT) / 40_000, rel=1e-6)
     twice = replace(STATS, betas={BTC: Beta(2.0, 0.0, "test")})
     asked = request(account(option(market, "2")), about=context(stats=twice))
-    assert net_exposure(asked) == pytest.approx(2 * (100_000 + 2 * delta * SPOT))
+    assert asked.net_exposure == pytest.approx(2 * (100_000 + 2 * delta * SPOT))
 
 
 def test_what_was_sold_is_a_loss_in_full() -> None:
