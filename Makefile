@@ -13,6 +13,8 @@ LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour
 PURE := tests/model tests/risk tests/rules tests/planning tests/execution tests/hedges tests/faults
 WHOLE := planning risk rules execution
 OTHERS := $(LONG) $(filter-out $(PURE) $(LONG),$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
+# Many tests start processes: without compiled modules each would compile all of them anew.
+export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 
 .PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges portfolios properties
