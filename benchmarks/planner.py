@@ -81,25 +81,30 @@ class Caught:
 
     def __init__(self) -> None:
         self.matrices: list[Matrix] = []
-        self.programmes: list[tuple[Callable[[], object], list[Matrix]]] = []
+        self.programmes: list[Callable[[], object]] = []
 
     def solve(self, matrix: Matrix) -> Solution | Failed:
         """Solve, and keep."""
         self.matrices.append(matrix)
         return solve(matrix)
 
-    def propose(self, *given: Any) -> Any:
-        """Ask the programme, and keep what it was asked."""
-        request, demands, efforts, prices, kept, left_out, allowance = given
-        asked = (request, demands, list(efforts), prices, kept, set(left_out), allowance)
-        before = len(self.matrices)
-        made = _PROPOSE(*asked)
-        if len(self.matrices) > before:
-            self.programmes.append((partial(_PROPOSE, *asked), self.matrices[before:]))
+    def programme_of(self, *given: Any) -> Any:
+        """Write a programme, and keep what it was asked."""
+        request, demands, efforts, prices, left_out, allowance = given
+        asked = (request, demands, list(efforts), prices, set(left_out), allowance)
+        made = _PROGRAMME_OF(*asked)
+        if made is not None:
+            self.programmes.append(partial(_proposed, *asked))
         return made
 
 
-_PROPOSE = proposal.propose
+_PROGRAMME_OF = proposal.programme_of
+
+
+def _proposed(*asked: Any) -> object:
+    programme = _PROGRAMME_OF(*asked)
+    assert programme is not None
+    return programme.propose()
 
 
 @contextmanager
@@ -111,7 +116,7 @@ def catching() -> Iterator[Caught]:
         for room in rooms:
             if getattr(room, "solve", None) is solve and not room.__name__.endswith(".solver"):
                 stack.enter_context(patch.object(room, "solve", caught.solve))
-        stack.enter_context(patch.object(loop, "propose", caught.propose))
+        stack.enter_context(patch.object(loop, "programme_of", caught.programme_of))
         yield caught
 
 
@@ -204,12 +209,14 @@ def beside(asked: PlanRequest) -> Beside | None:
         plan_with_hedges(asked)
     if not caught.programmes:
         return None
+    with catching() as once:
+        for work in caught.programmes:
+            work()
     return Beside(
         plan=middle(partial(plan_with_hedges, asked)),
         built=sum(middle(built(one)) for one in caught.matrices),
         ready=sum(middle(ready(one)) for one in caught.matrices),
-        programme=sum(middle(work) for work, _ in caught.programmes)
-        / sum(middle(built(one)) for _, matrices in caught.programmes for one in matrices),
+        programme=sum(map(middle, caught.programmes)) / sum(middle(built(one)) for one in once.matrices),
     )
 
 

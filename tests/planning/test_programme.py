@@ -273,10 +273,11 @@ def test_a_limit_that_faces_do_not_know_harms_nothing() -> None:
     kept = proposal.Kept(odd, bears_cost=True)
     drawing = draw(given, [], [], Prices(given))
     assert proposal.harming(kept, drawing) == set()
-    made = proposal.propose(
-        given, [CAP], [Effort()], Prices(given), [kept], frozenset(), Allowance(given.caps, given.usage)
-    )
-    assert isinstance(made, proposal.Proposal)
+    allowance = Allowance(given.caps, given.usage)
+    programme = proposal.programme_of(given, [CAP], [Effort()], Prices(given), frozenset(), allowance)
+    assert programme is not None
+    programme.keep([kept])
+    assert isinstance(programme.propose(), proposal.Proposal)
 
 
 def test_a_plan_that_no_attempt_gets_through_is_left_to_the_closed_forms(

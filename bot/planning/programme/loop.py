@@ -16,7 +16,14 @@ from bot.planning.check import Meter, prove, worsened
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import ATTEMPTS, Effort
 from bot.planning.known import Known
-from bot.planning.programme.proposal import Kept, Proposal, harming, kept_of, propose
+from bot.planning.programme.proposal import (
+    Kept,
+    Programme,
+    Proposal,
+    harming,
+    kept_of,
+    programme_of,
+)
 from bot.planning.programme.reach import all_beyond
 from bot.planning.programme.solver import Failed
 from bot.planning.recomputation import State
@@ -97,6 +104,8 @@ class _Search:
         self._meter = meter
         self._efforts = [Effort() for _ in demands]
         self._kept: dict[int, Kept] = {}
+        self._programme: Programme | None = None
+        """As far as it is written; None where it must be written anew."""
         self._left_out: set[str] = set()
 
     def run(self, first: Proposal | None) -> Settled | Failed | None:
@@ -117,18 +126,23 @@ class _Search:
             if again is None:
                 break
             self._efforts[fault.index] = again
+            self._programme = None
         return Failed("check_failed", reason)
 
     def _propose(self) -> Proposal | Failed | None:
-        return propose(
-            self._request,
-            self._demands,
-            self._efforts,
-            self._prices,
-            tuple(self._kept.values()),
-            self._left_out,
-            self._allowance,
-        )
+        if self._programme is None:
+            given = (
+                self._request,
+                self._demands,
+                self._efforts,
+                self._prices,
+                self._left_out,
+                self._allowance,
+            )
+            self._programme = programme_of(*given)
+            if self._programme is not None:
+                self._programme.keep(self._kept.values())
+        return None if self._programme is None else self._programme.propose()
 
     def _attempt(self, made: Proposal) -> Attempt:
         drawing = draw(
@@ -151,12 +165,16 @@ class _Search:
             kept = self._kept.get(number)
             effort = Effort() if kept is None else _further(kept)
             if effort is not None:
-                self._kept[number] = kept_of(watch, self._meter, self._before, effort)
+                self._kept[number] = further = kept_of(watch, self._meter, self._before, effort)
+                if self._programme is not None:
+                    self._programme.keep((further,))
                 new = True
                 continue
             assert kept is not None
             harmful = harming(kept, attempt.drawing) - self._left_out
-            self._left_out |= harmful
+            if harmful:
+                self._left_out |= harmful
+                self._programme = None
             new = new or bool(harmful)
         return new
 

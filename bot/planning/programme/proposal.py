@@ -94,35 +94,58 @@ def harming(limit: Kept, drawing: Drawing) -> set[str]:
     return found
 
 
-def propose(
+class Programme:
+    """The cheapest trims that answer all demands at once. Limits that may not get worse are added to it."""
+
+    def __init__(
+        self,
+        demands: Sequence[Demand],
+        asked: Sequence[Asked],
+        candidates: Sequence[Candidate],
+        prices: Prices,
+        allowance: Allowance,
+    ) -> None:
+        self._demands = demands
+        self._asked = asked
+        self._candidates = candidates
+        self._book = prices.book
+        legs = [leg for leg in self._book.legs if leg.holding is not None]
+        unit = unit_of(self._book.request, legs)
+        self._rows = Rows(list(self._book.legs), candidates, unit)
+        self._written = [one for ask in asked for one in demanded(ask, self._rows)]
+        self._written += capped(candidates, asked, self._rows, allowance)
+
+    def keep(self, limits: Iterable[Kept]) -> None:
+        """Add limits."""
+        for limit in limits:
+            self._written += _kept(limit, self._rows, self._book)
+
+    def propose(self) -> Proposal | Failed:
+        """Solve; Failed where the solver gives nothing."""
+        found, rows = solve(self._rows.matrix), self._rows
+        if isinstance(found, Failed):
+            return found
+        amounts = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
+        short = short_of(found, self._written)
+        shares = shared_out(amounts, self._asked, short, self._book, len(self._demands))
+        return Proposal(shares, reasoning_of(found, rows, self._candidates, self._written))
+
+
+def programme_of(
     request: PlanRequest,
     demands: Sequence[Demand],
     efforts: Sequence[Effort],
     prices: Prices,
-    kept: Sequence[Kept],
     left_out: Set[str],
     allowance: Allowance,
-) -> Proposal | Failed | None:
-    """Return the cheapest trims; None where nothing is to choose, Failed where the solver gives none."""
+) -> Programme | None:
+    """Write the programme of demands; None where nothing is to choose."""
     if any(Action.TRIM not in demand.permits for demand in demands):
         return None
-    book = prices.book
-    asked = asked_of(demands, efforts, book, prices, left_out)
-    legs = [leg for leg in book.legs if leg.holding is not None]
+    asked = asked_of(demands, efforts, prices.book, prices, left_out)
+    legs = [leg for leg in prices.book.legs if leg.holding is not None]
     candidates = trims(legs, asked, request, prices.quotes)
-    if len(candidates) < 2:
-        return None
-    rows = Rows(list(book.legs), candidates, unit_of(request, legs))
-    written = [one for ask in asked for one in demanded(ask, rows)]
-    written += [one for limit in kept for one in _kept(limit, rows, book)]
-    written += capped(candidates, asked, rows, allowance)
-    found = solve(rows.matrix)
-    if isinstance(found, Failed):
-        return found
-    amounts = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
-    short = short_of(found, written)
-    shares = shared_out(amounts, asked, short, book, len(demands))
-    return Proposal(shares, reasoning_of(found, rows, candidates, written))
+    return Programme(demands, asked, candidates, prices, allowance) if len(candidates) > 1 else None
 
 
 def short_of(found: Solution, written: Sequence[Written]) -> frozenset[int]:
