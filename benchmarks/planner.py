@@ -28,6 +28,7 @@ from msgspec.structs import replace
 
 from benchmarks.chains import CANDIDATES, with_chains
 from benchmarks.figures import Missed
+from bot.daemon import collector
 from bot.model import HedgeTerms
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.measures import recomputed
@@ -248,8 +249,7 @@ def run() -> list[str]:
     many = [watched(asked) for asked in accounts(MANY, LARGE, KINDS[:2])]
     for asked in some[:3]:
         plan_with_hedges(asked)
-    gc.collect()
-    gc.freeze()
+    collector.spare()
     plans, without, large = (
         [middle(partial(plan_with_hedges, asked)) for asked in each] for each in (some, others, many)
     )

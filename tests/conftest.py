@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bot.daemon import collector
+
 # How fast a machine draws examples, while it does other things, says nothing about what is tested.
 settings.register_profile("reef", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("reef")
 
+gc.set_threshold(collector.THRESHOLD)  # as the daemon has it
 ROOT = Path(__file__).resolve().parent.parent
 
 

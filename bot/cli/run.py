@@ -13,6 +13,7 @@ from bot.cli.options import DEFAULT_CONFIG, AsJson, Config, Live
 from bot.cli.output import print_json
 from bot.cli.preview import show_preview
 from bot.clock import SystemClock
+from bot.daemon import collector
 from bot.daemon.notices import Notices
 from bot.daemon.tenancy import tenancy
 from bot.logs import configure_logs
@@ -64,6 +65,7 @@ def run(
         if not settings.armed:
             log.warning("disarmed: plans are recorded, nothing is sent; `mode: act` in the config arms it")
         service = build_service(prepared, tenant, clock, lease, Notices.of(os.environ))
+        collector.spare()
         reason = asyncio.run(service.run())
     if as_json:
         print_json({"ended": reason})
