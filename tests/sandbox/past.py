@@ -1,4 +1,4 @@
-"""The invented past of markets, remembered: every story would invent the same hours anew, a tenth of its time."""
+"""The invented past of markets, remembered: a story spends a tenth of its time on the same hours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
