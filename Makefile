@@ -9,15 +9,16 @@ CONFIG ?= reef.yaml
 SEEDS ?= 100
 FIRST_SEED ?= 1
 LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour.py tests/profiles tests/e2e
-# Most tests wait for something: for polls, for time-outs, for processes.
-PURE := tests/model tests/risk tests/rules tests/planning tests/execution tests/hedges tests/faults
+# What is measured takes twice its time: only the tests that the rooms of WHOLE need.
+PURE := tests/model tests/risk tests/rules tests/planning tests/execution tests/hedges/test_stories.py
 WHOLE := planning risk rules execution
-OTHERS := $(LONG) $(filter-out $(PURE) $(LONG),$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
-# Many tests start processes: without compiled modules each would compile all of them anew.
-export PYTHONDONTWRITEBYTECODE :=
-WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
+OTHERS := $(LONG) $(filter-out $(PURE) $(LONG) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
+# Most tests wait for something: for polls, for time-outs, for processes. Each worker collects them all.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+# Bytecode is written once, and not made anew by each of the hundreds of processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean tested simulated rest coverage-all wheel-runs hedges portfolios properties
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean collected tested simulated rest coverage-all wheel-runs hedges portfolios properties
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,7 +26,7 @@ help:  ## list the targets
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Reef needs Python 3.11 or newer; try: make PYTHON=python3.12 install" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -41,7 +42,7 @@ test: install  ## all tests but the slow ones
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 ci: install  ## everything that must hold before a change lands
-	$(MAKE) --no-print-directory -j 2 --output-sync=target format lint types layers audit docs wheel
+	$(MAKE) --no-print-directory -j 2 --output-sync=target types collected format lint layers audit docs wheel
 	$(MAKE) --no-print-directory -j 2 tested simulated
 
 # Tests wait for much, days for nothing: side by side they take little longer than either alone.
@@ -71,16 +72,19 @@ advisories:  ## ask for known vulnerabilities of what is locked (needs a network
 	test -x .venv-audit/bin/pip-audit || ($(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet pip-audit)
 	.venv-audit/bin/pip-audit -r requirements.lock --require-hashes --disable-pip
 
+collected: install  # every test file is there as bytecode before many workers read it at once
+	$(BIN)/pytest -n 0 -m "not slow" --collect-only -qq >/dev/null
+
 coverage: install  ## the rooms without input and output, of which every line and branch is tested
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) $(LONG:%=--ignore=%) $(WHOLE:%=--cov=bot/%) --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) $(WHOLE:%=--cov=bot/%) --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json $(WHOLE)
 
 coverage-all: install  ## every room, by all tests but the long ones (twice the time)
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json
 
-rest: install  ## all other tests; first what would take too long while coverage is measured, or waits most
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(OTHERS)
+rest: install  ## all other tests, those that take or wait longest first
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(OTHERS) $(addprefix --deselect ,$(filter %.py,$(PURE)))
 
 docs: install  ## build the pages of docs/ into site/; a link that leads nowhere fails
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs site

@@ -29,6 +29,15 @@ def count(journal: Path, kind: Kind) -> int:
         return len(opened.entries(kind=kind))
 
 
+def trims_of(journal: Path) -> list[str]:
+    """The journal's decisions that plan a trim; none while there is no journal."""
+    if count(journal, Kind.DECISION) == 0:
+        return []
+    with open_journal(journal, read_only=True) as opened:
+        bodies = [one.body for one in opened.entries(kind=Kind.DECISION)]
+    return [body for body in bodies if '"kind":"trim"' in body]
+
+
 def positions_of(venue: Venue, keys: Keys) -> dict[str, Any]:
     """An account's positions at the venue."""
     (account,) = [one for one in venue.call("GET", "state")["accounts"] if one["api_key"] == keys.api_key]
@@ -58,15 +67,24 @@ def test_trims_ends_cleanly_and_leaves_its_stops(venue: Venue, tmp_path: Path) -
     assert first["armed"] is True
     assert events.index("first look") < events.index("step")
     assert "planted" not in done.err
+    assert "Traceback" not in done.err
     assert verify(journal).sound
+    assert_ended(journal, "SIGTERM")
     with open_journal(journal, read_only=True) as opened:
-        assert [one.kind for one in opened.entries(newest=True, limit=1)] == [Kind.STOPPED]
         text = "".join(entry.body for entry in opened.entries(limit=10_000))
     assert keys.api_key not in text
     assert keys.secret not in text
     held = positions_of(venue, keys)
     assert len(held) == 3
     assert all(Decimal(one["stop_loss"] or 0) > 0 for one in held.values())
+
+
+def assert_ended(journal: Path, signal_name: str) -> None:
+    """The journal's last word is that a signal ended the daemon."""
+    with open_journal(journal, read_only=True) as opened:
+        (last,) = opened.entries(newest=True, limit=1)
+    assert last.kind == Kind.STOPPED
+    assert signal_name in last.body
 
 
 def reef_run(config: Path, keys: Keys) -> Any:
@@ -77,14 +95,14 @@ def reef_run(config: Path, keys: Keys) -> Any:
         return reef("run", "--config", config)
 
 
-def test_disarmed_sends_nothing_and_isolates_accounts(venue: Venue, tmp_path: Path) -> None:
+def test_disarmed_it_plans_sends_nothing_and_isolates_accounts(venue: Venue, tmp_path: Path) -> None:
     keys, wrong = venue.account(), Keys("planted-key-unknown", "planted-secret-unknown")
     config = write_config(tmp_path, venue.url, "main", "other")
     journal = tmp_path / "reef.sqlite"
     environ = keys.environ("main") | wrong.environ("other")
     with running(tmp_path / "run", "run", "--config", config, environ=environ) as daemon:
         daemon.logged("disarmed")
-        wait(lambda: count(journal, Kind.DECISION), "a decision")
+        planned = wait(lambda: trims_of(journal), "a planned trim")
         wait(lambda: count(journal, Kind.ERROR), "the other account's failure")
         seen = count(journal, Kind.ERROR)
         log = daemon.log().count("cycle failed")
@@ -93,9 +111,15 @@ def test_disarmed_sends_nothing_and_isolates_accounts(venue: Venue, tmp_path: Pa
         done = daemon.end(signal.SIGINT)
     assert done.code == 0
     assert done.out == ""
+    assert '"armed":false' in planned[0]
     assert venue.orders_of(keys) == []
     assert count(journal, Kind.PREPARED) == 0
+    held = positions_of(venue, keys)
+    assert held["BTCUSDT"]["size"] == "3"
+    assert not any(Decimal(one["stop_loss"] or 0) for one in held.values())
     assert "planted" not in done.err
+    assert "Traceback" not in done.err
+    assert_ended(journal, "SIGINT")
     status = reef("status", "--journal", journal, "--json")
     assert status.code == 1
     assert status.value["main"]["status"]["armed"] is False

@@ -296,7 +296,10 @@ def test_a_daemon_that_was_stopped_past_its_lease_is_replaced_and_ends(tmp_path:
                 assert "Traceback" not in first.log()
                 with running(tmp_path / "third", *command, environ=environ) as third:
                     assert third.process.wait(20) == 1
+                    assert "already runs on this journal" in third.log()
                     assert f"process {second.process.pid}" in third.log()
+                    assert "Traceback" not in third.log()
+                assert second.process.poll() is None
                 done = second.end(signal.SIGTERM)
             assert done.code == 0
         assert [one.epoch for one in started(journal)] == [1, 2]

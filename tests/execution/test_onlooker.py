@@ -10,8 +10,8 @@ from bot.execution import Executor, Held, halt, halted, resume
 from bot.execution.onlooker import Look
 from bot.journal import FullDiskError, Journal, JournalWorker
 from bot.journal.records import Kind, Outside
-from bot.model import Fill, OrderRequest, Request, Side, position_key
-from tests.execution.fake_gateway import BTC, ETH, START, FakeGateway, Fault
+from bot.model import Fill, OrderRequest, Request, Side, Snapshot, position_key
+from tests.execution.fake_gateway import BTC, ETH, MARKS, START, FakeGateway, Fault
 from tests.execution.support import LONG, plan, trim
 
 SHORT = position_key(BTC, Side.SHORT)
@@ -46,6 +46,24 @@ def reads(gateway: FakeGateway) -> list[str]:
 
     gateway.fills = counted  # type: ignore[method-assign]
     return asked
+
+
+async def test_an_options_order_is_looked_for_in_no_position(
+    executor: Executor, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch, reads: list[str]
+) -> None:
+    put = "BTC/USDT:USDT-251226-80000-P"
+    monkeypatch.setitem(MARKS, put, D(900))
+    gateway.open(put, Side.LONG, "2")
+
+    async def without_it() -> Snapshot:
+        whole = await gateway.snapshot()
+        return replace(whole, positions=tuple(one for one in whole.positions if one.symbol != put))
+
+    assert await executor.look_outside(await without_it()) == QUIET
+    report = await executor.carry_out(plan(trim("reef1", "1", symbol=put)), await gateway.snapshot())
+    assert report.results[0].executed == 1
+    assert await executor.look_outside(await without_it()) == QUIET
+    assert reads == []
 
 
 async def test_what_the_guard_did_itself_asks_for_no_executions(

@@ -31,6 +31,7 @@ from bot.sandbox.host import Sandbox
 from bot.sandbox.requests_log import OrderRequestRecord
 from bot.sandbox.transport import InProcessTransport
 from tests.replay.world import URL, JointClock
+from tests.sandbox.past import remembered
 
 START = datetime(2025, 11, 21, 4, 30, tzinfo=UTC)
 ACCOUNT = "main"
@@ -276,7 +277,8 @@ async def stage(
     used = terms if max_age_seconds is None else replace(terms, max_age_seconds=max_age_seconds)
     made = made_by(clock, engine, folder / "journal.sqlite", rules, used, sandbox=sandbox)
     try:
-        yield made
+        with remembered():
+            yield made
     finally:
         for one in (*made.neighbours, made):
             await one.end()

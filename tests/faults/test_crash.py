@@ -91,6 +91,7 @@ def assert_as_undisturbed(folder: Path, runs: list[Run]) -> None:
         assert end(one) == end(undisturbed), run
 
 
+@pytest.mark.slow  # two hundred follow; the hundred days of the gate are full of such deaths
 @pytest.mark.timeout(600)
 @pytest.mark.fault(34)
 def test_killed_ten_times_at_random(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from bot.market_stats import StatsKeeper
 from bot.model import Caps, ProtectionTerms
 from bot.rules import load_rules_text
 from bot.sandbox.engine.types import Side
+from tests.sandbox.past import remembered
 from tests.sandbox.support import KEY, SECRET, Running, serving
 
 ACCOUNT = "main"
@@ -117,7 +118,8 @@ async def bench(
         guard = wire(gateway, worker, used, rules, armed, terms)
         it = Bench(venue, guard, gateway, journal)
         try:
-            yield it
+            with remembered():
+                yield it
         finally:
             await guard.close()
             if not it.ended:

@@ -25,7 +25,11 @@ def came_through(found: Lived) -> None:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("hedging", list(Hedging))
+@pytest.mark.parametrize(
+    "hedging",
+    # tests/hedges/test_puts.py lives through a fall and a recovery with puts
+    [Hedging.PERPETUAL, pytest.param(Hedging.PUT, marks=pytest.mark.slow)],
+)
 async def test_it_lives_hedged_and_holds_its_longs_when_the_market_is_back(
     hedging: Hedging, tmp_path: Path
 ) -> None:

@@ -106,8 +106,14 @@ async def lived(holdings: tuple[Holding, ...], crash_at: int | None) -> tuple[Re
         return rest, points
 
 
-@pytest.mark.parametrize("begin", range(STRIDES))
-@pytest.mark.parametrize("holdings", [LONG, SHORT], ids=["long", "short"])
+@pytest.mark.parametrize(
+    ("holdings", "begin"),
+    [
+        *(pytest.param(LONG, begin, id=f"long-{begin}") for begin in range(STRIDES)),
+        pytest.param(SHORT, 0, id="short-0"),
+        *(pytest.param(SHORT, begin, marks=pytest.mark.slow, id=f"short-{begin}") for begin in (1, 2)),
+    ],
+)
 def test_killed_anywhere_it_comes_to_the_same(holdings: tuple[Holding, ...], begin: int) -> None:
     calm, points = run(lived(holdings, None))
     assert calm.traded

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.simulation.day import Outcome
 from tests.simulation.living import live
 from tests.simulation.market import make_market
@@ -15,6 +17,7 @@ from tests.simulation.report import closing, figures, story
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow  # the gate lives a hundred days beside the tests, and this one among them
 def test_a_day_with_faults_breaks_nothing() -> None:
     outcome = live(9)
     assert not outcome.violations, story(outcome)
