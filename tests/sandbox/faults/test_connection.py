@@ -142,5 +142,5 @@ def test_the_first_that_strikes_answers(sandbox: Sandbox) -> None:
     assert strikes(sandbox) == [1, 0]
     assert code(sandbox, CREATE, BUY) == 10016
     assert strikes(sandbox) == [1, 1]
-    step(sandbox, 86_400)
+    step(sandbox, 3_600)
     assert strikes(sandbox) == [1, 1]

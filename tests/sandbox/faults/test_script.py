@@ -128,7 +128,7 @@ def test_they_come_and_go_as_market_time_passes(tmp_path: Path) -> None:
     assert states(sandbox) == ["ended", "armed", "waiting"]
     step(sandbox, 1800)
     assert read(sandbox) == 0
-    step(sandbox, 86_400)
+    step(sandbox, 3_600)
     listing = admin(sandbox, "GET", "faults")[1]
     assert [one["name"] for one in listing["faults"]] == ["cut_page"]
     assert states(sandbox) == ["ended", "ended", "armed"]
