@@ -172,9 +172,8 @@ class _Search:
                 continue
             assert kept is not None
             harmful = harming(kept, attempt.drawing) - self._left_out
-            if harmful:
-                self._left_out |= harmful
-                self._programme = None
+            self._left_out |= harmful
+            self._programme = None
             new = new or bool(harmful)
         return new
 
