@@ -108,10 +108,10 @@ def test_children_never_outlive_the_demo(tmp_path: Path, number: signal.Signals)
         children = psutil.Process(demo.pid).children(recursive=True)
         assert len(children) == 4  # a leash and its process, twice
         demo.send_signal(number)
-        out, _ = demo.communicate(timeout=20)
+        out, _ = demo.communicate(timeout=60)
         assert demo.returncode != 0
         assert out == b""
-        gone, alive = psutil.wait_procs(children, timeout=20)
+        gone, alive = psutil.wait_procs(children, timeout=60)
         assert (len(gone), alive) == (4, [])
     finally:
         demo.kill()
