@@ -6,7 +6,8 @@ import os
 import sys
 import time
 
-from tests.simulation.living import live, spare_collector
+from bot.daemon import collector
+from tests.simulation.living import live
 from tests.simulation.report import closing, figures, story
 
 
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
     seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
     begun = time.perf_counter()
     outcomes = []
-    with multiprocessing.get_context("spawn").Pool(min(wanted.jobs, wanted.seeds), spare_collector) as pool:
+    with multiprocessing.get_context("spawn").Pool(min(wanted.jobs, wanted.seeds), collector.spare) as pool:
         for one in pool.imap(live, seeds):
             outcomes.append(one)
             if one.violations:

@@ -1,6 +1,5 @@
 """One seed in a process of its own."""
 
-import gc
 import tempfile
 import traceback
 from pathlib import Path
@@ -17,13 +16,6 @@ MEMORY = Path("/dev/shm")
 
 def _drop(_logger: Any, _method: str, _event: Any) -> NoReturn:
     raise structlog.DropEvent
-
-
-def spare_collector() -> None:
-    """Let the collector of cyclic garbage pass by what was imported, and come seldom: a tenth of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 1000)
 
 
 def live(seed: int) -> Outcome:
