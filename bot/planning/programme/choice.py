@@ -23,7 +23,7 @@ from bot.planning.lifting import margin_rooms
 from bot.planning.nature import SURVIVAL
 from bot.planning.offers import Opening
 from bot.planning.options.columns import Bought
-from bot.planning.programme.asking import Asked, asked_of, shared_out
+from bot.planning.programme.asking import Asked, asked_of
 from bot.planning.programme.columns import Beside, Candidate, Margin, trims
 from bot.planning.programme.proposal import (
     Proposal,
@@ -32,7 +32,7 @@ from bot.planning.programme.proposal import (
     demanded,
     nearest,
     reasoning_of,
-    short_of,
+    shares_of,
     unit_of,
 )
 from bot.planning.programme.rows import Rows
@@ -158,8 +158,7 @@ def _trimmed(
     """Return what is trimmed where that is all that is done: without what was not taken it is the same."""
     if len(columns.trims) < 2 or not all(map(is_trading, demands)):
         return ()
-    usd = {one.key: found.values[rows.moved[one.key]] * rows.unit for one in columns.trims}
-    shares = shared_out(usd, asked, short_of(found, written), book, len(demands))
+    shares = shares_of(found, rows, columns.trims, asked, written, book, len(demands))
     return tuple(zip(demands, shares, strict=True))
 
 
@@ -217,11 +216,9 @@ def _first_usd(hedge: Candidate, face: Face) -> float:
     assert holding is not None
     adds = face.weights.get(key, 0.0) + (face.cost_weight * hedge.paid if key in face.payers else 0.0)
     factor = face.factors.get(key)
-    return (
-        adds
-        if factor is None
-        else adds + min((slope for slope, _ in holding.asked(0.0, factor)), default=0.0)
-    )
+    if factor is not None:
+        adds += min((slope for slope, _ in holding.asked(0.0, factor)), default=0.0)
+    return adds
 
 
 def _hedge(leg: Leg, offer: Opening) -> Candidate:

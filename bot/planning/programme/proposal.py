@@ -125,9 +125,8 @@ class Programme:
         found, rows = solve(self._rows.matrix), self._rows
         if isinstance(found, Failed):
             return found
-        amounts = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
-        short = short_of(found, self._written)
-        shares = shared_out(amounts, self._asked, short, self._book, len(self._demands))
+        given = (self._asked, self._written, self._book, len(self._demands))
+        shares = shares_of(found, rows, self._candidates, *given)
         return Proposal(shares, reasoning_of(found, rows, self._candidates, self._written))
 
 
@@ -148,7 +147,21 @@ def programme_of(
     return Programme(demands, asked, candidates, prices, allowance) if len(candidates) > 1 else None
 
 
-def short_of(found: Solution, written: Sequence[Written]) -> frozenset[int]:
+def shares_of(
+    found: Solution,
+    rows: Rows,
+    candidates: Sequence[Candidate],
+    asked: Sequence[Asked],
+    written: Sequence[Written],
+    book: Book,
+    count: int,
+) -> list[Proposed]:
+    """Read back the trims, by demand."""
+    usd = {one.key: found.values[rows.moved[one.key]] * rows.unit for one in candidates}
+    return shared_out(usd, asked, _short(found, written), book, count)
+
+
+def _short(found: Solution, written: Sequence[Written]) -> frozenset[int]:
     """Name the demands to which something is missing."""
     return frozenset(
         one.index
