@@ -4,7 +4,6 @@
 only wants to see the account waits for an exchange, its history of prices and a client that speaks to it.
 """
 
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.decision import DecisionInput
-from bot.documents import DocumentError
+from bot.documents import shipped_path
 from bot.rules import RuleSet
 from bot.rules.wanted import buys_options, hedging_symbols
 
@@ -20,9 +19,6 @@ ACCOUNT = "demo"
 FILE = "demo-account.json"
 
 T = TypeVar("T")
-
-_PACKAGE = Path(__file__).resolve().parent.parent
-_FOLDERS = (_PACKAGE / "shipped" / "config", _PACKAGE.parent / "config")
 
 
 class Inside(Struct, frozen=True):
@@ -40,7 +36,7 @@ def first_look(rules: RuleSet, also: frozenset[str] = frozenset()) -> Inside:
 
     Raises `DocumentError` where the file is missing.
     """
-    whole = msgspec.json.decode(_file().read_bytes(), type=Inside)
+    whole = msgspec.json.decode(shipped_path(FILE).read_bytes(), type=Inside)
     snapshot, stats = whole.given.snapshot, whole.given.stats
     held = frozenset(one.symbol for one in snapshot.positions)
     shown = held | hedging_symbols(rules, whole.reference) | also
@@ -66,12 +62,3 @@ def first_look(rules: RuleSet, also: frozenset[str] = frozenset()) -> Inside:
 
 def _of(figures: dict[str, T], symbols: frozenset[str]) -> dict[str, T]:
     return {symbol: figure for symbol, figure in figures.items() if symbol in symbols}
-
-
-def _file() -> Path:
-    for folder in _FOLDERS:
-        if (folder / FILE).is_file():
-            return folder / FILE
-    raise DocumentError(
-        str(_FOLDERS[0] / FILE), "the account of the demo is missing", hint="install Reef again"
-    )

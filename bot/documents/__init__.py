@@ -32,6 +32,7 @@ from bot.documents.shapes import (
     within,
     word_of,
 )
+from bot.documents.shipped import shipped_path
 
 __all__ = [
     "LATER",
@@ -59,6 +60,7 @@ __all__ = [
     "plain_percent",
     "read_document",
     "read_text",
+    "shipped_path",
     "show_duration",
     "show_percent",
     "shown",

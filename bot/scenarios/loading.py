@@ -14,6 +14,7 @@ from bot.documents import (
     parse_document,
     plain_percent,
     read_text,
+    shipped_path,
 )
 from bot.scenarios.schema import FileShape, FundingShape, LadderShape, ScenarioShape
 from bot.scenarios.values import Funding, StressScenario
@@ -22,19 +23,10 @@ SCENARIO_WORDS: Words = {("funding",): FundingShape.known_keys()}
 FILE_WORDS: Words = {("ladder",): LadderShape.known_keys()}
 SHIPPED = "stress.yaml"
 
-_PACKAGE = Path(__file__).resolve().parent.parent
-FOLDERS = (_PACKAGE / "shipped" / "config", _PACKAGE.parent / "config")
-"""Where the shipped file may stand; the first that exists is used."""
-
 
 def shipped_file() -> Path:
     """Return the file of scenarios that ships. Raises `DocumentError`."""
-    for folder in FOLDERS:
-        if (folder / SHIPPED).is_file():
-            return folder / SHIPPED
-    raise DocumentError(
-        str(FOLDERS[0] / SHIPPED), "the shipped scenarios are missing", hint="install Reef again"
-    )
+    return shipped_path(SHIPPED)
 
 
 def load_stress(path: Path, listed: Iterable[str] = ()) -> tuple[StressScenario, ...]:

@@ -3,17 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from msgspec import Struct
 
-from bot.documents import DocumentError, read_text
+from bot.documents import read_text, shipped_path
 from bot.rules import profile_path
 from bot.settings import secret_names
 from bot.setup.answers import Answers, Place
-
-_PACKAGE = Path(__file__).resolve().parent.parent
-_CONFIGS = (_PACKAGE / "shipped" / "config", _PACKAGE.parent / "config")
 
 FOLDER_OF_JOURNAL = "journal"
 RULES = "rules.yaml"
@@ -42,7 +38,7 @@ def pages(answers: Answers, place: Place) -> dict[str, Page]:
         RULES: Page(_rules(answers.profile, place.version)),
         "reef.service": Page(_filled("init/reef.service", _unit(answers, place))),
         "compose.yaml": Page(_filled("init/compose.yaml", _container(answers, place))),
-        "Dockerfile": Page(_shipped("Dockerfile")),
+        "Dockerfile": Page(read_text(shipped_path("Dockerfile"))),
     }
 
 
@@ -119,13 +115,4 @@ def _compose_text(text: str) -> str:
 
 
 def _filled(name: str, values: Mapping[str, str]) -> str:
-    return _MARK.sub(lambda found: values[found[1]], _shipped(name))
-
-
-def _shipped(name: str) -> str:
-    for folder in _CONFIGS:
-        if (folder / name).is_file():
-            return read_text(folder / name)
-    raise DocumentError(
-        str(_CONFIGS[0] / name), "a file of the program is missing", hint="install Reef again"
-    )
+    return _MARK.sub(lambda found: values[found[1]], read_text(shipped_path(name)))

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo import recorded
 from bot.demo.hedged import Hedging, rules_of
 from bot.demo.inside import look_everywhere, look_inside, written
 from bot.demo.recorded import FILE, first_look
-from bot.documents import DocumentError
+from bot.documents import DocumentError, shipped
 from bot.rules import RuleSet, load_rules, load_rules_text, profile_path
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config" / FILE
@@ -46,6 +45,6 @@ def test_what_is_not_listed_is_not_shown() -> None:
 
 
 def test_an_installation_without_the_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorded, "_FOLDERS", (tmp_path,))
+    monkeypatch.setattr(shipped, "FOLDERS", (tmp_path,))
     with pytest.raises(DocumentError, match="install Reef again"):
         first_look(RULES["balanced"])
