@@ -1,4 +1,4 @@
-"""Accounts of the planner's benchmark with options on offer for every position that could be hedged."""
+"""Accounts of the planner's benchmark with options: ten in all, or ten of each right for every base."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -12,26 +12,49 @@ from bot.risk.definitions import OPTIONS_HELP
 from tests.planning.build import NOW
 
 CANDIDATES = 10
+BASES = 2
 DAYS, VOL, HALF = 21, 0.6, 0.02
 NEAREST, BETWEEN = 0.99, 0.018
 """Strikes go from a hundredth to a sixth of the price away."""
 TERMS = HedgeTerms(put=OptionTerms(), call=OptionTerms())
 
 
+def with_candidates(asked: PlanRequest) -> PlanRequest:
+    """Permit options where hedges are, and offer ten that do: half for each of the largest positions."""
+    held = sorted(asked.portfolio.holdings, key=lambda one: one.notional, reverse=True)[:BASES]
+    prices = _prices(asked)
+    rights = {one.base: Right.PUT if one.sign > 0 else Right.CALL for one in held}
+    chains = {
+        base: _chain(base, prices[base], (right,), CANDIDATES // BASES) for base, right in rights.items()
+    }
+    return _offering(asked, chains)
+
+
 def with_chains(asked: PlanRequest) -> PlanRequest:
     """Permit options where hedges are, and offer ten of each right that do for each base that is held."""
-    demands = tuple(_permitting(one) for one in asked.demands)
+    prices = _prices(asked)
+    return _offering(
+        asked, {base: _chain(base, price, tuple(Right), CANDIDATES) for base, price in prices.items()}
+    )
+
+
+def _prices(asked: PlanRequest) -> dict[str, float]:
     prices = {}
     for position in asked.snapshot.positions:
         mark = position.mark_price
         assert not isinstance(mark, Unknown)
         prices[asked.snapshot.markets[position.symbol].base] = float(mark)
+    return prices
+
+
+def _offering(asked: PlanRequest, chains: dict[str, Chain]) -> PlanRequest:
+    demands = tuple(_permitting(one) for one in asked.demands)
     return replace(
         asked,
         snapshot=replace(asked.snapshot, options_read=True),
         demands=demands,
         hedging={one.rule: one.hedge for one in demands if one.hedge is not None},
-        chains={base: _chain(base, price) for base, price in prices.items()},
+        chains=chains,
     )
 
 
@@ -39,12 +62,8 @@ def _permitting(one: Demand) -> Demand:
     return replace(one, hedge=TERMS) if one.hedge is not None and one.metric in OPTIONS_HELP else one
 
 
-def _chain(base: str, price: float) -> Chain:
-    markets = [
-        _market(base, price, right, number)
-        for right in (Right.PUT, Right.CALL)
-        for number in range(CANDIDATES)
-    ]
+def _chain(base: str, price: float, rights: tuple[Right, ...], count: int) -> Chain:
+    markets = [_market(base, price, right, number) for right in rights for number in range(count)]
     quotes = {one.symbol: _quote(one, price) for one in markets}
     return Chain(base=base, markets={one.symbol: one for one in markets}, quotes=quotes, aside={}, at=NOW)
 

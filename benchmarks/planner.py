@@ -1,8 +1,9 @@
 """Planning 20 and 200 positions, rounding and check included, beside a bare solve of the same matrices.
 
 The accounts are those of the planner's own tests: order books of unequal depth, tiers, limits of the account
-and of positions that are passed. Those of 20 positions permit hedges, with ten options of each right on offer
-for every base; of the 200 every position has limits that are watched. The same without hedges is told beside.
+and of positions that are passed. Those of 20 positions permit hedges, with ten options on offer; of the 200
+every position has limits that are watched. Told beside: without hedges, and with ten options of each right
+on offer for every base, four hundred contracts in all.
 
 Times are of the processor, so that what else the machine does counts little: the middle one of a few turns,
 with the garbage collector as the daemon has it. What the benchmark itself keeps is frozen out of its sight.
@@ -26,7 +27,7 @@ from unittest.mock import patch
 from msgspec import Struct
 from msgspec.structs import replace
 
-from benchmarks.chains import CANDIDATES, with_chains
+from benchmarks.chains import CANDIDATES, with_candidates, with_chains
 from benchmarks.figures import Missed
 from bot.daemon import collector
 from bot.model import HedgeTerms
@@ -244,14 +245,16 @@ def ratios(name: str, found: Sequence[Beside], wanted: str = "") -> tuple[float,
 
 def run() -> list[str]:
     """Plan all accounts; fail where a figure is past what was wanted."""
-    some = [with_chains(one) for one in accounts(SOME, ACCOUNTS, KINDS[4:])]
+    hedged = accounts(SOME, ACCOUNTS, KINDS[4:])
+    some = list(map(with_candidates, hedged))
+    offered = list(map(with_chains, hedged[:OTHERS]))
     others = accounts(SOME, OTHERS, KINDS[:4])
     many = [watched(asked) for asked in accounts(MANY, LARGE, KINDS[:2])]
     for asked in some[:3]:
         plan_with_hedges(asked)
     collector.spare()
-    plans, without, large = (
-        [middle(partial(plan_with_hedges, asked)) for asked in each] for each in (some, others, many)
+    plans, without, wide, large = (
+        [middle(partial(plan_with_hedges, asked)) for asked in each] for each in (some, others, offered, many)
     )
     compared = [one for one in map(beside, some[:BESIDE]) if one is not None]
     larger = [one for one in map(beside, many[:5]) if one is not None]
@@ -264,6 +267,7 @@ def run() -> list[str]:
             f" (at most {P50:g} and {P99:g})",
         ),
         told(f"{SOME} positions without", without),
+        told(f"{SOME} positions, hedges and {2 * CANDIDATES} options a base", wide),
         told(f"{MANY} positions under every rule", large, f" (at most {MOST_MANY:g})"),
         line,
         ratios(f"{MANY} positions", larger)[1],

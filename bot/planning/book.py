@@ -15,8 +15,8 @@ from bot.planning.linked import cost_beside, must_stay
 from bot.planning.nature import Nature
 from bot.planning.pricing import NoQuote, Quote, quote, taking_seconds
 from bot.planning.request import OrderTerms, PlanRequest
-from bot.planning.rounding import fit, largest, room, smallest
-from bot.planning.slicing import Books, slice_of
+from bot.planning.rounding import exact, fit, largest, room, smallest
+from bot.planning.slicing import Books, Slice, slice_of
 from bot.risk.portfolio import Holding
 
 
@@ -54,10 +54,17 @@ class Priced(Struct, frozen=True):
     beside: float = 0.0
     """What of `expected` is the cost of hedges that go with it."""
 
-    def expected_of(self, contracts: Decimal, fee: Decimal) -> float:
-        """Expected cost of one USD where so many contracts go."""
-        found = None if self.ladder is None else self.ladder.cost(contracts, self.quote.mark, fee)
+    def expected_of(self, contracts: float, mark: float, fee: float) -> float:
+        """Expected cost of one USD at mark where so many contracts go."""
+        found = None if self.ladder is None else self.ladder.cost(contracts, mark, fee)
         return self.expected if found is None else min(found + self.beside, self.cost)
+
+    def told(self, held: Decimal) -> Quote:
+        """The quote, and what a reader must be told where a book bounds what goes of `held` contracts."""
+        if not self.thin:
+            return self.quote
+        words = f"the book takes {self.room.normalize():f} of {held.normalize():f} contracts"
+        return replace(self.quote, note=f"{self.quote.note}; {words} at once, the rest follows")
 
 
 class Book(Struct):
@@ -100,8 +107,12 @@ def open_book(request: PlanRequest) -> Book:
 
 def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
     """Cost of one USD of notional filled at the quote's worst price, taker fee included."""
+    return _cost_at_worst(leg, priced, market.taker_fee)
+
+
+def _cost_at_worst(leg: Leg, priced: Quote, fee: Decimal) -> float:
     side, inverse = leg.position.side, leg.position.inverse
-    return cost_at(priced.worst, priced.mark, market.taker_fee, side, inverse=inverse)
+    return cost_at(float(priced.worst), float(priced.mark), float(fee), side, inverse=inverse)
 
 
 class Ordered(Struct, frozen=True):
@@ -136,7 +147,25 @@ def price_leg(
     ordered = order_leg(leg, terms, request, books.now, taking, nature, whole=whole)
     if isinstance(ordered, NoQuote):
         return ordered
-    return bound_by_book(leg, ordered, terms, request, books, taking, nature, whole=whole, pressing=pressing)
+    cut = sliced(leg, ordered, terms, books, taking, nature, whole=whole, pressing=pressing)
+    return cut if isinstance(cut, NoQuote) else bound_by_book(leg, ordered, cut, request)
+
+
+def sliced(
+    leg: Leg,
+    ordered: Ordered,
+    terms: TrimTerms,
+    books: Books,
+    taking: float,
+    nature: Nature,
+    *,
+    whole: bool,
+    pressing: bool,
+) -> Slice | NoQuote:
+    """Say what the book lets go at once; NoQuote where a patient order waits."""
+    assert leg.market is not None
+    kind = (terms, books, max(taking, 0.0), nature, ordered.least)
+    return slice_of(leg.position, leg.market, ordered.quote, *kind, whole=whole, pressing=pressing)
 
 
 def order_leg(
@@ -181,33 +210,18 @@ def order_leg(
     free = free_of_orders(leg.position, market, least, request)
     if isinstance(free, NoQuote):
         return free
-    share = Decimal(1) if whole else min(Decimal(str(terms.max_share)), request.caps.max_share)
-    allowed = room(leg.position.contracts, share, market, found.mark, request.order_terms)
+    share = Decimal(1) if whole else min(exact(terms.max_share), request.caps.max_share)
+    allowed = room(leg.position.contracts, share, market, least)
     most = largest(market, found.style)
     allowed = min(allowed, free.contracts if most is None else min(free.contracts, most))
     priced = replace(found, note=found.note + free.note) if free.note else found
     return Ordered(priced, least, allowed, worst_cost(leg, priced, market))
 
 
-def bound_by_book(
-    leg: Leg,
-    ordered: Ordered,
-    terms: TrimTerms,
-    request: PlanRequest,
-    books: Books,
-    taking: float,
-    nature: Nature,
-    *,
-    whole: bool,
-    pressing: bool,
-) -> Priced | NoQuote:
+def bound_by_book(leg: Leg, ordered: Ordered, cut: Slice, request: PlanRequest) -> Priced:
     """Bound what may be taken by the book and by hedges, and say what it costs."""
     market, priced, allowed = leg.market, ordered.quote, ordered.allowed
     assert market is not None
-    kind = (terms, books, max(taking, 0.0), nature, ordered.least)
-    cut = slice_of(leg.position, market, priced, *kind, whole=whole, pressing=pressing)
-    if isinstance(cut, NoQuote):
-        return cut
     beside = likely = 0.0
     if leg.holding is not None and request.hedges:
         kept = Decimal(0) if request.unbound else must_stay(leg.position, request)
@@ -216,14 +230,12 @@ def bound_by_book(
     thin = cut.contracts is not None and cut.contracts < allowed
     if cut.contracts is not None and thin:
         allowed = cut.contracts
-        words = f"the book takes {allowed.normalize():f} of {leg.position.contracts.normalize():f} contracts"
-        priced = replace(priced, note=f"{priced.note}; {words} at once, the rest follows")
     expected = ordered.worst if leg.holding is None else leg.holding.trade_cost
     if priced.style is Style.PASSIVE:
-        side, inverse = leg.position.side, leg.position.inverse
-        expected = cost_at(priced.worst, priced.mark, market.maker_fee, side, inverse=inverse)
-    cost = ordered.worst + beside
-    resting = None if cut.ladder is None else cut.ladder.cost(allowed, priced.mark, market.taker_fee)
+        expected = _cost_at_worst(leg, priced, market.maker_fee)
+    cost, resting = ordered.worst + beside, None
+    if cut.ladder is not None:
+        resting = cut.ladder.cost(float(allowed), float(priced.mark), float(market.taker_fee))
     expected = expected + likely if resting is None else min(resting + likely, cost)
     return Priced(priced, allowed, cost, expected, thin, cut.ladder, likely)
 

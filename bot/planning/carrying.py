@@ -63,10 +63,9 @@ def _carried(
     allowance: Allowance,
     chosen: Chosen | None,
 ) -> Carried:
-    before = known.before
-    moving = begin(request, before, allowance, None if chosen is None else chosen.margin)
+    moving = begin(request, known, allowance, None if chosen is None else chosen.margin)
     rest = moving.rest(demands)
-    standing = before if moving.request is request else state_before(moving.request)
+    standing = known.before if moving.request is request else state_before(moving.request)
     first = None if chosen is None else chosen.proposal(rest)
     settled = settle_cheapest(moving.request, rest, replace(known, before=standing), allowance, first)
     reasoning = settled.reasoning if chosen is None else chosen.told(settled.reasoning)

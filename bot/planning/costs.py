@@ -12,7 +12,7 @@ from bot.model import Demand, OrderRequest, Step
 from bot.planning.book import Leg, Priced
 from bot.planning.request import PlanRequest
 
-KNOTS = (Decimal("0.05"), Decimal("0.2"), Decimal("0.5"), Decimal(1))
+KNOTS = (0.05, 0.2, 0.5, 1.0)
 """Shares of what may go at which the chords of its cost meet."""
 FUNDING_SECONDS = 8 * 3600.0
 """Funding is taken to be paid this often."""
@@ -45,12 +45,12 @@ def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
     room = holding.notional * float(priced.room / leg.position.contracts)
     if priced.ladder is None:
         return ((room, priced.expected),)
+    contracts, mark, fee = float(priced.room), float(priced.quote.mark), float(market.taker_fee)
     found: list[tuple[float, float]] = []
     begun = cost = slope = 0.0
     for share in KNOTS:
-        end = room * float(share)
-        whole = share == KNOTS[-1]
-        rate = priced.expected if whole else priced.expected_of(priced.room * share, market.taker_fee)
+        end = room * share
+        rate = priced.expected if share == 1.0 else priced.expected_of(contracts * share, mark, fee)
         then = end * rate
         slope = max((then - cost) / (end - begun), slope)
         found.append((end - begun, slope))

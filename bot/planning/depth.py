@@ -5,17 +5,19 @@ is not believed, and everything is priced as it is without one.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import accumulate
+from operator import gt, mul, truediv
 
 from msgspec import Struct
 
 from bot.model import BookLevel, Market, OrderBook, Side
 from bot.risk.ages import age_trouble
 
-ZERO, ONE = Decimal(0), Decimal(1)
+ZERO = Decimal(0)
 FAR = Decimal("0.05")
 """A book whose middle is further than this from mark, as a fraction of mark, is another market's."""
 
@@ -23,102 +25,81 @@ BEYOND = 2.0
 """What lies deeper than a book was told costs this many times what its last level does."""
 
 
-class Rung(Struct, frozen=True):
-    """What rests at one price."""
-
-    price: Decimal
-    contracts: Decimal
-
-
 class Ladder(Struct, frozen=True, dict=True):
     """What a reduction of a position on `side` meets: the bids for a long one, the asks for a short one."""
 
     side: Side
     inverse: bool
-    rungs: tuple[Rung, ...]
+    prices: tuple[Decimal, ...]
     """Best first."""
-
-    @property
-    def told(self) -> Decimal:
-        """Contracts on all levels that were told."""
-        return self._sums[0][-1]
+    contracts: tuple[Decimal, ...]
+    """What rests at each."""
 
     @cached_property
-    def _prices(self) -> list[Decimal]:
-        """Prices of the levels, rising: those of bids below 0."""
-        return (
-            [-rung.price for rung in self.rungs]
-            if self.side.sign > 0
-            else [rung.price for rung in self.rungs]
-        )
-
-    @cached_property
-    def _sums(self) -> tuple[list[Decimal], list[Decimal]]:
-        """Contracts down to each level, and what they come to, from nothing on."""
-        contracts = worth = ZERO
-        found = [contracts], [worth]
-        for rung in self.rungs:
-            contracts += rung.contracts
-            worth += rung.contracts / rung.price if self.inverse else rung.contracts * rung.price
-            found[0].append(contracts)
-            found[1].append(worth)
-        return found
+    def _sums(self) -> tuple[list[float], list[float], list[float]]:
+        """Contracts down to each level, from nothing on, and what they come to; the prices."""
+        prices, sizes = list(map(float, self.prices)), list(map(float, self.contracts))
+        worths = accumulate(map(truediv if self.inverse else mul, sizes, prices), initial=0.0)
+        return list(accumulate(sizes, initial=0.0)), list(worths), prices
 
     def within(self, worst: Decimal) -> Decimal:
         """Contracts that rest at `worst` or better."""
-        return self._sums[0][bisect_right(self._prices, -self.side.sign * worst)]
+        if self.side is Side.SHORT:
+            reached = bisect_right(self.prices, worst)
+        else:
+            reached = len(self.prices) - bisect_left(self.prices[::-1], worst)
+        return sum(self.contracts[:reached], ZERO)
 
     def ends_inside(self, worst: Decimal) -> bool:
         """Whether the last level that was told is at `worst` or better: nobody knows what rests behind it."""
-        return not self.rungs or _reaches(self.side, self.rungs[-1].price, worst)
+        return not self.prices or (self.prices[-1] - worst) * self.side.sign >= 0
 
-    def average(self, contracts: Decimal) -> Decimal | None:
+    def average(self, contracts: float) -> float | None:
         """Average price of the first contracts; None where fewer were told, or none are asked for.
 
         Contracts of an inverse market are worth USD each: their average is the harmonic one.
         """
-        depths, worths = self._sums
-        if not ZERO < contracts <= depths[-1]:
+        depths, worths, prices = self._sums
+        if not 0.0 < contracts <= depths[-1]:
             return None
         last = bisect_left(depths, contracts) - 1
-        more, price = contracts - depths[last], self.rungs[last].price
+        more, price = contracts - depths[last], prices[last]
         total = worths[last] + (more / price if self.inverse else more * price)
         return contracts / total if self.inverse else total / contracts
 
-    def cost(self, contracts: Decimal, mark: Decimal, fee: Decimal) -> float | None:
+    def cost(self, contracts: float, mark: float, fee: float) -> float | None:
         """Cost of one USD at mark, averaged over the first contracts, taker fee included; at least 0.
 
         What lies deeper than the book was told is taken to cost BEYOND times what its last level does. None
         where nothing was told, or is asked for.
         """
-        told = min(contracts, self.told)
+        depths, _, prices = self._sums
+        told = min(contracts, depths[-1])
         average = self.average(told)
         if average is None:
             return None
         cost = cost_at(average, mark, fee, self.side, inverse=self.inverse)
         if told == contracts:
             return cost
-        last = cost_at(self.rungs[-1].price, mark, fee, self.side, inverse=self.inverse)
-        part = float(told / contracts)
+        last = cost_at(prices[-1], mark, fee, self.side, inverse=self.inverse)
+        part = told / contracts
         return part * cost + (1.0 - part) * BEYOND * last
 
 
-def cost_at(price: Decimal, mark: Decimal, fee: Decimal, side: Side, *, inverse: bool) -> float:
+def cost_at(price: float, mark: float, fee: float, side: Side, *, inverse: bool) -> float:
     """Cost of one USD at mark, taken off a position on `side` at `price`, fee included; at least 0."""
     share = mark / price if inverse else price / mark
-    slip = share - ONE if inverse else ONE - share
-    return max(0.0, float((slip if side is Side.LONG else -slip) + fee * share))
+    slip = share - 1.0 if inverse else 1.0 - share
+    return max(0.0, (slip if side is Side.LONG else -slip) + fee * share)
 
 
 def ladder_of(book: OrderBook, side: Side, market: Market) -> Ladder:
     """Return what a reduction of a position on `side` meets, in contracts of the market."""
     levels = book.bids if side is Side.LONG else book.asks
-    size = market.contract_size
-    if market.linear:
-        rungs = [Rung(level.price, level.coins / size) for level in levels]
-    else:
-        rungs = [Rung(level.price, level.coins * level.price / size) for level in levels]
-    return Ladder(side, not market.linear, tuple(rungs))
+    size, prices = market.contract_size, tuple([level.price for level in levels])
+    if not market.linear:
+        return Ladder(side, True, prices, tuple([level.coins * level.price / size for level in levels]))
+    return Ladder(side, False, prices, tuple([level.coins / size for level in levels]))
 
 
 def book_trouble(book: OrderBook, mark: Decimal, at: datetime, max_age_seconds: float) -> str:
@@ -128,7 +109,7 @@ def book_trouble(book: OrderBook, mark: Decimal, at: datetime, max_age_seconds: 
         return trouble
     if not book.bids or not book.asks:
         return f"a side of the book of {book.symbol} is empty"
-    if not (_falls(book.bids) and _falls(reversed(book.asks))):
+    if not (_falls(book.bids) and _falls(book.asks[::-1])):
         return f"the levels of the book of {book.symbol} are out of order, or hold nothing"
     bid, ask = book.bids[0].price, book.asks[0].price
     if bid >= ask:
@@ -137,16 +118,10 @@ def book_trouble(book: OrderBook, mark: Decimal, at: datetime, max_age_seconds: 
     return f"the book of {book.symbol} is {apart:.1%} apart from mark {mark:f}" if apart > FAR else ""
 
 
-def _falls(levels: Iterable[BookLevel]) -> bool:
+def _falls(levels: Sequence[BookLevel]) -> bool:
     """Whether every level is one, and prices fall from each to the next."""
-    above = Decimal("Infinity")
-    for level in levels:
-        price, coins = level.price, level.coins
-        if price.is_nan() or not (coins.is_finite() and coins > ZERO and above > price > ZERO):
-            return False
-        above = price
-    return True
-
-
-def _reaches(side: Side, price: Decimal, worst: Decimal) -> bool:
-    return (price - worst) * side.sign >= 0
+    prices = [level.price for level in levels]
+    coins = [level.coins for level in levels]
+    if not all(map(Decimal.is_finite, (*prices, *coins))):
+        return False
+    return min(coins) > ZERO and prices[-1] > ZERO and all(map(gt, prices, prices[1:]))

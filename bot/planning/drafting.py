@@ -72,8 +72,7 @@ class Prices:
     def _price(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
-        manner = manner_of(demand, self._request, whole=whole)
-        known = self.quotes.known(manner)
+        pricer = self.quotes.pricer(manner_of(demand, self._request, whole=whole))
         priced: dict[str, Priced] = {}
         refusals: list[Refusal] = []
         hedges = self._request.hedge_keys
@@ -83,9 +82,7 @@ class Prices:
                     reason = f"{leg.key} is a hedge: it shrinks with its parent"
                     refusals.append(refuse(demand, leg.key, "is_hedge", reason))
                 continue
-            found = known.get(leg.key)
-            if found is None:
-                found = known[leg.key] = self.quotes.price(leg, manner, self._request)
+            found = pricer.price(leg, self._request)
             if isinstance(found, NoQuote):
                 refusals.append(refuse(demand, leg.key, found.code, found.reason))
             else:

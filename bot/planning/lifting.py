@@ -33,8 +33,9 @@ from bot.model import (
 )
 from bot.planning.book import Book, open_book
 from bot.planning.caps import Allowance
-from bot.planning.check import Examination, Meter, is_block_nearer, is_nearer, prove, worsened
+from bot.planning.check import Examination, is_block_nearer, is_nearer, prove, worsened
 from bot.planning.drafting import in_order, is_trading, refuse, tightened
+from bot.planning.known import Known
 from bot.planning.numbering import Numbering
 from bot.planning.purse import CENT, Bound, Purse, cents_below
 from bot.planning.recomputation import State, state_before
@@ -86,7 +87,7 @@ class Lift(Struct, frozen=True):
 
 def lift(
     request: PlanRequest,
-    before: State | Unknown,
+    known: Known,
     purse: Purse,
     allowance: Allowance,
     chosen: Mapping[str, float] | None = None,
@@ -95,7 +96,7 @@ def lift(
 
     `chosen` is what of each position's margin belongs to the cheapest plan, in USD; None is all that may be.
     """
-    lifter = _Lifter(request, before, purse, allowance, chosen)
+    lifter = _Lifter(request, known, purse, allowance, chosen)
     for demand in in_order(request.demands):
         if Action.ADD_MARGIN in demand.permits:
             lifter.answer(demand)
@@ -108,17 +109,19 @@ class _Lifter:
     def __init__(
         self,
         request: PlanRequest,
-        before: State | Unknown,
+        known: Known,
         purse: Purse,
         allowance: Allowance,
         chosen: Mapping[str, float] | None,
     ) -> None:
         self._chosen = None if chosen is None else dict(chosen)
         self._request = request
-        self._before = before
+        self._before = known.before
+        self._after = known.before
+        """As `request` stands, with the margin that is added."""
         self._purse = purse
         self._allowance = allowance
-        self._meter = Meter(request)
+        self._meter = known.meter
         self._additions: list[Addition] = []
         self._refusals: list[Refusal] = []
         self._proofs: list[LimitProof] = []
@@ -145,7 +148,7 @@ class _Lifter:
                 self._refuse(demand, demand.target.text, needed.code, needed.reason)
         else:
             self._add(demand, needed, self._before)
-        self._judge(demand, self._before)
+        self._judge(demand)
 
     def _add(self, demand: Demand, needed: dict[str, Need], before: State) -> None:
         found = (self._addition(demand, key, need) for key, need in sorted(needed.items()))
@@ -153,13 +156,15 @@ class _Lifter:
         if not made:
             return
         after = _with_margin(self._request, made)
-        fault = self._fault(demand, made, before, after)
+        state = state_before(after)
+        assert isinstance(state, State)
+        fault = self._fault(demand, made, Examination(before, state, state, before))
         if fault is not None:
             for one in made:
                 self._purse.take(demand.rule, -one.amount)
             self._refuse(demand, demand.target.text, *fault)
             return
-        self._request = after
+        self._request, self._after = after, state
         self._additions += made
 
     def _share(self, demand: Demand, key: str, need: Need, bound: Bound) -> tuple[Need, float] | None:
@@ -215,10 +220,9 @@ class _Lifter:
         return Addition(demand, position, amount, margin)
 
     def _fault(
-        self, demand: Demand, made: Sequence[Addition], before: State, after: PlanRequest
+        self, demand: Demand, made: Sequence[Addition], examination: Examination
     ) -> tuple[str, str] | None:
         """Say why margin that was sized may not be added, a code and a reason; None where it may."""
-        examination = _examination(before, after)
         for watch in self._request.watches:
             worse = worsened(watch, self._meter, examination)
             if worse is not None:
@@ -230,8 +234,11 @@ class _Lifter:
             return None
         return "check_failed", f"more margin would not bring {demand.metric} nearer to its goal"
 
-    def _judge(self, demand: Demand, before: State) -> None:
-        proof = prove(watch_of(demand), self._meter, _examination(before, self._request))
+    def _judge(self, demand: Demand) -> None:
+        before, after = self._before, self._after
+        assert isinstance(before, State)
+        assert isinstance(after, State)
+        proof = prove(watch_of(demand), self._meter, Examination(before, after, after, before))
         if proof.met:
             self._answered.append(demand)
         if proof.met or not is_trading(demand):
@@ -317,12 +324,6 @@ def _held(position: Position, request: PlanRequest) -> tuple[str, str] | None:
 def waiting(item: str, request: PlanRequest) -> RefusedBefore | None:
     """Return what the venue refused of a move and is not asked for yet."""
     return next((one for one in request.refused if one.item == item and request.at < one.until), None)
-
-
-def _examination(before: State, after: PlanRequest) -> Examination:
-    state = state_before(after)
-    assert isinstance(state, State)
-    return Examination(before, state, state, before)
 
 
 def _with_margin(request: PlanRequest, additions: Sequence[Addition]) -> PlanRequest:

@@ -34,16 +34,16 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
     demand, priced = outcome.demand, outcome.priced[leg.key]
     assert leg.market is not None
     most = largest(leg.market, priced.quote.style)
-    contracts = leg.taken if most is None else min(leg.taken, most)
+    contracts, fee = leg.taken if most is None else min(leg.taken, most), float(leg.market.taker_fee)
     return Draft(
         rule=demand.rule,
         episode=demand.episode,
         target=demand.target.text,
         position=leg.position,
         market=leg.market,
-        quote=priced.quote,
+        quote=priced.told(leg.position.contracts),
         contracts=contracts,
-        trade_cost=priced.expected_of(contracts, leg.market.taker_fee),
+        trade_cost=priced.expected_of(float(contracts), float(priced.quote.mark), fee),
         lifeline=is_lifeline(demand),
         reason=demand.standing,
     )

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from bot.model import Demand, LimitProof, Refusal, Step, Unknown
 from bot.planning.caps import Allowance
+from bot.planning.known import Known
 from bot.planning.lifting import Lift, addition_step, lift
 from bot.planning.lowering import Lowering, lowering_step, lowerings
 from bot.planning.numbering import Numbering
@@ -55,13 +56,13 @@ class Afterwards(Struct, frozen=True):
 
 def begin(
     request: PlanRequest,
-    before: State | Unknown,
+    known: Known,
     allowance: Allowance,
     margin: Mapping[str, float] | None = None,
 ) -> Moving:
     """Add the margin that demands permit; of rules that trim as well no more than the `margin` chosen."""
     purse = Purse(request)
-    return Moving(lift(request, before, purse, allowance, margin), purse)
+    return Moving(lift(request, known, purse, allowance, margin), purse)
 
 
 def finish(moving: Moving, before: State | Unknown, allowance: Allowance, *, trading: bool) -> Afterwards:

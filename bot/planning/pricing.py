@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from bot.model import Caps, Figure, Mark, Market, OrderPolicy, Side, Style, TrimTerms, Unknown
 from bot.planning.nature import Nature
+from bot.planning.rounding import exact
 from bot.risk.ages import age_trouble
 
 PRICE_BAND = Decimal("0.05")
@@ -83,7 +84,7 @@ def slippage_now(terms: TrimTerms, caps: Caps, acting_seconds: float) -> tuple[S
     First the rule's own slippage, after `escalate_after_seconds` twice as much, after twice as long a market
     order within the account's cap. `Caps.max_slippage` bounds all of them.
     """
-    base = Decimal(str(terms.max_slippage))
+    base = exact(terms.max_slippage)
     if acting_seconds < 0:
         return Style.PASSIVE, min(base, caps.max_slippage)
     if is_last_resort(terms, acting_seconds):

@@ -1,9 +1,16 @@
 """From USD to contracts that the market takes: up to the lot step, never past the position."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 
 from bot.model import Market, Style
 from bot.planning.request import OrderTerms
+
+
+@lru_cache(1024)
+def exact(number: float) -> Decimal:
+    """Return a number of a rule as it is written there."""
+    return Decimal(str(number))
 
 
 def round_up(amount: Decimal, step: Decimal) -> Decimal:
@@ -48,8 +55,8 @@ def fit(wanted: Decimal, position: Decimal, market: Market, price: Decimal, term
     return amount
 
 
-def room(position: Decimal, share: Decimal, market: Market, price: Decimal, terms: OrderTerms) -> Decimal:
-    """Return how many contracts a share cap lets go in one cycle.
+def room(position: Decimal, share: Decimal, market: Market, least: Decimal) -> Decimal:
+    """Return how many contracts a share cap lets go in one cycle; `least` is the smallest order.
 
     Rounded down to the lot step, but never less than the smallest order: a cap on the share would otherwise
     forbid every trim of a small position.
@@ -57,4 +64,4 @@ def room(position: Decimal, share: Decimal, market: Market, price: Decimal, term
     if share >= 1:
         return position
     allowed = round_down(position * max(share, Decimal(0)), market.amount_step)
-    return min(max(allowed, smallest(market, price, terms)), position)
+    return min(max(allowed, least), position)

@@ -16,6 +16,7 @@ MARKET = market(
 )
 PRICE = Decimal(100)
 TERMS = OrderTerms()
+LEAST = Decimal("0.05")
 
 
 @pytest.mark.parametrize(
@@ -57,12 +58,13 @@ def test_fit_is_enough_and_never_past_the_position(
 
 
 def test_room_under_a_share_cap() -> None:
-    assert room(Decimal(1), Decimal("0.5"), MARKET, PRICE, TERMS) == Decimal("0.5")
-    assert room(Decimal(1), Decimal("0.333"), MARKET, PRICE, TERMS) == Decimal("0.33")
-    assert room(Decimal(1), Decimal(1), MARKET, PRICE, TERMS) == Decimal(1)
-    assert room(Decimal("0.06"), Decimal("0.5"), MARKET, PRICE, TERMS) == Decimal("0.05")
-    assert room(Decimal("0.03"), Decimal("0.5"), MARKET, PRICE, TERMS) == Decimal("0.03")
-    assert room(Decimal(1), Decimal(-1), MARKET, PRICE, TERMS) == Decimal("0.05")
+    assert smallest(MARKET, PRICE, TERMS) == LEAST
+    assert room(Decimal(1), Decimal("0.5"), MARKET, LEAST) == Decimal("0.5")
+    assert room(Decimal(1), Decimal("0.333"), MARKET, LEAST) == Decimal("0.33")
+    assert room(Decimal(1), Decimal(1), MARKET, LEAST) == Decimal(1)
+    assert room(Decimal("0.06"), Decimal("0.5"), MARKET, LEAST) == Decimal("0.05")
+    assert room(Decimal("0.03"), Decimal("0.5"), MARKET, LEAST) == Decimal("0.03")
+    assert room(Decimal(1), Decimal(-1), MARKET, LEAST) == Decimal("0.05")
 
 
 def test_largest_order() -> None:

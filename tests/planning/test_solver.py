@@ -61,6 +61,14 @@ def test_no_answer_says_why() -> None:
     assert solve(odd) == Failed("solver_failed", "HiGHS does not take the programme")
 
 
+def test_what_was_solved_before_leaves_no_trace() -> None:
+    """Neither in an answer nor in the time that the next one has."""
+    first = solve(matrix())
+    assert solve(matrix(low=100.0)) != first
+    assert all(solve(matrix(cost=3.0), seconds=0.05) != first for _ in range(2_000))
+    assert solve(matrix(), seconds=0.05) == first
+
+
 @pytest.mark.parametrize("package", ["highspy", "numpy"])
 def test_without_the_solver_it_says_so(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)

@@ -7,7 +7,7 @@ share stand in columns of their own, T for the maintenance margin of the cross b
 costs: without them every row would name every position, and a solve would take ten times as long.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from operator import itemgetter
 
@@ -41,8 +41,9 @@ class Expression:
     def plus(self, other: "Expression", times: float = 1.0) -> None:
         """Add another expression so many times."""
         self.constant += times * other.constant
+        parts = self.parts
         for column, value in other.parts.items():
-            self.add(column, times * value)
+            parts[column] = parts.get(column, 0.0) + times * value
 
 
 class Rows:
@@ -58,11 +59,13 @@ class Rows:
         self.matrix = Matrix()
         self.unit = unit
         self._legs = {leg.key: leg for leg in legs}
+        self._left = {leg.key: leg.left / unit for leg in legs}
         self._begun = {leg.key: leg.cost for leg in legs if leg.cost}
         self._by_key = {one.key: one for one in candidates}
         self._first: dict[str, int] = {}
         every: list[Candidate | Beside] = [*candidates, *beside]
         self.moved = {one.key: self._candidate(one, rank) for rank, one in enumerate(every)}
+        self._moving = {one.key: (self.moved[one.key], one.sign) for one in candidates}
         self._margins: dict[tuple[str, float], Expression] = {}
         self._totals: dict[frozenset[str], Expression] = {}
         self._costs: dict[tuple[frozenset[str], int], Expression] = {}
@@ -126,18 +129,23 @@ class Rows:
 
     def expression(self, face: Face, cost_weight: float, paid: dict[str, float]) -> Expression:
         """Return the left side of a face, in units."""
-        found = Expression(face.excess / self.unit)
-        shared = sum(factor == 1.0 for factor in face.factors.values()) >= _SHARED
+        factors = face.factors
+        shared = list(factors.values()).count(1.0) >= _SHARED
+        found, weights = Expression(face.excess / self.unit), face.weights
         if shared:
-            found.plus(self._total(frozenset(face.factors)))
-        for key, weight in face.weights.items():
-            own = self._excess(key) if shared and key in face.factors else 0.0
-            self._add_left(found, key, weight - own)
-        for key, factor in face.factors.items():
-            if not shared or factor != 1.0:
+            found.plus(self._total(frozenset(factors)))
+            weights = {
+                key: weight - self._excess(key) if key in factors else weight
+                for key, weight in weights.items()
+            }
+        self._add_left(found, weights)
+        for key, factor in factors.items():
+            if factor != 1.0:
                 found.plus(self._margin(key, factor))
-            if shared and factor != 1.0:
-                found.plus(self._margin(key, 1.0), -1.0)
+                if shared:
+                    found.plus(self._margin(key, 1.0), -1.0)
+            elif not shared:
+                found.plus(self._margin(key, factor))
         self._add_cost(found, face, cost_weight, paid, through=shared)
         return found
 
@@ -147,7 +155,7 @@ class Rows:
             inside = Expression()
             for key in sorted(keys):
                 inside.plus(self._margin(key, 1.0))
-                self._add_left(inside, key, self._excess(key))
+            self._add_left(inside, {key: self._excess(key) for key in sorted(keys)})
             self._totals[keys] = self._column_for(inside)
         return self._totals[keys]
 
@@ -156,7 +164,7 @@ class Rows:
         at = (keys, id(paid) if paid else 0)
         if at not in self._costs:
             inside = Expression()
-            for key, column in self.moved.items():
+            for key, (column, _) in self._moving.items():
                 if key in keys:
                     inside.add(column, paid.get(key, self._dearest[key]))
             self._costs[at] = self._column_for(inside)
@@ -195,27 +203,33 @@ class Rows:
         found.add(column, 1.0)
         return found
 
-    def _add_left(self, found: Expression, key: str, weight: float) -> None:
-        if not weight:
-            return
-        found.constant += weight * self._legs[key].left / self.unit
-        candidate = self._by_key.get(key)
-        if candidate is not None:
-            found.add(self.moved[key], weight * candidate.sign)
+    def _add_left(self, found: Expression, weights: Mapping[str, float]) -> None:
+        """Add what is left of legs, each so many times."""
+        parts, left, moving = found.parts, self._left, self._moving
+        total = 0.0
+        for key, weight in weights.items():
+            total += weight * left[key]
+            if key in moving:
+                column, sign = moving[key]
+                parts[column] = parts.get(column, 0.0) + weight * sign
+        found.constant += total
 
     def _add_cost(
         self, found: Expression, face: Face, weight: float, paid: dict[str, float], *, through: bool
     ) -> None:
         if not weight:
             return
-        begun = sum(cost for key, cost in self._begun.items() if key in face.payers)
-        found.constant += weight * begun / self.unit
+        if self._begun:
+            begun = sum(cost for key, cost in self._begun.items() if key in face.payers)
+            found.constant += weight * begun / self.unit
         if through:
             found.plus(self._paid(face.payers, paid), weight)
             return
-        for key in face.payers if face.alone else self.moved:
-            if key in face.payers and key in self.moved:
-                found.add(self.moved[key], weight * paid.get(key, self._dearest[key]))
+        parts, moved, payers = found.parts, self._moving, face.payers
+        for key in payers if face.alone else moved:
+            if key in payers and key in moved:
+                column = moved[key][0]
+                parts[column] = parts.get(column, 0.0) + weight * paid.get(key, self._dearest[key])
 
     def _excess(self, key: str) -> float:
         holding = self._legs[key].holding

@@ -6,6 +6,7 @@ HiGHS hangs.
 """
 
 from math import isfinite
+from threading import local
 from typing import Any
 
 from msgspec import Struct
@@ -35,31 +36,62 @@ class Failed(Struct, frozen=True):
     reason: str
 
 
+class _Kept(local):
+    """HiGHS with its options set, one a thread: to make one takes a quarter of a solve."""
+
+    def __init__(self) -> None:
+        self.highs: Any = None
+
+
+_KEPT = _Kept()
+
+
+def _opened() -> Any:
+    """Return HiGHS, with no programme in it that matters."""
+    if _KEPT.highs is None:
+        from highspy._core import _Highs
+
+        highs: Any = _Highs()  # the public class prints a banner on standard output
+        options: dict[str, Any] = {
+            "output_flag": False,
+            "threads": 1,
+            "parallel": "off",
+            "solver": "simplex",
+            "simplex_dual_edge_weight_strategy": 1,
+            "presolve": "off",
+            "random_seed": 0,
+            "primal_feasibility_tolerance": TOLERANCE,
+            "dual_feasibility_tolerance": TOLERANCE,
+        }
+        for name, value in options.items():
+            highs.setOptionValue(name, value)
+        _KEPT.highs = highs
+    return _KEPT.highs
+
+
 def solve(matrix: Matrix, iterations: int = ITERATIONS, seconds: float = SECONDS) -> Solution | Failed:
     """Solve a programme. Failed where HiGHS finds no optimum within its bounds, or what it gives is none, and
     where it is not installed whole: an account must be guarded all the same."""
     try:
         import highspy
         import numpy as np
-        from highspy._core import _Highs
+
+        highs = _opened()
     except ImportError as error:
         return Failed("solver_missing", f"HiGHS cannot be imported: {error}; install Reef again")
 
-    highs: Any = _Highs()  # the public class prints a banner on standard output
-    options: dict[str, Any] = {
-        "output_flag": False,
-        "threads": 1,
-        "parallel": "off",
-        "solver": "simplex",
-        "presolve": "off",
-        "random_seed": 0,
-        "simplex_iteration_limit": iterations,
-        "time_limit": seconds,
-        "primal_feasibility_tolerance": TOLERANCE,
-        "dual_feasibility_tolerance": TOLERANCE,
-    }
-    for name, value in options.items():
-        highs.setOptionValue(name, value)
+    found = _solved(highs, matrix, iterations, seconds, highspy, np)
+    if isinstance(found, Failed):
+        _KEPT.highs = None
+        return found
+    return judged(found, matrix)
+
+
+def _solved(
+    highs: Any, matrix: Matrix, iterations: int, seconds: float, highspy: Any, np: Any
+) -> Solution | Failed:
+    highs.setOptionValue("simplex_iteration_limit", iterations)
+    highs.setOptionValue("time_limit", highs.getRunTime() + seconds)  # its clock counts all runs
     if pass_model(highs, matrix, np) == highspy.HighsStatus.kError:
         return Failed("solver_failed", "HiGHS does not take the programme")
     highs.run()
@@ -70,9 +102,7 @@ def solve(matrix: Matrix, iterations: int = ITERATIONS, seconds: float = SECONDS
         return Failed("solver_failed", f"HiGHS ended with: {highs.modelStatusToString(status)}")
     found = highs.getSolution()
     objective = highs.getObjectiveValue()
-    return judged(
-        Solution(list(found.col_value), list(found.row_dual), list(found.col_dual), objective), matrix
-    )
+    return Solution(list(found.col_value), list(found.row_dual), list(found.col_dual), objective)
 
 
 def pass_model(highs: Any, matrix: Matrix, np: Any) -> Any:
