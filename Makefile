@@ -9,7 +9,8 @@ CONFIG ?= reef.yaml
 SEEDS ?= 100
 FIRST_SEED ?= 1
 LONG := tests/simulation tests/faults/test_crash.py tests/replay/test_crash_hour.py tests/profiles tests/e2e
-# What is measured takes twice its time: only the tests that the rooms of WHOLE need.
+# What is measured takes twice its time: only the tests that the rooms of WHOLE need. Not those whose examples
+# Hypothesis draws (its plugin marks them): which lines they reach is chance.
 PURE := tests/model tests/risk tests/rules tests/planning tests/execution tests/hedges/test_stories.py
 WHOLE := planning risk rules execution
 OTHERS := $(LONG) $(filter-out $(PURE) $(LONG) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
@@ -18,7 +19,7 @@ WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # Bytecode is written once, and not made anew by each of the hundreds of processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean collected tested simulated rest coverage-all wheel-runs hedges portfolios properties
+.PHONY: help install demo test ci run lock bench format lint types layers audit advisories coverage simulate simulate-nightly replay profiles crashes mutate docs wheel clean collected tested simulated rest properties-once coverage-all wheel-runs hedges portfolios properties
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,6 +49,7 @@ ci: install  ## everything that must hold before a change lands
 # Tests wait for much, days for nothing: side by side they take little longer than either alone.
 tested: install
 	$(MAKE) --no-print-directory -j 1 coverage
+	$(MAKE) --no-print-directory -j 1 properties-once
 	$(MAKE) --no-print-directory -j 1 rest
 
 simulated: install
@@ -75,9 +77,12 @@ advisories:  ## ask for known vulnerabilities of what is locked (needs a network
 collected: install  # every test file is there as bytecode before many workers read it at once
 	$(BIN)/pytest -n 0 -m "not slow" --collect-only -qq >/dev/null
 
-coverage: install  ## the rooms without input and output, of which every line and branch is tested
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(PURE) $(WHOLE:%=--cov=bot/%) --cov-report=json:.coverage.json --cov-report=
+coverage: install  ## the rooms without input and output, of which named examples reach every line and branch
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not hypothesis" $(PURE) $(WHOLE:%=--cov=bot/%) --cov-report=json:.coverage.json --cov-report=
 	$(BIN)/python .ci/coverage_floor.py .coverage.json $(WHOLE)
+
+properties-once: install  ## the tests of these rooms whose examples are drawn, not measured
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and hypothesis" $(PURE)
 
 coverage-all: install  ## every room, by all tests but the long ones (twice the time)
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(LONG:%=--ignore=%) --cov --cov-report=json:.coverage.json --cov-report=

@@ -19,20 +19,11 @@ class Recall:
         self._next = 0
         self._rest: dict[tuple[str, Target], Standing] | None = None
 
-    def take(self, rule: str, target: Target) -> Standing | None:
-        """Return what is remembered of a rule on a target, None where nothing is.
+    def series(self, rule: str, targets: Sequence[Target]) -> list[Standing | None]:
+        """Return what is remembered of a rule on each of several targets, None where nothing is.
 
         Raises `MemoryUnreadableError` where the memory is of another account.
         """
-        if self._rest is None and self._next < len(self._standings):
-            standing = self._standings[self._next]
-            if standing.rule == rule and standing.target == target:
-                self._next += 1
-                return standing
-        return self._others().pop((rule, target), None)
-
-    def series(self, rule: str, targets: Sequence[Target]) -> list[Standing | None]:
-        """Return what is remembered of a rule on each of several targets. Raises as `take`."""
         if self._rest is None:
             last = self._next + len(targets)
             found = self._standings[self._next : last]
@@ -40,7 +31,8 @@ class Recall:
             if same and [one.target for one in found] == targets:
                 self._next = last
                 return list(found)
-        return [self.take(rule, target) for target in targets]
+        others = self._others()
+        return [others.pop((rule, target), None) for target in targets]
 
     @property
     def whole(self) -> bool:
@@ -48,7 +40,7 @@ class Recall:
         return self._rest is None and self._next == len(self._standings)
 
     def left(self) -> tuple[Standing, ...]:
-        """Return what was not taken. Raises as `take`."""
+        """Return what was not taken. Raises as `series`."""
         return tuple(self._others().values())
 
     def _others(self) -> dict[tuple[str, Target], Standing]:

@@ -66,6 +66,32 @@ def test_the_size_is_the_closed_form() -> None:
     assert made.refusals == ()
 
 
+def test_a_goal_that_a_lot_misses_by_its_cost_takes_one_more() -> None:
+    """3 lots bring 28,000 to 25,000, and cost 83: more than the 25,075 that are allowed."""
+    shot = shown(account(), amount_step=Decimal("0.1"), amount_min=Decimal("0.1"))
+    made = plan_with_hedges(asked(shot, shock(0.5015)))
+    ((_, sent),) = of_kind(made, StepKind.HEDGE)
+    assert sent.contracts == Decimal("0.4")
+    (proof,) = made.proofs
+    assert proof.met
+    assert made.refusals == ()
+
+
+def test_where_no_size_reaches_the_goal_a_hedge_comes_nearer() -> None:
+    """The closed form holds a fall of 90 %, in which ETH is worth nothing. At 71 % it is that already, and
+    the hedge has gained less."""
+    found = demand("account.joint_distance", 0.9, rule="shock", episode="s.1", permits=(Action.HEDGE,))
+    found = replace(found, hedge=HedgeTerms(max_share=1.0))
+    made = plan_with_hedges(asked(account(), found))
+    ((_, sent),) = of_kind(made, StepKind.HEDGE)
+    assert sent.contracts < 2, "its room"
+    (proof,) = made.proofs
+    assert isinstance(proof.before, float)
+    assert isinstance(proof.after, float)
+    assert proof.before < proof.after < 1 / 1.4
+    assert not proof.met
+
+
 def test_it_costs_both_ways_and_its_funding() -> None:
     free = of_kind(plan_with_hedges(asked(account(), shock())), StepKind.HEDGE)[0][0]
     shot = account()

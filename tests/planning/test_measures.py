@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bot.model import Beta, MarginMode, MarketStats, Scenario, Sense, Side, Target, Unknown
+from bot.model import Beta, MarginMode, MarketStats, Position, Scenario, Sense, Side, Target, Unknown
 from bot.planning.measures import BEYOND, recomputed
 from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, Watch
@@ -26,6 +26,7 @@ from tests.planning.build import (
     stats_for,
     target,
 )
+from tests.planning.inverse import INVERSE, account, coin_tiers, held
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 ACCOUNT_METRICS = (
@@ -158,3 +159,51 @@ def test_an_isolated_position_loses_at_most_its_margin() -> None:
     )
     asked = request(snapshot([apart], 2000), about=context(stats=stats_for([BTC])))
     assert measured(watch("account.stress_loss", scenarios=(CRASH,)), asked) == pytest.approx(0.25)
+
+
+def beside(money: str, coins: str, one: Position, residual: float = 0.0) -> PlanRequest:
+    """An inverse position with money and bitcoin behind it, in a market that ETH leads."""
+    shot = account(coins=coins, money=money, one=one)
+    shot = replace(shot, tiers={INVERSE: coin_tiers("0.5")})
+    stats = MarketStats("ETH", {INVERSE: Beta(1.0, residual, "test")}, {}, {}, NOW)
+    return request(shot, about=context(stats=stats))
+
+
+@pytest.mark.parametrize(("money", "distance"), [("81367.5", 0.9), ("91461.25", 0.95), ("110000", 1.0)])
+def test_an_inverse_long_asks_for_more_coins_the_further_it_falls(money: str, distance: float) -> None:
+    """With a coin and M of money behind 100,000 USD of it. Below a quarter of mark it is in its last slice:
+    at a share s of mark M + 100,000 s = 100,000 (1 - s) + 1,555 - 1,875 s, and at 0 it asks for 1,555."""
+    asked = beside(money, "1", held())
+    for metric, where in (
+        ("position.liquidation_distance", target(INVERSE)),
+        ("account.joint_distance", Target("main")),
+    ):
+        assert measured(watch(metric, where), asked) == pytest.approx(distance), metric
+        theirs = measure(metric, asked.portfolio, asked.context, where.position)
+        assert theirs == pytest.approx(distance), metric
+
+
+def test_a_residual_brings_the_end_of_coins_and_their_long_nearer() -> None:
+    asked = beside("81367.5", "1", held(), residual=0.5)
+    assert measured(watch("account.joint_distance"), asked) == pytest.approx(0.9 / 1.5)
+
+
+@pytest.mark.parametrize(
+    ("coins", "market", "loss"),
+    [
+        ("3", -0.2, 60_000.0),  # 200,000 USD of net coins fall by 0.2 * 1.5
+        ("1", -0.2, 0.0),
+        ("1", 0.2, 0.0),
+        ("0.5", 0.2, 15_000.0),  # 50,000 USD net short against a rise of 0.2 * 1.5
+        ("0.5", -0.2, 0.0),
+    ],
+)
+def test_the_residual_hurts_the_side_that_coins_and_position_come_to(
+    coins: str, market: float, loss: float
+) -> None:
+    asked = beside("0", coins, held(Side.SHORT), residual=0.5)
+    scenarios = (Scenario("the market", {"ETH": market}),)
+    found = measured(watch("account.stress_loss", scenarios=scenarios), asked)
+    assert found == pytest.approx(loss / (float(coins) * 100_000))
+    theirs = measure("account.stress_loss", asked.portfolio, replace(asked.context, scenarios=scenarios))
+    assert found == pytest.approx(theirs)

@@ -183,6 +183,18 @@ def test_nothing_new_gives_the_same_memory() -> None:
     assert third.memory is not first.memory
 
 
+def test_a_position_between_two_others_takes_nothing_from_what_is_remembered_of_them() -> None:
+    first = look(ROOM, rule(), notionals={BTC: 3000.0, SOL: 3000.0})
+    more = look(ROOM, rule(), notionals={BTC: 3000.0, ETH: 3000.0, SOL: 3000.0}, memory=first.memory, after=1)
+    btc, eth, sol, account = more.memory.standings
+    assert (btc, sol, account) == first.memory.standings
+    assert (eth.target.position, eth.since) == (ETH, AT + seconds(1))
+    assert more.ended == ()
+    fewer = look(ROOM, rule(), notionals={BTC: 3000.0, SOL: 3000.0}, memory=more.memory, after=2)
+    assert fewer.memory.standings == first.memory.standings
+    assert [one.episode for one in fewer.ended] == [eth.episode]
+
+
 def test_the_memory_of_another_account_is_refused() -> None:
     foreign = evaluate(
         ruleset(rule()), snapshot(account="other"), portfolio({}), context(), RulesMemory(), AT
