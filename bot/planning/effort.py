@@ -15,6 +15,9 @@ from bot.model import Action, Demand, Sense
 ATTEMPTS = 6
 _FIRST_TIGHTENING = 0.002
 _TIGHTENING_GROWTH = 2.2
+_LITTLE = 0.05
+"""Whoever misses by more has misjudged: that is no measure of what is needed."""
+_MORE = 1.1
 _MOST_MORE = 0.5
 """Share of what an even trim would leave that further attempts may take, at the most."""
 
@@ -27,15 +30,24 @@ class Effort(Struct, frozen=True):
     """Whether every position of the account is trimmed by the same share."""
     partial: bool = False
     """Whether coming nearer is enough: the next cycle goes on from there."""
+    least: float = 0.0
+    """The least tightness: what was missed before, and what was tightened then."""
 
     @property
     def tightness(self) -> float:
         """Share of itself by which the goal is moved to its safe side."""
-        return _FIRST_TIGHTENING * _TIGHTENING_GROWTH ** (self.tries - 1) if self.tries else 0.0
+        steps = _FIRST_TIGHTENING * _TIGHTENING_GROWTH ** (self.tries - 1) if self.tries else 0.0
+        return max(steps, self.least)
 
-    def again(self) -> "Effort | None":
-        """Return the same with a tighter goal; None after `ATTEMPTS`."""
-        return replace(self, tries=self.tries + 1) if self.tries < ATTEMPTS else None
+    def again(self, missed: float = 0.0) -> "Effort | None":
+        """Return the same with a tighter goal; None after `ATTEMPTS`.
+
+        `missed` is by which share of itself the goal was missed: what is little is made good at once.
+        """
+        if self.tries >= ATTEMPTS:
+            return None
+        least = self.tightness + missed * _MORE if missed <= _LITTLE else 0.0
+        return replace(self, tries=self.tries + 1, least=max(least, self.least))
 
     def share(self, demand: Demand) -> Decimal:
         """Return the share of each position that an even trim takes off.

@@ -1,10 +1,10 @@
 """One attempt at answering all demands: sized, capped, examined, and what of it does not pass."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from msgspec import Struct, structs
 
-from bot.model import Action, Demand, LimitProof, Refusal, Unknown
+from bot.model import Action, Demand, LimitProof, Refusal, Target, Unknown
 from bot.planning.caps import Allowance, Capped, apply
 from bot.planning.check import (
     Examination,
@@ -43,6 +43,8 @@ class Fault(Struct, frozen=True):
     """Whether a tighter goal may mend it."""
     nearer: bool = False
     """Whether the limit comes nearer to its goal all the same."""
+    missed: float = 0.0
+    """By which share of itself the goal is missed; 0 where that is not known."""
 
 
 def settle(
@@ -58,6 +60,21 @@ def settle(
     A goal that is missed after every attempt is no reason to do nothing: what brings its limit nearer, and
     makes no other worse, is done, and the next cycle goes on from there.
     """
+    found = settle_with(frozenset(), request, demands, before, allowance, prices, meter)
+    assert found is not None
+    return found
+
+
+def settle_with(
+    needed: Set[tuple[str, Target]],
+    request: PlanRequest,
+    demands: Sequence[Demand],
+    before: State | Unknown,
+    allowance: Allowance,
+    prices: Prices,
+    meter: Meter,
+) -> tuple[Attempt, list[Refusal]] | None:
+    """Settle; None as soon as a demand is dropped that is `needed`, by rule and target."""
     active = list(demands)
     efforts = [Effort() for _ in active]
     refusals: list[Refusal] = []
@@ -73,6 +90,8 @@ def settle(
             if further.partial:
                 refusals.append(refuse(demand, demand.target.text, "goal_missed", fault.reason))
             continue
+        if (demand.rule, demand.target) in needed:
+            return None
         active.pop(fault.index)
         efforts.pop(fault.index)
         refusals = [one for one in refusals if (one.rule, one.code) != (demand.rule, "goal_missed")]
@@ -82,7 +101,7 @@ def settle(
 def _further(demand: Demand, effort: Effort, fault: Fault) -> Effort | None:
     """Return what to try next for a demand that did not pass; None where nothing is left to try."""
     if fault.retry:
-        again = effort.again()
+        again = effort.again(fault.missed)
         if again is not None:
             return again
         if fault.nearer:
@@ -144,12 +163,19 @@ def _own_fault(attempt: Attempt, index: int, outcome: Outcome, *, partial: bool)
     own = outcome.demand.target.position
     complete = outcome.met and not (capped.short if own is None else capped.short & {own})
     if complete and not proof.met and not partial:
-        return Fault(index, _missed(proof), retry=True, nearer=bool(outcome.taken) and is_nearer(proof))
+        nearer = bool(outcome.taken) and is_nearer(proof)
+        return Fault(index, _missed(proof), retry=True, nearer=nearer, missed=_share_missed(proof))
     if outcome.taken and not is_nearer(proof):
         if is_block_nearer(watch, attempt.meter, attempt.examination, outcome.taken.keys()):
             return None
         return Fault(index, f"the plan would not bring it nearer: {_missed(proof)}", retry=False)
     return None
+
+
+def _share_missed(proof: LimitProof) -> float:
+    if isinstance(proof.after, Unknown) or proof.goal == 0.0:
+        return 0.0
+    return abs(proof.after - proof.goal) / abs(proof.goal)
 
 
 def _missed(proof: LimitProof) -> str:

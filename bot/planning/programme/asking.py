@@ -5,6 +5,7 @@ from decimal import Decimal
 from math import isfinite
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.model import Action, Demand
 from bot.planning.book import Book, Priced
@@ -83,6 +84,18 @@ def asked_of(
             paid = {key: one.cost for key, one in priced.items()}
             found.append(Asked(index, demand, kept_faces, gaps, priced, paid, len(kept) == len(made)))
     return found
+
+
+def asked_again(known: Asked, effort: Effort, prices: Prices) -> Asked | None:
+    """Return a demand that was asked before at a tighter goal; None where it is out of reach there."""
+    made = prices.faces(known.demand, effort.tightness, prices.book)
+    if isinstance(made, CannotHelp):
+        return None
+    kept = _within_reach(known.demand, made, known.priced, prices.book, frozenset())
+    if not kept:
+        return None
+    faces, gaps = zip(*kept, strict=True)
+    return replace(known, faces=faces, gaps=gaps, whole=len(kept) == len(made))
 
 
 def _within_reach(

@@ -28,7 +28,7 @@ from bot.planning.programme.reach import all_beyond
 from bot.planning.programme.solver import Failed
 from bot.planning.recomputation import State
 from bot.planning.request import PlanRequest, watch_of
-from bot.planning.settling import Attempt, attempt_of, fault_of, settle
+from bot.planning.settling import Attempt, attempt_of, fault_of, settle, settle_with
 
 _TIGHTENINGS = 2
 
@@ -63,11 +63,15 @@ def settle_cheapest(
         unmet = [demand for demand in demands if (demand.rule, demand.target) not in met]
         if all_beyond(unmet, demands, prices.book, prices):
             return found
-    attempt, refusals = settle(request, demands, before, allowance, prices, meter)
+    given = (request, demands, before, allowance, prices, meter)
     if isinstance(found, Settled):
-        if not met < met_by(attempt):
+        more = settle_with(met, *given)
+        if more is None or not met < met_by(more[0]):
             return found
+        attempt, refusals = more
         found = Failed("meets_less", "the programme meets fewer limits than one after another")
+    else:
+        attempt, refusals = settle(*given)
     reasoning = None if found is None else Reasoning("closed_form", found.code, found.reason)
     return Settled(attempt, refusals, reasoning)
 
@@ -110,23 +114,27 @@ class _Search:
 
     def run(self, first: Proposal | None) -> Settled | Failed | None:
         """Return what passes the check; Failed where nothing does, None where nothing is to choose."""
-        reason = ""
+        reason, last = "", None
         for number in range(ATTEMPTS):
             made = first if number == 0 and first is not None else self._propose()
             if not isinstance(made, Proposal):
                 return Failed("check_failed", reason) if made is None and reason else made
+            if made.amounts == last:  # a tighter goal moves nothing
+                break
             attempt = self._attempt(made)
             fault = fault_of(self._request, attempt, self._efforts)
             if fault is None:
                 return Settled(attempt, [], made.reasoning)
             reason = f"no plan of the programme passes the check: {fault.reason}"
             if self._keep(attempt):
+                last = None
                 continue
-            again = self._efforts[fault.index].again() if fault.retry else None
+            again = self._efforts[fault.index].again(fault.missed) if fault.retry else None
             if again is None:
                 break
-            self._efforts[fault.index] = again
-            self._programme = None
+            self._efforts[fault.index], last = again, made.amounts
+            if self._programme is not None and not self._programme.tighten(fault.index, again):
+                self._programme = None
         return Failed("check_failed", reason)
 
     def _propose(self) -> Proposal | Failed | None:

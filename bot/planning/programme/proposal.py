@@ -15,7 +15,7 @@ from bot.planning.drafting import Drawing, Prices, Proposed, tightened
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.nature import SURVIVAL
-from bot.planning.programme.asking import Asked, asked_of, shared_out, weight_of
+from bot.planning.programme.asking import Asked, asked_again, asked_of, shared_out, weight_of
 from bot.planning.programme.columns import Beside, Candidate, trims
 from bot.planning.programme.rows import Rows
 from bot.planning.programme.solver import Failed, Solution, solve
@@ -106,8 +106,9 @@ class Programme:
         allowance: Allowance,
     ) -> None:
         self._demands = demands
-        self._asked = asked
+        self._asked = list(asked)
         self._candidates = candidates
+        self._prices = prices
         self._book = prices.book
         legs = [leg for leg in self._book.legs if leg.holding is not None]
         unit = unit_of(self._book.request, legs)
@@ -119,6 +120,23 @@ class Programme:
         """Add limits."""
         for limit in limits:
             self._written += _kept(limit, self._rows, self._book)
+
+    def tighten(self, index: int, effort: Effort) -> bool:
+        """Ask more of one demand; False where it cannot be written so, and all must be written anew."""
+        place = next((place for place, one in enumerate(self._asked) if one.index == index), None)
+        if place is None:
+            return False
+        known, prices = self._asked[place], self._prices
+        again = asked_again(known, effort, prices)
+        if again is None:
+            return False
+        for one in self._written:
+            if one.index == index:
+                self._rows.free(one.row)
+        self._written = [one for one in self._written if one.index != index]
+        self._written += demanded(again, self._rows)
+        self._asked[place] = again
+        return True
 
     def propose(self) -> Proposal | Failed:
         """Solve; Failed where the solver gives nothing."""

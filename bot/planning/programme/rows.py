@@ -119,6 +119,10 @@ class Rows:
         found = self.expression(face, 0.0 if past and bears_cost else face.cost_weight, {})
         return self._write(found, face.budget + max(gap, 0.0))
 
+    def free(self, row: int) -> None:
+        """Let a row bind no more."""
+        self.matrix.highs[row] = inf
+
     def bound(self, weights: Iterable[tuple[str, float]], most: float) -> int:
         """Bound a sum of what is moved, in USD."""
         parts = [(self.moved[key], weight) for key, weight in weights]
