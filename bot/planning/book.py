@@ -17,6 +17,7 @@ from bot.planning.pricing import NoQuote, Quote, quote, taking_seconds
 from bot.planning.request import OrderTerms, PlanRequest
 from bot.planning.rounding import exact, fit, largest, room, smallest
 from bot.planning.slicing import Books, Slice, slice_of
+from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding
 
 
@@ -54,9 +55,9 @@ class Priced(Struct, frozen=True):
     beside: float = 0.0
     """What of `expected` is the cost of hedges that go with it."""
 
-    def expected_of(self, contracts: float, mark: float, fee: float) -> float:
+    def expected_of(self, contracts: Decimal, fee: float) -> float:
         """Expected cost of one USD at mark where so many contracts go."""
-        found = None if self.ladder is None else self.ladder.cost(contracts, mark, fee)
+        found = None if self.ladder is None else self.ladder.cost(contracts, self.quote.mark, fee)
         return self.expected if found is None else min(found + self.beside, self.cost)
 
     def told(self, held: Decimal) -> Quote:
@@ -112,7 +113,7 @@ def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
 
 def _cost_at_worst(leg: Leg, priced: Quote, fee: Decimal) -> float:
     side, inverse = leg.position.side, leg.position.inverse
-    return cost_at(float(priced.worst), float(priced.mark), float(fee), side, inverse=inverse)
+    return cost_at(priced.worst, priced.mark, as_float(fee), side, inverse=inverse)
 
 
 class Ordered(Struct, frozen=True):
@@ -235,7 +236,7 @@ def bound_by_book(leg: Leg, ordered: Ordered, cut: Slice, request: PlanRequest) 
         expected = _cost_at_worst(leg, priced, market.maker_fee)
     cost, resting = ordered.worst + beside, None
     if cut.ladder is not None:
-        resting = cut.ladder.cost(float(allowed), float(priced.mark), float(market.taker_fee))
+        resting = cut.ladder.cost(allowed, priced.mark, as_float(market.taker_fee))
     expected = expected + likely if resting is None else min(resting + likely, cost)
     return Priced(priced, allowed, cost, expected, thin, cut.ladder, likely)
 

@@ -11,8 +11,9 @@ from fnmatch import fnmatchcase
 from bot.model import Demand, OrderRequest, Step
 from bot.planning.book import Leg, Priced
 from bot.planning.request import PlanRequest
+from bot.risk.figures import as_float
 
-KNOTS = (0.05, 0.2, 0.5, 1.0)
+KNOTS = tuple((Decimal(share), float(share)) for share in ("0.05", "0.2", "0.5", "1"))
 """Shares of what may go at which the chords of its cost meet."""
 FUNDING_SECONDS = 8 * 3600.0
 """Funding is taken to be paid this often."""
@@ -45,12 +46,12 @@ def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
     room = holding.notional * float(priced.room / leg.position.contracts)
     if priced.ladder is None:
         return ((room, priced.expected),)
-    contracts, mark, fee = float(priced.room), float(priced.quote.mark), float(market.taker_fee)
+    fee = as_float(market.taker_fee)
     found: list[tuple[float, float]] = []
     begun = cost = slope = 0.0
-    for share in KNOTS:
+    for part, share in KNOTS:
         end = room * share
-        rate = priced.expected if share == 1.0 else priced.expected_of(contracts * share, mark, fee)
+        rate = priced.expected if share == 1.0 else priced.expected_of(priced.room * part, fee)
         then = end * rate
         slope = max((then - cost) / (end - begun), slope)
         found.append((end - begun, slope))

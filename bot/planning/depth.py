@@ -36,11 +36,10 @@ class Ladder(Struct, frozen=True, dict=True):
     """What rests at each."""
 
     @cached_property
-    def _sums(self) -> tuple[list[float], list[float], list[float]]:
-        """Contracts down to each level, from nothing on, and what they come to; the prices."""
-        prices, sizes = list(map(float, self.prices)), list(map(float, self.contracts))
-        worths = accumulate(map(truediv if self.inverse else mul, sizes, prices), initial=0.0)
-        return list(accumulate(sizes, initial=0.0)), list(worths), prices
+    def _sums(self) -> tuple[list[Decimal], list[Decimal]]:
+        """Contracts down to each level, from nothing on, and what they come to."""
+        worths = map(truediv if self.inverse else mul, self.contracts, self.prices)
+        return list(accumulate(self.contracts, initial=ZERO)), list(accumulate(worths, initial=ZERO))
 
     def within(self, worst: Decimal) -> Decimal:
         """Contracts that rest at `worst` or better."""
@@ -48,47 +47,46 @@ class Ladder(Struct, frozen=True, dict=True):
             reached = bisect_right(self.prices, worst)
         else:
             reached = len(self.prices) - bisect_left(self.prices[::-1], worst)
-        return sum(self.contracts[:reached], ZERO)
+        return self._sums[0][reached]
 
     def ends_inside(self, worst: Decimal) -> bool:
         """Whether the last level that was told is at `worst` or better: nobody knows what rests behind it."""
         return not self.prices or (self.prices[-1] - worst) * self.side.sign >= 0
 
-    def average(self, contracts: float) -> float | None:
+    def average(self, contracts: Decimal) -> Decimal | None:
         """Average price of the first contracts; None where fewer were told, or none are asked for.
 
         Contracts of an inverse market are worth USD each: their average is the harmonic one.
         """
-        depths, worths, prices = self._sums
-        if not 0.0 < contracts <= depths[-1]:
+        depths, worths = self._sums
+        if not ZERO < contracts <= depths[-1]:
             return None
         last = bisect_left(depths, contracts) - 1
-        more, price = contracts - depths[last], prices[last]
+        more, price = contracts - depths[last], self.prices[last]
         total = worths[last] + (more / price if self.inverse else more * price)
         return contracts / total if self.inverse else total / contracts
 
-    def cost(self, contracts: float, mark: float, fee: float) -> float | None:
+    def cost(self, contracts: Decimal, mark: Decimal, fee: float) -> float | None:
         """Cost of one USD at mark, averaged over the first contracts, taker fee included; at least 0.
 
         What lies deeper than the book was told is taken to cost BEYOND times what its last level does. None
         where nothing was told, or is asked for.
         """
-        depths, _, prices = self._sums
-        told = min(contracts, depths[-1])
+        told = min(contracts, self._sums[0][-1])
         average = self.average(told)
         if average is None:
             return None
         cost = cost_at(average, mark, fee, self.side, inverse=self.inverse)
         if told == contracts:
             return cost
-        last = cost_at(prices[-1], mark, fee, self.side, inverse=self.inverse)
-        part = told / contracts
+        last = cost_at(self.prices[-1], mark, fee, self.side, inverse=self.inverse)
+        part = float(told / contracts)
         return part * cost + (1.0 - part) * BEYOND * last
 
 
-def cost_at(price: float, mark: float, fee: float, side: Side, *, inverse: bool) -> float:
+def cost_at(price: Decimal, mark: Decimal, fee: float, side: Side, *, inverse: bool) -> float:
     """Cost of one USD at mark, taken off a position on `side` at `price`, fee included; at least 0."""
-    share = mark / price if inverse else price / mark
+    share = float(mark / price if inverse else price / mark)
     slip = share - 1.0 if inverse else 1.0 - share
     return max(0.0, (slip if side is Side.LONG else -slip) + fee * share)
 

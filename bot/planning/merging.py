@@ -4,6 +4,7 @@ from bot.planning.book import Leg
 from bot.planning.caps import Draft
 from bot.planning.drafting import Drawing, Outcome, is_lifeline
 from bot.planning.rounding import largest
+from bot.risk.figures import as_float
 
 
 def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:
@@ -34,7 +35,7 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
     demand, priced = outcome.demand, outcome.priced[leg.key]
     assert leg.market is not None
     most = largest(leg.market, priced.quote.style)
-    contracts, fee = leg.taken if most is None else min(leg.taken, most), float(leg.market.taker_fee)
+    contracts = leg.taken if most is None else min(leg.taken, most)
     return Draft(
         rule=demand.rule,
         episode=demand.episode,
@@ -43,7 +44,7 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
         market=leg.market,
         quote=priced.told(leg.position.contracts),
         contracts=contracts,
-        trade_cost=priced.expected_of(float(contracts), float(priced.quote.mark), fee),
+        trade_cost=priced.expected_of(contracts, as_float(leg.market.taker_fee)),
         lifeline=is_lifeline(demand),
         reason=demand.standing,
     )

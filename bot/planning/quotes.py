@@ -50,6 +50,8 @@ class Pricer:
         terms, taking, whole = manner.terms, manner.taking, manner.whole
         self._plain = shared.ordered(terms, taking, Nature.OTHER, whole)
         self._own = shared.ordered(terms, taking, manner.nature, whole)
+        self._is_plain = is_plain(manner.nature, terms, taking, None)
+        """Whether it prices as any other limit does, where mark and index agree."""
 
     def price(self, leg: Leg, request: PlanRequest) -> Priced | NoQuote:
         """Price one leg; NoQuote says why nothing may be taken off it."""
@@ -59,9 +61,6 @@ class Pricer:
         return found
 
     def _price(self, leg: Leg, request: PlanRequest) -> Priced | NoQuote:
-        apart = stranger_quote(leg.position, request)
-        if apart is not None:
-            return apart
         ordered = self._order(leg, request)
         if isinstance(ordered, NoQuote):
             return ordered
@@ -72,14 +71,17 @@ class Pricer:
 
     def _order(self, leg: Leg, request: PlanRequest) -> Ordered | NoQuote:
         """Price one leg without its book: the same for limits of every nature, but for a few."""
-        one = self._manner
-        mark = request.snapshot.marks.get(leg.position.symbol)
-        plain = is_plain(one.nature, one.terms, one.taking, mark)
+        one, plain = self._manner, self._is_plain
+        if plain and one.nature is Nature.EXPOSURE:
+            mark = request.snapshot.marks.get(leg.position.symbol)
+            plain = is_plain(one.nature, one.terms, one.taking, mark)
         nature, known = (Nature.OTHER, self._plain) if plain else (one.nature, self._own)
         found = known.get(leg.key)
         if found is None:
             now = self._shared.books.now
-            found = order_leg(leg, one.terms, request, now, one.taking, nature, whole=one.whole)
+            found = stranger_quote(leg.position, request) or order_leg(
+                leg, one.terms, request, now, one.taking, nature, whole=one.whole
+            )
             known[leg.key] = found
         return found
 

@@ -8,7 +8,7 @@ betas and the margin terms of the venue: they are data, not formulas.
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import inf
 
 from msgspec import Struct
@@ -143,6 +143,7 @@ class State(Struct, frozen=True, dict=True):
         return tuple(entry for entry in self.entries if entry.equity is not None)
 
 
+@lru_cache(maxsize=4096)
 def slices_of(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[tuple[float, float, float], ...]:
     """Turn tiers into slices: only the part of the value inside a slice pays its rate."""
     ordered = sorted(tiers, key=lambda tier: tier.floor)

@@ -1,6 +1,18 @@
 """From the venue's Decimals to floats: what is no finite number, or no price, is unknown."""
 
+from decimal import Decimal
+from functools import lru_cache
+
 from bot.model import Figure, Number, Unknown
+
+
+@lru_cache(maxsize=4096)
+def as_float(figure: Decimal) -> float:
+    """Turn a figure that comes again and again (a fee, a step, a strike) into a float.
+
+    Decimals become floats by way of text, which takes as long as four sums of them.
+    """
+    return float(figure)
 
 
 def number_of(figure: Figure, what: str) -> Number:

@@ -41,18 +41,19 @@ def test_whether_the_book_was_told_to_a_price() -> None:
 
 def test_the_average_of_the_first_contracts() -> None:
     found = rungs(p100="1", p90="2", p80="1")
-    assert found.average(1) == 100
-    assert found.average(2) == 95
-    assert found.average(4) == 90
-    assert found.average(4.1) is None
-    assert found.average(0) is None
+    assert found.average(D(1)) == 100
+    assert found.average(D(2)) == 95
+    assert found.average(D(4)) == 90
+    assert found.average(D("4.1")) is None
+    assert found.average(D(0)) is None
 
 
 def test_the_average_of_an_inverse_market_is_by_coins() -> None:
     """100 USD at 100 are a coin, 100 USD at 50 are two: 200 USD for three coins."""
     found = rungs(inverse=True, p100="100", p50="100")
-    average = found.average(200)
-    assert average == pytest.approx(200 / 3)
+    average = found.average(D(200))
+    assert average is not None
+    assert float(average) == pytest.approx(200 / 3)
 
 
 def test_an_inverse_book_counts_in_contracts() -> None:
@@ -63,14 +64,14 @@ def test_an_inverse_book_counts_in_contracts() -> None:
 
 def test_what_a_usd_costs() -> None:
     down = rungs(p99="1")
-    assert down.cost(1, 100, FEE) == pytest.approx(0.01 + 0.0005 * 0.99)
+    assert down.cost(D(1), D(100), FEE) == pytest.approx(0.01 + 0.0005 * 0.99)
     up = rungs(Side.SHORT, p101="1")
-    assert up.cost(1, 100, FEE) == pytest.approx(0.01 + 0.0005 * 1.01)
-    assert rungs(p120="1").cost(1, 100, FEE) == 0.0
-    assert down.cost(0, 100, FEE) is None
-    assert down.cost(2, 100, FEE) == pytest.approx(1.5 * (0.01 + 0.0005 * 0.99))
+    assert up.cost(D(1), D(100), FEE) == pytest.approx(0.01 + 0.0005 * 1.01)
+    assert rungs(p120="1").cost(D(1), D(100), FEE) == 0.0
+    assert down.cost(D(0), D(100), FEE) is None
+    assert down.cost(D(2), D(100), FEE) == pytest.approx(1.5 * (0.01 + 0.0005 * 0.99))
     coins = rungs(inverse=True, p99="100")
-    assert coins.cost(100, 100, FEE) == pytest.approx(100 / 99 - 1 + 0.0005 * 100 / 99)
+    assert coins.cost(D(100), D(100), FEE) == pytest.approx(100 / 99 - 1 + 0.0005 * 100 / 99)
 
 
 @given(
@@ -82,7 +83,7 @@ def test_what_a_usd_costs() -> None:
 def test_more_is_never_cheaper(sizes: list[int], more: int, side: Side, inverse: bool) -> None:
     prices = tuple(D(1000 - side.sign * number) for number in range(len(sizes)))
     found = Ladder(side, inverse, prices, tuple(map(D, sizes)))
-    costs = [found.cost(part, 1000, FEE) for part in (1, more)]
+    costs = [found.cost(D(part), D(1000), FEE) for part in (1, more)]
     assert costs[0] is not None
     assert costs[1] is not None
     assert costs[0] <= costs[1] + 1e-12

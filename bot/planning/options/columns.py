@@ -16,6 +16,7 @@ from bot.planning.options.offering import Case, Way, bounds_of
 from bot.planning.options.ranking import Candidate, gain_of
 from bot.planning.sizing import Face
 from bot.risk import black76
+from bot.risk.figures import as_float
 from bot.risk.shock import scenario_moves
 
 _REVALUED = frozenset({"account.stress_loss", "account.cushion"})
@@ -82,7 +83,7 @@ class Bought(Struct, frozen=True, dict=True):
     def _leaning(self) -> float:
         """USD of the reference market that one coin of it moves like now."""
         fit, market = self.candidate.fit, self.candidate.fit.market
-        delta = black76.delta(market.right, fit.forward, float(market.strike), fit.years, fit.vol)
+        delta = black76.delta(market.right, fit.forward, as_float(market.strike), fit.years, fit.vol)
         return self.case.holding.beta * fit.forward * delta
 
 

@@ -37,6 +37,7 @@ from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, faces
 from bot.planning.spread import missing
 from bot.risk.definitions import OPTIONS_HELP
+from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding
 from bot.risk.shock import scenario_moves
 
@@ -330,7 +331,7 @@ def _paper(case: Case, fit: Fit, contracts: Decimal) -> Paper:
         base=fit.market.base,
         coins=float(contracts * fit.market.contract_size),
         put=fit.market.right is Right.PUT,
-        strike=float(fit.market.strike),
+        strike=as_float(fit.market.strike),
         spread=fit.vol * fit.years**0.5,
         forward=fit.forward,
         worth=fit.worth,

@@ -11,6 +11,7 @@ from bot.model import Chain, Figure, OptionMarket, OptionQuote, OptionTerms, Rig
 from bot.planning.pricing import round_price
 from bot.risk import black76
 from bot.risk.ages import age_trouble
+from bot.risk.figures import as_float
 
 WIDEST = 0.15
 """Widest spread of bid and ask, as a share of their middle."""
@@ -54,29 +55,29 @@ class Fit(Struct, frozen=True, dict=True):
     @property
     def coins(self) -> float:
         """Coins in one contract."""
-        return float(self.market.contract_size)
+        return as_float(self.market.contract_size)
 
     @cached_property
     def cost(self) -> float:
         """What buying one coin loses against its worth, fee included; never a gain."""
-        return max(float(self.price) - self.worth, 0.0) + self.fee
+        return max(as_float(self.price) - self.worth, 0.0) + self.fee
 
     @cached_property
     def premium(self) -> float:
         """What one coin is paid with, fee included."""
-        return float(self.price) + self.fee
+        return as_float(self.price) + self.fee
 
     def value(self, move: float) -> float:
         """Return the worth of one coin of it at once after a move of its base."""
         one = self.market
         forward = self.forward * max(1.0 + move, 0.0)
-        return black76.price(one.right, forward, float(one.strike), self.years, self.vol)
+        return black76.price(one.right, forward, as_float(one.strike), self.years, self.vol)
 
     def decay(self, days: float) -> float:
         """Return what time takes off one coin of it within so many days while nothing moves."""
         one = self.market
         left = max(self.years - days / black76.DAYS, 0.0)
-        return self.worth - black76.price(one.right, self.forward, float(one.strike), left, self.vol)
+        return self.worth - black76.price(one.right, self.forward, as_float(one.strike), left, self.vol)
 
 
 class Screened(Struct, frozen=True):
@@ -149,7 +150,7 @@ def contract_trouble(market: OptionMarket, terms: OptionTerms, at: datetime) -> 
 
 
 def _strike_trouble(market: OptionMarket, forward: float, terms: OptionTerms) -> str:
-    strike = float(market.strike)
+    strike = as_float(market.strike)
     bound = forward * (1.0 + market.right.sign * terms.protect_below)
     if market.right.sign * (strike - bound) > 1e-9 * forward:
         return f"its strike {strike:g} protects only beyond {bound:g}"
@@ -172,14 +173,14 @@ def _priced(
     if most < market.amount_min:
         return f"{most.normalize():f} contracts are offered, the smallest order is {market.amount_min:f}"
     years = market.years_left(wanted.at)
-    worth = black76.price(market.right, forward, float(market.strike), years, vol)
+    worth = black76.price(market.right, forward, as_float(market.strike), years, vol)
     assert isinstance(quote.ask, Decimal)
     least, most_paid = round_price(quote.ask, market.price_step, up=False), worth * DEAREST
     if not 0.0 < float(least) <= most_paid:
         return f"its ask {ask:g} is above what it is worth by Black-76, {worth:g}"
     reached = Decimal(repr(min(ask * (1.0 + REACH), most_paid)))
     price = max(round_price(reached, market.price_step, up=False), least)
-    fee = market.fee(forward, float(price))
+    fee = market.fee(forward, as_float(price))
     return Fit(market, price, most, worth, (ask - bid) / 2.0, fee, forward, years, vol)
 
 

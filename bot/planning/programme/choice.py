@@ -140,7 +140,7 @@ def choose(
     answers = frozenset(places[one.index] for one in asked)
     reasoning = reasoning_of(found, rows, [*moved, *columns.beside], written)
     made = _chosen(columns, found, rows, answers, reasoning)
-    if not (rooms or made.hedges or made.options):
+    if not (any((made.margin or {}).values()) or made.hedges or made.options):
         made = replace(made, trimmed=_trimmed(columns, demands, asked, written, found, rows, book))
     spoken = bool(columns.margin) and _speaks_of_margin(request, answers)
     return made if spoken else replace(made, margin=None)
