@@ -15,6 +15,8 @@ from bot.risk.figures import as_float
 
 KNOTS = tuple((Decimal(share), float(share)) for share in ("0.05", "0.2", "0.5", "1"))
 """Shares of what may go at which the chords of its cost meet."""
+SAME = 1e-6
+"""Costs of one USD that are no further apart are taken for one: a hundredth of a basis point."""
 FUNDING_SECONDS = 8 * 3600.0
 """Funding is taken to be paid this often."""
 HORIZON_SECONDS = 24 * 3600.0
@@ -47,15 +49,25 @@ def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
     if priced.ladder is None:
         return ((room, priced.expected),)
     fee = as_float(market.taker_fee)
+    first = priced.expected_of(priced.room * KNOTS[0][0], fee)
+    if priced.expected - first <= SAME:
+        return ((room, priced.expected),)
     found: list[tuple[float, float]] = []
     begun = cost = slope = 0.0
-    for part, share in KNOTS:
-        end = room * share
-        rate = priced.expected if share == 1.0 else priced.expected_of(priced.room * part, fee)
-        then = end * rate
-        slope = max((then - cost) / (end - begun), slope)
-        found.append((end - begun, slope))
-        begun, cost = end, then
+    rates = [
+        first,
+        *(priced.expected_of(priced.room * part, fee) for part, _ in KNOTS[1:-1]),
+        priced.expected,
+    ]
+    for (_, share), rate in zip(KNOTS, rates, strict=True):
+        width, then = room * share - begun, room * share * rate
+        slope = max((then - cost) / width, slope)
+        if found and slope - found[-1][1] <= SAME:
+            before, at = found.pop()
+            slope = (before * at + width * slope) / (before + width)
+            width += before
+        found.append((width, slope))
+        begun, cost = room * share, then
     return found
 
 
@@ -65,4 +77,4 @@ def funding_of(symbol: str, sign: int, horizon_seconds: float, request: PlanRequ
     rate = prices.funding_rate if prices else None
     if not isinstance(rate, Decimal) or not rate.is_finite():
         return 0.0
-    return sign * float(rate) * horizon_seconds / FUNDING_SECONDS
+    return sign * as_float(rate) * horizon_seconds / FUNDING_SECONDS

@@ -49,7 +49,7 @@ def priced(given: PlanRequest, key: str = f"{BTC}#long", **trim: Any) -> tuple[L
 def test_chords_meet_the_book_at_their_knots_and_grow_dearer() -> None:
     leg, terms = priced(asked(b=book()))
     found = chords(leg, terms)
-    assert [width for width, _ in found] == pytest.approx([5_000, 15_000, 30_000, 50_000])
+    assert [width for width, _ in found] == pytest.approx([5_000, 15_000, 80_000])
     first, last = 0.001 + FEE * 0.999, 0.003 + FEE * 0.997
     assert found[0][1] == pytest.approx(first)
     assert 15_000 * found[1][1] == pytest.approx(5_000 * first + 10_000 * last)
@@ -61,7 +61,7 @@ def test_what_a_book_bounds_ends_with_its_chords() -> None:
     found = chords(leg, terms)
     assert terms.thin
     assert sum(width for width, _ in found) == pytest.approx(20_000)
-    assert len(found) == len(KNOTS)
+    assert len(found) < len(KNOTS)
 
 
 def test_a_share_bounds_the_chords_too() -> None:
@@ -76,7 +76,7 @@ def test_buying_back_meets_the_asks() -> None:
         depths={BTC: book(asks=(level("100500", "5"),))},
     )
     found = chords(*priced(given, f"{BTC}#short"))
-    assert [slope for _, slope in found] == pytest.approx([0.005 + FEE * 1.005] * 4)
+    assert [slope for _, slope in found] == pytest.approx([0.005 + FEE * 1.005])
 
 
 def test_contracts_of_a_usd_are_sold_by_the_same_book() -> None:

@@ -141,6 +141,8 @@ def shared_out(
     final = short if any(amounts.values()) else frozenset()
     given = [Proposed({}, {}, index in final, index in answered) for index in range(count)]
     for key, usd in amounts.items():
+        if usd <= 0.0:
+            continue
         leg = book.by_key[key]
         assert leg.holding is not None
         assert leg.market is not None

@@ -4,6 +4,7 @@ Minimise cost x with lower <= x <= upper and low <= A x <= high. The rows are ke
 (compressed), and are handed over at once.
 """
 
+from array import array
 from collections.abc import Iterable
 from math import inf
 
@@ -12,14 +13,14 @@ class Matrix:
     """Columns and rows. Money in units of the account's equity."""
 
     def __init__(self) -> None:
-        self.costs: list[float] = []
-        self.lowers: list[float] = []
-        self.uppers: list[float] = []
-        self.lows: list[float] = []
-        self.highs: list[float] = []
-        self.starts: list[int] = []
-        self.indices: list[int] = []
-        self.values: list[float] = []
+        self.costs = array("d")
+        self.lowers = array("d")
+        self.uppers = array("d")
+        self.lows = array("d")
+        self.highs = array("d")
+        self.starts = array("i")
+        self.indices = array("i")
+        self.values = array("d")
 
     @property
     def columns(self) -> int:
@@ -44,6 +45,6 @@ class Matrix:
         self.lows.append(low)
         self.highs.append(high)
         kept = [entry for entry in entries if entry[1]]
-        self.indices += [column for column, _ in kept]
-        self.values += [value for _, value in kept]
+        self.indices.extend([column for column, _ in kept])
+        self.values.extend([value for _, value in kept])
         return len(self.starts) - 1

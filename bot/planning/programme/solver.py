@@ -106,9 +106,18 @@ def _solved(
 
 
 def pass_model(highs: Any, matrix: Matrix, np: Any) -> Any:
-    """Hand the whole matrix over at once, by rows, in arrays of numpy (`np`)."""
+    """Hand the whole matrix over at once, by rows; numpy (`np`) sees the arrays as they are."""
     columns = matrix.columns
-    whole, real = np.int32, np.float64
+    given = (
+        matrix.costs,
+        matrix.lowers,
+        matrix.uppers,
+        matrix.lows,
+        matrix.highs,
+        matrix.starts,
+        matrix.indices,
+        matrix.values,
+    )
     return highs.passModel(
         columns,
         matrix.rows,
@@ -116,15 +125,8 @@ def pass_model(highs: Any, matrix: Matrix, np: Any) -> Any:
         2,  # by rows
         1,  # to be minimised
         0.0,
-        np.array(matrix.costs, real),
-        np.array(matrix.lowers, real),
-        np.array(matrix.uppers, real),
-        np.array(matrix.lows, real),
-        np.array(matrix.highs, real),
-        np.array(matrix.starts, whole),
-        np.array(matrix.indices, whole),
-        np.array(matrix.values, real),
-        np.zeros(columns, whole),
+        *map(np.asarray, given),
+        np.zeros(columns, np.int32),
     )
 
 
