@@ -16,7 +16,6 @@ ATTEMPTS = 6
 _FIRST_TIGHTENING = 0.002
 _TIGHTENING_GROWTH = 2.2
 _LITTLE = 0.05
-"""Whoever misses by more has misjudged: that is no measure of what is needed."""
 _MORE = 1.1
 _MOST_MORE = 0.5
 """Share of what an even trim would leave that further attempts may take, at the most."""
@@ -42,12 +41,14 @@ class Effort(Struct, frozen=True):
     def again(self, missed: float = 0.0) -> "Effort | None":
         """Return the same with a tighter goal; None after `ATTEMPTS`.
 
-        `missed` is by which share of itself the goal was missed: what is little is made good at once.
+        `missed` is by which share of itself the goal was missed: what is little is made good at once, and
+        what is more than all tries but the last add is left to that one.
         """
         if self.tries >= ATTEMPTS:
             return None
-        least = self.tightness + missed * _MORE if missed <= _LITTLE else 0.0
-        return replace(self, tries=self.tries + 1, least=max(least, self.least))
+        if missed > _LITTLE:
+            return replace(self, tries=ATTEMPTS)
+        return replace(self, tries=self.tries + 1, least=self.tightness + missed * _MORE)
 
     def share(self, demand: Demand) -> Decimal:
         """Return the share of each position that an even trim takes off.

@@ -100,8 +100,8 @@ def settle_with(
 
 def _further(demand: Demand, effort: Effort, fault: Fault) -> Effort | None:
     """Return what to try next for a demand that did not pass; None where nothing is left to try."""
-    if fault.retry:
-        again = effort.again(fault.missed)
+    if fault.retry and (fault.nearer or not effort.even):
+        again = effort.again(0.0 if effort.even else fault.missed)
         if again is not None:
             return again
         if fault.nearer:

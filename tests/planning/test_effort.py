@@ -120,6 +120,8 @@ def test_what_comes_no_nearer_at_least_cost_is_tried_in_proportion_and_then_no_m
     spent = Effort(tries=ATTEMPTS)
     assert _further(CAP, spent, missed) == Effort(even=True)
     assert _further(CAP, replace(spent, even=True), missed) is None
+    assert _further(CAP, Effort(even=True), missed) is None, "more of what leads away leads further away"
+    assert _further(CAP, Effort(even=True), replace(missed, nearer=True)) == Effort(tries=1, even=True)
     assert _further(CAP, spent, replace(missed, nearer=True)) == replace(spent, partial=True)
 
 

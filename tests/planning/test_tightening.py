@@ -60,12 +60,16 @@ def test_little_that_is_missed_is_made_good_at_once_and_a_tenth_more() -> None:
     assert second.again() == Effort(tries=3, least=second.least)
 
 
-def test_a_hair_or_a_mile_is_no_measure_of_what_is_needed() -> None:
-    for missed in (0.0, 1e-6, 0.06, 1e9):
+def test_a_hair_is_made_good_by_the_first_step_and_a_mile_by_the_last() -> None:
+    for missed in (0.0, 1e-6):
         again = Effort().again(missed)
         assert again is not None
         assert again.tightness == pytest.approx(0.002)
-    assert Effort(tries=ATTEMPTS).again(0.01) is None
+    for missed in (0.06, 1e9):
+        again = Effort().again(missed)
+        assert again == Effort(tries=ATTEMPTS)
+        assert again.tightness == pytest.approx(0.1031, abs=0.0001)
+        assert again.again(missed) is None
 
 
 @pytest.mark.parametrize(
