@@ -42,23 +42,21 @@ def dearer(step: Step, demand: Demand) -> float:
 
 def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
     """Return widths in USD and expected cost of one USD on them, cheapest first, up to all that may go."""
-    holding, market = leg.holding, leg.market
-    assert holding is not None
+    market, ladder, room = leg.market, priced.ladder, priced.usd_of(leg)
     assert market is not None
-    room = holding.notional * float(priced.room / leg.position.contracts)
-    if priced.ladder is None:
+    if ladder is None or priced.room <= ladder.first:
         return ((room, priced.expected),)
     fee = as_float(market.taker_fee)
     first = priced.expected_of(priced.room * KNOTS[0][0], fee)
     if priced.expected - first <= SAME:
         return ((room, priced.expected),)
-    found: list[tuple[float, float]] = []
-    begun = cost = slope = 0.0
     rates = [
         first,
-        *(priced.expected_of(priced.room * part, fee) for part, _ in KNOTS[1:-1]),
+        *[priced.expected_of(priced.room * part, fee) for part, _ in KNOTS[1:-1]],
         priced.expected,
     ]
+    found: list[tuple[float, float]] = []
+    begun = cost = slope = 0.0
     for (_, share), rate in zip(KNOTS, rates, strict=True):
         width, then = room * share - begun, room * share * rate
         slope = max((then - cost) / width, slope)

@@ -72,21 +72,21 @@ class Prices:
     def _price(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
-        pricer = self.quotes.pricer(manner_of(demand, self._request, whole=whole))
-        priced: dict[str, Priced] = {}
+        request = self._request
         refusals: list[Refusal] = []
-        hedges = self._request.hedge_keys
-        for leg in legs:
-            if leg.key in hedges:
-                if demand.target.position == leg.key:
-                    reason = f"{leg.key} is a hedge: it shrinks with its parent"
-                    refusals.append(refuse(demand, leg.key, "is_hedge", reason))
-                continue
-            found = pricer.price(leg, self._request)
+        if request.hedges:
+            own, hedges = demand.target.position, request.hedge_keys
+            if own in hedges and any(leg.key == own for leg in legs):
+                reason = f"{own} is a hedge: it shrinks with its parent"
+                refusals.append(refuse(demand, own, "is_hedge", reason))
+            legs = [leg for leg in legs if leg.key not in hedges]
+        pricer = self.quotes.pricer(manner_of(demand, request, whole=whole), request)
+        priced: dict[str, Priced] = {}
+        for key, found in pricer.price(legs, request):
             if isinstance(found, NoQuote):
-                refusals.append(refuse(demand, leg.key, found.code, found.reason))
+                refusals.append(refuse(demand, key, found.code, found.reason))
             else:
-                priced[leg.key] = found
+                priced[key] = found
         return priced, tuple(refusals)
 
 

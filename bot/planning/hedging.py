@@ -33,7 +33,6 @@ from bot.planning.recomputation import Addition, State, charged, with_addition
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.rounding import round_down, smallest
 from bot.planning.sizing import CannotHelp
-from bot.planning.slicing import Books
 from bot.risk.definitions import HEDGEABLE
 
 TRIFLE = 0.01
@@ -147,7 +146,7 @@ def _priced(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest)
     leg = Leg(seat.one.key, mirrored(seat, most), seat.market, seat.unit)
     patient = TrimTerms(max_slippage=terms.max_slippage, order=OrderPolicy.IOC)
     plain = replace(request, hedges=(), depths={})
-    return price_leg(leg, patient, plain, Books(plain), 0.0, nature_of(demand.metric), whole=True)
+    return price_leg(leg, patient, plain, 0.0, nature_of(demand.metric), whole=True)
 
 
 def mirrored(seat: Seat, contracts: Decimal) -> Position:
