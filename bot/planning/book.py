@@ -93,6 +93,16 @@ class Book(Struct):
         """Find a leg by its key."""
         return self.by_key.get(key)
 
+    def anew(self) -> "Book":
+        """Return the same account before anything was taken off it."""
+        fresh = {
+            key: Leg(
+                key, leg.position, leg.market, leg.holding, left=leg.holding.notional if leg.holding else 0.0
+            )
+            for key, leg in self.by_key.items()
+        }
+        return Book(self.request, fresh)
+
     @property
     def holdings(self) -> tuple[Leg, ...]:
         """Legs that can be sized."""

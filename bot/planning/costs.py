@@ -50,11 +50,11 @@ def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
     first = priced.expected_of(priced.room * KNOTS[0][0], fee)
     if priced.expected - first <= SAME:
         return ((room, priced.expected),)
-    rates = [
-        first,
-        *[priced.expected_of(priced.room * part, fee) for part, _ in KNOTS[1:-1]],
-        priced.expected,
-    ]
+    rates = [first]
+    for part, _ in KNOTS[1:-1]:
+        contracts = priced.room * part
+        rates.append(first if contracts <= ladder.first else priced.expected_of(contracts, fee))
+    rates.append(priced.expected)
     found: list[tuple[float, float]] = []
     begun = cost = slope = 0.0
     for (_, share), rate in zip(KNOTS, rates, strict=True):

@@ -8,9 +8,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import accumulate
-from operator import lt, mul
+from operator import gt, lt, mul
 
 from bot.model import Market, OrderBook, Side
+from bot.planning.pricing import is_price
 
 ZERO = Decimal(0)
 FAR = Decimal("0.05")
@@ -112,21 +113,21 @@ def cost_of(share: float, fee: float, side: Side, *, inverse: bool) -> float:
 def ladder_of(book: OrderBook, side: Side, market: Market, mark: Decimal) -> Ladder | None:
     """Return what a reduction of a position on `side` meets; None where the book is not believed.
 
-    It is where a side is empty, levels are out of order or hold nothing, bid meets ask, or mark is far.
+    It is not where a side is empty, levels are out of order or hold nothing, bid meets ask, or mark is far.
+    Of the other side only the best level is looked at: nobody meets those behind it.
     """
-    bids, asks = book.bids, book.asks
-    if not bids or not asks:
+    if not book.bids or not book.asks:
         return None
-    levels = (*bids[::-1], *asks)
-    prices, coins = [one.price for one in levels], [one.coins for one in levels]
-    if not (all(map(Decimal.is_finite, prices)) and all(map(Decimal.is_finite, coins))):
+    selling = side is Side.LONG
+    met, other = (book.bids, book.asks[0]) if selling else (book.asks, book.bids[0])
+    prices, coins = [one.price for one in met], [one.coins for one in met]
+    if not (all(map(Decimal.is_finite, prices)) and all(map(Decimal.is_finite, coins)) and min(coins) > ZERO):
         return None
-    if prices[0] <= ZERO or min(coins) <= ZERO or not all(map(lt, prices, prices[1:])):
+    if not (is_price(other.price) and is_price(other.coins)):
         return None
-    count = len(bids)
-    if abs((prices[count - 1] + prices[count]) / 2 / mark - 1) > FAR:
+    bid, ask = (prices[0], other.price) if selling else (other.price, prices[0])
+    if bid >= ask or prices[-1] <= ZERO or not all(map(gt if selling else lt, prices, prices[1:])):
         return None
-    size, inverse = market.contract_size, not market.linear
-    if side is Side.SHORT:
-        return Ladder(side, prices[count:], coins[count:], size, inverse=inverse)
-    return Ladder(side, prices[count - 1 :: -1], coins[count - 1 :: -1], size, inverse=inverse)
+    if abs((bid + ask) / 2 / mark - 1) > FAR:
+        return None
+    return Ladder(side, prices, coins, market.contract_size, inverse=not market.linear)

@@ -14,7 +14,6 @@ from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.mending import mending
 from bot.planning.nature import SURVIVAL
-from bot.planning.pricing import NoQuote
 from bot.planning.quotes import Quotes, manner_of
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.sizing import CannotHelp, Face, Faces, faces
@@ -81,12 +80,8 @@ class Prices:
                 refusals.append(refuse(demand, own, "is_hedge", reason))
             legs = [leg for leg in legs if leg.key not in hedges]
         pricer = self.quotes.pricer(manner_of(demand, request, whole=whole), request)
-        priced: dict[str, Priced] = {}
-        for key, found in pricer.price(legs, request):
-            if isinstance(found, NoQuote):
-                refusals.append(refuse(demand, key, found.code, found.reason))
-            else:
-                priced[key] = found
+        priced, refused = pricer.price(legs, request)
+        refusals += [refuse(demand, key, one.code, one.reason) for key, one in refused.items()]
         return priced, tuple(refusals)
 
 
@@ -185,7 +180,7 @@ def draw(
     takes may hedge an earlier one's limit, so all are gone through again until none needs more, at most
     _ROUNDS times.
     """
-    book = open_book(request)
+    book = prices.book.anew()
     given = proposed or [Proposed()] * len(demands)
     begun = [_begin(one, book) for one in given]
     outcomes = [

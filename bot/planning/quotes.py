@@ -1,6 +1,6 @@
 """Prices of positions, each worked out once for all demands and all plans of a request that order alike."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -48,22 +48,37 @@ class Pricer:
         self._plain = self._way.unbanded()
         self._reach = reach_of(terms, taking, nature, whole=whole, pressing=manner.pressing)
         self._books = shared.books
-        self._found: dict[str, Priced | NoQuote] = {}
         self._known = shared.ordered(self._plain)
+        self._priced: dict[str, Priced] = {}
+        self._refused: dict[str, NoQuote] = {}
 
-    def price(self, legs: Iterable[Leg], request: PlanRequest) -> list[tuple[str, Priced | NoQuote]]:
-        """Price legs, each with its key; NoQuote says why nothing may be taken off one."""
-        found = self._found
-        for leg in legs:
-            if leg.key not in found:
-                found[leg.key] = self._price(leg, request)
-        return [(leg.key, found[leg.key]) for leg in legs]
+    def price(
+        self, legs: Sequence[Leg], request: PlanRequest
+    ) -> tuple[dict[str, Priced], dict[str, NoQuote]]:
+        """Price legs, by key; the others are those of which nothing may be taken, and why."""
+        priced, refused = self._priced, self._refused
+        keys = [leg.key for leg in legs]
+        for key, leg in zip(keys, legs, strict=True):
+            if key not in priced and key not in refused:
+                self._price(leg, request)
+        if not refused:
+            return {key: priced[key] for key in keys}, {}
+        return (
+            {key: priced[key] for key in keys if key in priced},
+            {key: refused[key] for key in keys if key in refused},
+        )
 
-    def _price(self, leg: Leg, request: PlanRequest) -> Priced | NoQuote:
+    def _price(self, leg: Leg, request: PlanRequest) -> None:
         ordered = self._order(leg, request)
+        found: Priced | NoQuote
         if isinstance(ordered, NoQuote):
-            return ordered
-        return bounded(leg, ordered, request, self._books, self._reach)
+            found = ordered
+        else:
+            found = bounded(leg, ordered, request, self._books, self._reach)
+        if isinstance(found, NoQuote):
+            self._refused[leg.key] = found
+        else:
+            self._priced[leg.key] = found
 
     def _order(self, leg: Leg, request: PlanRequest) -> Ordered | NoQuote:
         """Price one leg without its book: for limits of every nature the same, but where a band counts."""

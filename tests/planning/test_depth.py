@@ -111,28 +111,43 @@ def test_more_is_never_cheaper(sizes: list[int], more: int, side: Side, inverse:
     assert costs[0] <= costs[1] + 1e-12
 
 
+@pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize(
     "changes",
     [
         {"bids": ()},
         {"asks": ()},
-        {"bids": BOOK.bids[::-1]},
-        {"asks": BOOK.asks[::-1]},
-        {"asks": (BOOK.asks[0], BOOK.asks[0])},
         {"bids": (BookLevel(PRICE, D(0)),)},
-        {"asks": (*BOOK.asks, BookLevel(PRICE * 2, D(-1)))},
         {"asks": (BookLevel(D("NaN"), D(1)),)},
-        {"asks": (*BOOK.asks, BookLevel(D("Infinity"), D(1)))},
-        {"bids": (*BOOK.bids, BookLevel(D(0), D(1)))},
-        {"bids": (BookLevel(PRICE, D("NaN")),)},
         {"bids": (BookLevel(D(100_010), D(1)),)},
     ],
 )
-@pytest.mark.parametrize("side", Side)
-def test_a_book_that_is_not_believed(changes: dict[str, Any], side: Side) -> None:
-    """A side is empty, levels are out of order, hold nothing or are no numbers, or bid meets ask."""
+def test_a_book_whose_best_levels_are_odd_is_not_believed(changes: dict[str, Any], side: Side) -> None:
     assert ladder_of(BOOK, side, market(BTC), PRICE) is not None
     assert ladder_of(replace(BOOK, **changes), side, market(BTC), PRICE) is None
+
+
+@pytest.mark.parametrize(
+    ("side", "levels"),
+    [
+        (Side.LONG, BOOK.bids[::-1]),
+        (Side.SHORT, BOOK.asks[::-1]),
+        (Side.SHORT, (BOOK.asks[0], BOOK.asks[0])),
+        (Side.LONG, (*BOOK.bids, BookLevel(D(0), D(1)))),
+        (Side.LONG, (*BOOK.bids, BookLevel(PRICE / 2, D("NaN")))),
+        (Side.SHORT, (*BOOK.asks, BookLevel(D("Infinity"), D(1)))),
+        (Side.SHORT, (*BOOK.asks, BookLevel(PRICE * 2, D(-1)))),
+    ],
+)
+def test_a_book_is_not_believed_whose_levels_are_odd_that_are_met(
+    side: Side, levels: tuple[BookLevel, ...]
+) -> None:
+    """Out of order, or no sizes. What stands behind the best level of the other side is met by nobody."""
+    odd = replace(BOOK, **{"bids" if side is Side.LONG else "asks": levels})
+    assert ladder_of(odd, side, market(BTC), PRICE) is None
+    if levels[0] == (BOOK.bids if side is Side.LONG else BOOK.asks)[0]:
+        other = Side.SHORT if side is Side.LONG else Side.LONG
+        assert ladder_of(odd, other, market(BTC), PRICE) is not None
 
 
 @pytest.mark.parametrize(
