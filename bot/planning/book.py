@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -67,6 +66,8 @@ class Priced(Struct, frozen=True):
 
     def expected_of(self, contracts: Decimal, fee: float) -> float:
         """Expected cost of one USD at mark where so many contracts go."""
+        if contracts == self.room:
+            return self.expected
         found = None if self.ladder is None else self.ladder.cost(contracts, self.quote.mark, fee)
         return self.expected if found is None else min(found + self.beside, self.cost)
 
@@ -109,16 +110,11 @@ class Book(Struct):
         return tuple(leg for leg in self.legs if leg.holding is not None)
 
 
-def is_open(position: Position) -> bool:
-    """Whether a position has a size that can be worked with."""
-    return position.contracts.is_finite() and position.contracts > 0
-
-
 def open_book(request: PlanRequest) -> Book:
     """Start from the snapshot, nothing taken."""
     markets, portfolio = request.snapshot.markets, request.portfolio
     legs: dict[str, Leg] = {}
-    for position in sorted(filter(is_open, request.snapshot.positions), key=attrgetter("key")):
+    for position in request.snapshot.open_positions:
         key = position.key
         holding = portfolio.holding(key)
         left = 0.0 if holding is None else holding.notional
