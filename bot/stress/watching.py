@@ -16,7 +16,7 @@ from bot.rules import Rule, RuleSet, RulesMemory, breaches, evaluate
 from bot.stress.account import Account
 from bot.stress.papers import Mover
 from bot.stress.path import Walk
-from bot.stress.there import there, with_chains
+from bot.stress.there import there, with_markets
 
 LOOKS = 5
 """Halvings of a step by which the moment is found at which a rule fires."""
@@ -45,14 +45,14 @@ class Lookout:
         self._terms = terms
 
     def input_at(self, given: DecisionInput, walk: Walk, account: Account, t: float) -> DecisionInput:
-        """Return what would be decided on there."""
+        """Return what the rules are looked at with there."""
         return there(given, account, walk.path.scenario, _mover(walk, t))
 
     def input_to_act_on(self, given: DecisionInput, walk: Walk) -> DecisionInput:
-        """Return the same where the walk stands, with the options that may be bought there."""
+        """Return what would be decided on where the walk stands."""
         scenario, mover = walk.path.scenario, _mover(walk, walk.t)
         seen = self.input_at(given, walk, walk.account, walk.t)
-        return with_chains(seen, mover, walk.path.wilder(walk.t), scenario.spread)
+        return with_markets(seen, mover, walk.path.wilder(walk.t), scenario.spread)
 
     def passed(self, given: DecisionInput) -> Iterator[tuple[Rule, Target]]:
         """Yield what fires on an input, in the order of the rules, one when it is asked for."""
