@@ -44,6 +44,12 @@ def test_a_client_is_of_one_venue() -> None:
     assert "ccxt.binance" not in found
 
 
+def test_checking_rules_looks_at_no_account() -> None:
+    found = imported("rules", "check", "balanced")
+    assert "bot.rules.loading" in found
+    assert not found & {"aiohttp", "asyncio", "ccxt", "numpy", "sqlalchemy", "bot.decision", "bot.settings"}
+
+
 def test_a_version_needs_no_command() -> None:
     found = imported("--version")
     assert not found & {"bot.cli.run", "bot.documents", "bot.rules", "bot.journal", "ccxt", "numpy", "ruamel"}
