@@ -24,6 +24,7 @@ def demo(
         bool,
         typer.Option("--hedged", help="Hedge before anything is sold, in a market that comes back after it."),
     ] = False,
+    puts: Annotated[bool, typer.Option("--puts", help="As with --hedged, by puts that are bought.")] = False,
     speed: Annotated[
         float | None,
         typer.Option("--speed", min=1, max=2000, hidden=True, help="Market time over wall time."),
@@ -33,14 +34,14 @@ def demo(
     """Lead an account through a crash modelled on November 2025, beside an unguarded twin.
 
     A real daemon, through unmodified ccxt, against an exchange on this machine; it takes less than a minute
-    (with --hedged two and a half).
+    (with --hedged or --puts two and a half).
     Exit code 1 where the guarded account is liquidated or keeps less than 70 % of its equity (with --hedged
-    40 %: it keeps its leverage).
+    or --puts 40 %: it keeps its leverage).
 
     Example: reef demo --seed 7
     """
-    pace = speed or (hedged.SPEED if hedges else SPEED)
-    hedge = Hedging.PERPETUAL if hedges else None
+    hedge = Hedging.PUT if puts else Hedging.PERPETUAL if hedges else None
+    pace = speed or (SPEED if hedge is None else hedged.SPEED)
     score = run(DemoOptions(seed=seed, folder=folder, speed=pace, quiet=as_json, hedge=hedge), console)
     if as_json:
         print_json(score.as_json())
