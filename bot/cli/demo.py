@@ -36,7 +36,7 @@ def demo(
     A real daemon, through unmodified ccxt, against an exchange on this machine; it takes less than a minute
     (with --hedged or --puts two and a half).
     Exit code 1 where the guarded account is liquidated or keeps less than 70 % of its equity (with --hedged
-    or --puts 40 %: it keeps its leverage).
+    or --puts 40 %: it keeps its leverage), or where it hedges and was net short or keeps a hedge at the end.
 
     Example: reef demo --seed 7
     """

@@ -23,6 +23,8 @@ from bot.journal import verify
 from tests.demo import build
 from tests.demo.test_process import until
 
+MOST_PREMIUM = 0.1 * 1.1
+"""`max_premium` of the rules, as a share of equity, which falls on between the decision and the look."""
 QUICK = "700"
 """Market time over wall time: faster than what people see."""
 
@@ -71,6 +73,50 @@ def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(
     bought = sum(one.deed.size * (1 if one.deed.opens else -1) for one in found.told if one.deed.hedges)
     assert bought == 0
     assert found.by_stops == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_puts_are_bought_in_the_fall_and_gone_when_the_market_is_back(tmp_path: Path) -> None:
+    """A quicker one: tests/e2e/test_puts.py."""
+    found = run(
+        DemoOptions(seed=7, folder=tmp_path / "demo", speed=SPEED, quiet=True, hedge=Hedging.PUT), Console()
+    )
+    assert found.passed
+    assert not found.guarded.liquidated
+    assert found.unguarded.liquidated
+    puts = [one.deed for one in found.told if one.deed.is_option]
+    assert {one.kind for one in puts} == {"hedge", "unwind"}
+    assert [one.kind for one in puts if one.limit is None or not one.inside] == []
+    assert sum(one.size * (1 if one.opens else -1) for one in puts) == 0
+    assert found.books is not None
+    assert found.books.right
+    assert 0 < found.books.paid <= MOST_PREMIUM
+    assert min(found.books.least.values()) > 0
+    assert found.by_stops == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "hedging", "speed"),
+    [
+        ([], None, scene.SPEED),
+        (["--hedged"], Hedging.PERPETUAL, SPEED),
+        (["--puts"], Hedging.PUT, SPEED),
+        (["--puts", "--speed", "9"], Hedging.PUT, 9),
+    ],
+)
+def test_what_hedges_is_an_option(
+    asked: list[str], hedging: Hedging | None, speed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[DemoOptions] = []
+
+    def play(options: DemoOptions, console: Console) -> Score:
+        played.append(options)
+        return a_score("78000")
+
+    monkeypatch.setattr(command, "run", play)
+    app(["demo", *asked], standalone_mode=False)
+    assert [(one.hedge, one.speed) for one in played] == [(hedging, speed)]
 
 
 def test_a_folder_with_a_journal_is_left_alone(tmp_path: Path) -> None:
