@@ -1,4 +1,4 @@
-"""What `reef demo --hedged` and `--puts` play: rules that hedge before they sell, a market that comes back."""
+"""What `reef demo --hedged` and `--puts` play: rules that hedge before they sell, and the market for it."""
 
 from enum import StrEnum
 
