@@ -15,7 +15,7 @@ from rich.console import Console
 from bot.cli import app
 from bot.cli import demo as command
 from bot.demo import scene
-from bot.demo.hedged import SPEED, Hedging
+from bot.demo.hedged import WAYS, Hedging
 from bot.demo.process import DemoError
 from bot.demo.run import JOURNAL, DemoOptions, run
 from bot.demo.score import Score, score
@@ -58,13 +58,15 @@ def test_the_guarded_account_lives_and_the_twin_does_not(
     assert "2:55" in printed.err
 
 
+def of_hedges(hedging: Hedging, folder: Path) -> DemoOptions:
+    """A hedged demo at its own speed."""
+    return DemoOptions(seed=7, folder=folder / "demo", speed=WAYS[hedging].speed, quiet=True, hedge=hedging)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(tmp_path: Path) -> None:
-    found = run(
-        DemoOptions(seed=7, folder=tmp_path / "demo", speed=SPEED, quiet=True, hedge=Hedging.PERPETUAL),
-        Console(),
-    )
+    found = run(of_hedges(Hedging.PERPETUAL, tmp_path), Console())
     assert found.passed
     assert not found.guarded.liquidated
     assert found.unguarded.liquidated
@@ -76,12 +78,10 @@ def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 def test_puts_are_bought_in_the_fall_and_gone_when_the_market_is_back(tmp_path: Path) -> None:
     """A quicker one: tests/e2e/test_puts.py."""
-    found = run(
-        DemoOptions(seed=7, folder=tmp_path / "demo", speed=SPEED, quiet=True, hedge=Hedging.PUT), Console()
-    )
+    found = run(of_hedges(Hedging.PUT, tmp_path), Console())
     assert found.passed
     assert not found.guarded.liquidated
     assert found.unguarded.liquidated
@@ -100,9 +100,9 @@ def test_puts_are_bought_in_the_fall_and_gone_when_the_market_is_back(tmp_path: 
     ("asked", "hedging", "speed"),
     [
         ([], None, scene.SPEED),
-        (["--hedged"], Hedging.PERPETUAL, SPEED),
-        (["--puts"], Hedging.PUT, SPEED),
-        (["--puts", "--speed", "9"], Hedging.PUT, 9),
+        (["--hedged"], Hedging.PERPETUAL, 100),
+        (["--puts"], Hedging.PUT, 60),
+        (["--hedged", "--puts", "--speed", "9"], Hedging.PUT, 9),
     ],
 )
 def test_what_hedges_is_an_option(
