@@ -277,7 +277,7 @@ def _spare(asked: Sequence[Asked]) -> list[float]:
 def _chosen(
     columns: _Columns, found: Solution, rows: Rows, answers: frozenset[int], reasoning: Reasoning
 ) -> Chosen:
-    usd = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
+    usd = rows.usd(found.values)
     every: list[Candidate | Bought] = [*columns.trims, *columns.hedges, *columns.bought]
     used = {one.key for one in every if usd[one.key] > USED * one.room}
     left = {

@@ -175,7 +175,8 @@ def shares_of(
     count: int,
 ) -> list[Proposed]:
     """Read back the trims, by demand."""
-    usd = {one.key: found.values[rows.moved[one.key]] * rows.unit for one in candidates}
+    moved = rows.usd(found.values)
+    usd = {one.leg.key: moved[one.leg.key] for one in candidates}
     return shared_out(usd, asked, _short(found, written), book, count)
 
 
@@ -276,11 +277,11 @@ def reasoning_of(
             named = (what.rule, what.metric, what.target)
             prices[named] = prices.get(named, 0.0) + price
     binding = tuple(Binding(*named, price) for named, price in prices.items())
-    cost = 0.0
+    cost, moved = 0.0, rows.usd(found.values)
     left: list[Alternative] = []
     for candidate in candidates:
         key = candidate.key
-        usd = found.values[rows.moved[key]] * rows.unit
+        usd = moved[key]
         cost += candidate.expected(usd)
         if usd <= _BINDS * candidate.room:
             dearer = rows.dearer(key, found.column_duals)
