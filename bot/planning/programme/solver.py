@@ -60,6 +60,8 @@ def _opened() -> Any:
             "solver": "simplex",
             "simplex_dual_edge_weight_strategy": 1,
             "presolve": "off",
+            "simplex_scale_strategy": 0,  # units of equity are scale enough
+            "dual_simplex_cost_perturbation_multiplier": 0.0,
             "random_seed": 0,
             "primal_feasibility_tolerance": TOLERANCE,
             "dual_feasibility_tolerance": TOLERANCE,
