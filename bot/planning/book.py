@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from operator import attrgetter
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from bot.planning.rounding import exact, fit, largest, room, smallest
 from bot.planning.slicing import Books, Slice, slice_of
 from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding
+from bot.risk.shock import adverse_signs
 
 
 class Leg(Struct):
@@ -68,7 +70,7 @@ class Priced(Struct, frozen=True):
         return replace(self.quote, note=f"{self.quote.note}; {words} at once, the rest follows")
 
 
-class Book(Struct):
+class Book(Struct, dict=True):
     """All legs, in the order of their keys."""
 
     request: PlanRequest
@@ -86,7 +88,29 @@ class Book(Struct):
     @property
     def holdings(self) -> tuple[Leg, ...]:
         """Legs that can be sized."""
-        return tuple(leg for leg in self.legs if leg.holding is not None)
+        return tuple([leg for leg in self.legs if leg.holding is not None])
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Keys of all legs."""
+        return frozenset(self.by_key)
+
+    @cached_property
+    def cross(self) -> tuple[Holding, ...]:
+        """What stands behind the cross balance, as it was before anything was taken."""
+        held = [leg.holding for leg in self.by_key.values()]
+        return tuple([one for one in held if one is not None and one.isolated_equity is None])
+
+    @cached_property
+    def isolated(self) -> tuple[Holding, ...]:
+        """What stands behind margin of its own, as it was before anything was taken."""
+        held = [leg.holding for leg in self.by_key.values()]
+        return tuple([one for one in held if one is not None and one.isolated_equity is not None])
+
+    @cached_property
+    def sides(self) -> dict[str, int]:
+        """For each base the side of what the cross balance holds of it, its coins included."""
+        return adverse_signs(self.cross, self.request.portfolio.coins)
 
 
 def is_open(position: Position) -> bool:
