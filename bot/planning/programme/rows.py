@@ -11,7 +11,6 @@ What a candidate moves is a column for each of its chords; a row that names the 
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from operator import itemgetter
 
 from msgspec import Struct
 
@@ -31,8 +30,6 @@ _NONE = -1
 
 _EDGE = 1e-12
 """Share of a margin that is rounding."""
-_END = itemgetter(1)
-
 
 class Expression(Struct):
     """A constant and multiples of what is moved, by key, and of other columns."""
@@ -60,7 +57,7 @@ class Rows:
         self._by_key = {one.leg.key: one for one in candidates}
         self._signs = {key: one.sign for key, one in self._by_key.items()}
         self._dearest = {key: one.paid for key, one in self._by_key.items()}
-        self._columns: dict[str, range] = {}
+        self._columns: dict[str, tuple[int, ...]] = {}
         self._add_columns([*self._by_key.items(), *((one.key, one) for one in beside)])
         self._margins: dict[tuple[str, float], tuple[float, float, int]] = {}
         self._totals: dict[frozenset[str], tuple[float, int]] = {}
@@ -75,20 +72,17 @@ class Rows:
             for width, slope in one.chords:
                 costs.append(slope * tie)
                 widths.append(width / unit)
-            self._columns[key] = range(first, len(costs))
+            self._columns[key] = tuple(range(first, len(costs)))
         self.matrix.add(costs, widths)
 
     def usd(self, values: Sequence[float]) -> dict[str, float]:
         """Return how many USD are moved of each candidate, by key."""
         unit = self.unit
-        return {
-            key: sum(values[at.start : at.stop]) * unit if len(at) > 1 else values[at.start] * unit
-            for key, at in self._columns.items()
-        }
+        return {key: sum([values[one] for one in at]) * unit for key, at in self._columns.items()}
 
     def dearer(self, key: str, duals: Sequence[float]) -> float:
         """Return what a USD more of a candidate that is not taken adds to the cost of the whole."""
-        return duals[self._columns[key].start]
+        return duals[self._columns[key][0]]
 
     def demand(
         self,
@@ -217,14 +211,15 @@ class Rows:
         leg, candidate = self._legs[key], self._by_key.get(key)
         if candidate is None:
             return maintenance(leg, leg.left, factor) / self.unit, 0.0, _NONE
+        sign, unit = candidate.sign, self.unit
         lines = highest(leg, candidate, factor)
-        if len(lines) == 1:
-            slope, margin = lines[0]
-            return margin / self.unit, slope * candidate.sign, _NONE
-        column = self.matrix.column()
+        slope, margin = lines[0]
+        if len(lines) == 1 and margin + slope * sign * candidate.room >= -_EDGE * margin:
+            return margin / unit, slope * sign, _NONE
+        column, moved = self.matrix.column(), self._columns[key]
+        indices = [*moved, column]
         for slope, margin in lines:
-            if slope or margin:  # below 0 it cannot be anyway
-                self._row({key: slope * candidate.sign}, {column: -1.0}, high=-margin / self.unit)
+            self.matrix.row(indices, [*[slope * sign] * len(moved), -1.0], -inf, -margin / unit)
         return 0.0, 0.0, column
 
     def _add_cost(
@@ -248,17 +243,16 @@ class Rows:
 
 
 def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, float]]:
-    """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start."""
+    """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start.
+
+    Each is the largest once and never again, so they are those from the first one to the last.
+    """
     assert leg.holding is not None
+    lines = leg.holding.asked(leg.left, factor)
+    if not lines:
+        return [(0.0, 0.0)]
     width = candidate.sign * candidate.room
-    ranked = [(margin, margin + slope * width, slope) for slope, margin in leg.holding.asked(leg.left, factor)]
-    ranked.append((0.0, 0.0, 0.0))
-    margin, most, slope = max(ranked)
-    found = [(slope, margin)]
-    if most + _EDGE * margin >= max(map(_END, ranked)):
-        return found
-    for margin, end, slope in sorted(ranked, reverse=True):
-        if end > most:
-            found.append((slope, margin))
-            most = end
-    return found
+    begun = [margin for _, margin in lines]
+    ended = [margin + slope * width for slope, margin in lines]
+    first, last = begun.index(max(begun)), ended.index(max(ended))
+    return lines[first : last + 1] if first <= last else lines[last : first + 1]
