@@ -2,7 +2,8 @@
 
     sum w_i n_i + sum MM_i(f_i n_i) + excess + kappa C <= budget
 
-MM_i is convex: a column m_if stands for it, at least as large as each bracket's line. Sums that many limits
+MM_i is convex: its line at the start, and a column m_if for what it is above that, at least as large as each
+further bracket's line asks. Sums that many limits
 share stand in columns of their own, T for the maintenance margin of the cross block at mark and C for its
 costs: without them every row would name every position, and a solve would take ten times as long.
 
@@ -30,6 +31,7 @@ _NONE = -1
 
 _EDGE = 1e-12
 """Share of a margin that is rounding."""
+_NOTHING = (0.0, 0.0)
 
 class Expression(Struct):
     """A constant and multiples of what is moved, by key, and of other columns."""
@@ -203,24 +205,25 @@ class Rows:
         found.constant += times * margin
         if column != _NONE:
             found.others[column] = times
-        elif slope:
+        if slope:
             found.moved[key] = found.moved.get(key, 0.0) + times * slope
 
     def _write_margin(self, key: str, factor: float) -> tuple[float, float, int]:
-        """Return maintenance margin as a constant, what a USD that is moved adds, and a column."""
+        """Return maintenance margin at the start, what a USD that is moved adds, and the column of what further
+        brackets ask above that."""
         leg, candidate = self._legs[key], self._by_key.get(key)
         if candidate is None:
             return maintenance(leg, leg.left, factor) / self.unit, 0.0, _NONE
         sign, unit = candidate.sign, self.unit
-        lines = highest(leg, candidate, factor)
-        slope, margin = lines[0]
-        if len(lines) == 1 and margin + slope * sign * candidate.room >= -_EDGE * margin:
-            return margin / unit, slope * sign, _NONE
+        (at, begun), *others = highest(leg, candidate, factor)
+        if not others:
+            return begun / unit, at * sign, _NONE
         column, moved = self.matrix.column(), self._columns[key]
         indices = [*moved, column]
-        for slope, margin in lines:
-            self.matrix.row(indices, [*[slope * sign] * len(moved), -1.0], -inf, -margin / unit)
-        return 0.0, 0.0, column
+        for slope, margin in others:
+            values = [(slope - at) * sign] * len(moved)
+            self.matrix.row(indices, [*values, -1.0], -inf, (begun - margin) / unit)
+        return begun / unit, at * sign, column
 
     def _add_cost(
         self, found: Expression, face: Face, weight: float, paid: dict[str, float], *, through: bool
@@ -243,16 +246,20 @@ class Rows:
 
 
 def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, float]]:
-    """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start.
+    """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start. The
+    first is the one that holds there.
 
-    Each is the largest once and never again, so they are those from the first one to the last.
+    Each is the largest once and never again, so they are those between the first one and the last.
     """
     assert leg.holding is not None
     lines = leg.holding.asked(leg.left, factor)
     if not lines:
-        return [(0.0, 0.0)]
+        return [_NOTHING]
     width = candidate.sign * candidate.room
     begun = [margin for _, margin in lines]
     ended = [margin + slope * width for slope, margin in lines]
     first, last = begun.index(max(begun)), ended.index(max(ended))
-    return lines[first : last + 1] if first <= last else lines[last : first + 1]
+    found = lines[first : last + 1] if first <= last else lines[last : first + 1][::-1]
+    if ended[last] < -_EDGE * begun[first]:
+        found.append(_NOTHING)
+    return found
