@@ -77,10 +77,8 @@ def missing(face: Face, book: Book) -> float:
         leg = legs[key]
         total += maintenance(leg, leg.left, factor)
     if face.cost_weight:
-        payers = face.payers
-        total += face.cost_weight * sum(
-            [leg.cost for key, leg in legs.items() if leg.cost and key in payers]
-        )
+        begun = [leg for leg in legs.values() if leg.cost]
+        total += face.cost_weight * sum([leg.cost for leg in begun if leg.key in face.payers])
     return total
 
 

@@ -10,6 +10,7 @@ costs: without them every row would name every position, and a solve would take 
 What a candidate moves is a column for each of its chords; a row that names the candidate names all of them.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
@@ -20,6 +21,7 @@ from bot.planning.programme.columns import Beside, Candidate
 from bot.planning.programme.matrix import Matrix
 from bot.planning.sizing import Face
 from bot.planning.spread import maintenance
+from bot.risk.portfolio import Holding
 
 TIE = 1e-5
 """Of two candidates that cost the same the first by key is taken."""
@@ -60,6 +62,8 @@ class Rows:
         self._signs = {key: one.sign for key, one in self._by_key.items()}
         self._dearest = {key: one.paid for key, one in self._by_key.items()}
         self._columns: dict[str, tuple[int, ...]] = {}
+        self._owners: list[str] = []
+        """Key of the candidate that each of the first columns belongs to."""
         self._add_columns([*self._by_key.items(), *((one.key, one) for one in beside)])
         self._margins: dict[tuple[str, float], tuple[float, float, int]] = {}
         self._totals: dict[frozenset[str], tuple[float, int]] = {}
@@ -75,7 +79,9 @@ class Rows:
                 costs.append(slope * tie)
                 widths.append(width / unit)
             self._columns[key] = tuple(range(first, len(costs)))
+            self._owners += [key] * len(one.chords)
         self.matrix.add(costs, widths)
+        self._every = list(range(len(costs)))
 
     def usd(self, values: Sequence[float]) -> dict[str, float]:
         """Return how many USD are moved of each candidate, by key."""
@@ -131,9 +137,12 @@ class Rows:
     def _row(
         self, moved: Mapping[str, float], others: Mapping[int, float], low: float = -inf, high: float = inf
     ) -> int:
-        columns = self._columns
-        indices = [column for key in moved for column in columns[key]]
-        values = [value for key, value in moved.items() for _ in columns[key]]
+        if len(moved) == len(self._columns):
+            indices, values = self._every, [moved[key] for key in self._owners]
+        else:
+            columns = self._columns
+            indices = [column for key in moved for column in columns[key]]
+            values = [value for key, value in moved.items() for _ in columns[key]]
         return self.matrix.row([*indices, *others], [*values, *others.values()], low, high)
 
     def expression(self, face: Face, cost_weight: float, paid: dict[str, float]) -> Expression:
@@ -148,13 +157,11 @@ class Rows:
             begun, total = self._total(frozenset(factors))
             found.constant += begun
             found.others[total] = 1.0
-            for key, factor in factors.items():
-                if factor != 1.0:
-                    self._add_margin(found, key, factor)
-                    self._add_margin(found, key, 1.0, -1.0)
+            moving = [(key, factor) for key, factor in factors.items() if factor != 1.0]
+            self._add_margins(found, moving)
+            self._add_margins(found, [(key, 1.0) for key, _ in moving], -1.0)
         else:
-            for key, factor in factors.items():
-                self._add_margin(found, key, factor)
+            self._add_margins(found, factors.items())
         if cost_weight:
             self._add_cost(found, face, cost_weight, paid, through=shared)
         return found
@@ -171,13 +178,13 @@ class Rows:
         """Maintenance margin of these legs at mark, with what the venue asks above it: constant, and T."""
         known = self._totals.get(keys)
         if known is None:
-            inside = Expression(0.0, {}, {})
-            for key in sorted(keys):
+            inside, every = Expression(0.0, {}, {}), sorted(keys)
+            for key in every:
                 excess = self._excess(key)
                 inside.constant += excess * self._left[key]
                 if key in self._signs:
                     inside.moved[key] = excess * self._signs[key]
-                self._add_margin(inside, key, 1.0)
+            self._add_margins(inside, [(key, 1.0) for key in every])
             known = self._totals[keys] = inside.constant, self._column_for(inside)
         return known
 
@@ -196,17 +203,22 @@ class Rows:
         self._row(inside.moved, {**inside.others, column: -1.0}, high=0.0)
         return column
 
-    def _add_margin(self, found: Expression, key: str, factor: float, times: float = 1.0) -> None:
-        """Add the maintenance margin of one leg, its price moved by a factor, so many times."""
-        known = self._margins.get((key, factor))
-        if known is None:
-            known = self._margins[key, factor] = self._write_margin(key, factor)
-        margin, slope, column = known
-        found.constant += times * margin
-        if column != _NONE:
-            found.others[column] = times
-        if slope:
-            found.moved[key] = found.moved.get(key, 0.0) + times * slope
+    def _add_margins(self, found: Expression, factors: Iterable[tuple[str, float]], times: float = 1.0) -> None:
+        """Add the maintenance margin of legs, each with its price moved by a factor, so many times."""
+        margins, moved, others = self._margins, found.moved, found.others
+        constant = 0.0
+        for at in factors:
+            known = margins.get(at)
+            if known is None:
+                known = margins[at] = self._write_margin(*at)
+            margin, slope, column = known
+            constant += margin
+            if slope:
+                key = at[0]
+                moved[key] = moved.get(key, 0.0) + times * slope
+            if column != _NONE:
+                others[column] = times
+        found.constant += times * constant
 
     def _write_margin(self, key: str, factor: float) -> tuple[float, float, int]:
         """Return maintenance margin at the start, what a USD that is moved adds, and the column of what further
@@ -247,19 +259,25 @@ class Rows:
 
 def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, float]]:
     """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start. The
-    first is the one that holds there.
-
-    Each is the largest once and never again, so they are those between the first one and the last.
-    """
-    assert leg.holding is not None
-    lines = leg.holding.asked(leg.left, factor)
-    if not lines:
-        return [_NOTHING]
+    first is the one that holds there."""
+    holding = leg.holding
+    assert holding is not None
     width = candidate.sign * candidate.room
-    begun = [margin for _, margin in lines]
-    ended = [margin + slope * width for slope, margin in lines]
-    first, last = begun.index(max(begun)), ended.index(max(ended))
-    found = lines[first : last + 1] if first <= last else lines[last : first + 1][::-1]
-    if ended[last] < -_EDGE * begun[first]:
+    floors = [one.floor for one in holding.brackets]
+    first, last = _place(holding, floors, leg.left, factor), _place(holding, floors, leg.left + width, factor)
+    if first <= last:
+        found = holding.asked(leg.left, factor, first, last + 1)
+    else:
+        found = holding.asked(leg.left, factor, last, first + 1)[::-1]
+    slope, margin = found[-1] if found else _NOTHING
+    if not found or margin + slope * width < -_EDGE * margin:
         found.append(_NOTHING)
     return found
+
+
+def _place(holding: Holding, floors: Sequence[float], notional: float, factor: float) -> int:
+    """Place of the bracket that holds at a notional, its price moved by a factor."""
+    value = notional * factor
+    if holding.inverse:
+        value = holding.value * factor * holding.notional / notional if notional > 0.0 else inf
+    return max(bisect_right(floors, value) - 1, 0)
