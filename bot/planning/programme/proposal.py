@@ -198,14 +198,17 @@ def unit_of(request: PlanRequest, legs: Sequence[Leg]) -> float:
 
 
 def demanded(ask: Asked, rows: Rows, beside: Sequence[Beside] = ()) -> list[Written]:
-    """Write the faces of a demand, with what else than trims and hedges may answer it."""
+    """Write the faces of a demand, with what else than trims and hedges may answer it: all that may bind."""
     demand = ask.demand
     found: list[Written] = []
     binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
     for number, (face, gap) in enumerate(zip(ask.faces, ask.gaps, strict=True)):
+        reachable = face.reachable and ask.whole
+        if face.alone and gap <= 0.0 and reachable and rows.stays_inside(face, ask.paid):
+            continue
         effects = [(one.key, one.effect(demand, number, face)) for one in beside]
         row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid, effects)
-        found.append(Written(row, binding, short, ask.index, face.reachable and ask.whole))
+        found.append(Written(row, binding, short, ask.index, reachable))
     return found
 
 

@@ -114,6 +114,22 @@ class Rows:
         found.others.update(dict.fromkeys(short, -1.0))
         return self._write(found, face.budget), tuple(short)
 
+    def stays_inside(self, face: Face, paid: Mapping[str, float]) -> bool:
+        """Whether an isolated position's face that is met stays so whatever is done.
+
+        It is convex: met at both ends of what may be moved, it is met between them. What moves no leg takes
+        nothing of it.
+        """
+        (key,) = face.payers
+        candidate, leg = self._by_key.get(key), self._legs[key]
+        if candidate is None:
+            return True
+        _, stays = candidate.ends
+        cost = leg.cost + candidate.room * paid.get(key, candidate.paid)
+        total = face.excess - face.budget + face.weights[key] * stays + face.cost_weight * cost
+        factor = face.factors.get(key)
+        return (total if factor is None else total + maintenance(leg, stays, factor)) <= 0.0
+
     def keep(self, face: Face, gap: float, *, bears_cost: bool) -> int:
         """Write a face that may not get worse: it stays inside its budget, or where it is, `gap` USD past it.
 
