@@ -28,7 +28,7 @@ TIE = 1e-5
 WORSE = 10.0
 """A limit that gets worse weighs so many times as much as one that does not get better."""
 _SHARED = 3
-"""From so many positions on whose margin stands in a face at mark, their sum is taken from T."""
+"""From so many positions on whose margin stands in faces at mark, their sum is taken from T."""
 _NONE = -1
 
 _EDGE = 1e-12
@@ -66,6 +66,7 @@ class Rows:
         """Key of the candidate that each of the first columns belongs to."""
         self._add_columns([*self._by_key.items(), *((one.key, one) for one in beside)])
         self._margins: dict[tuple[str, float], tuple[float, float, int]] = {}
+        self._named: set[frozenset[str]] = set()
         self._totals: dict[frozenset[str], tuple[float, int]] = {}
         self._costs: dict[tuple[frozenset[str], int], int] = {}
 
@@ -164,7 +165,7 @@ class Rows:
     def expression(self, face: Face, cost_weight: float, paid: dict[str, float]) -> Expression:
         """Return the left side of a face, in units."""
         factors, left, signs = face.factors, self._left, self._signs
-        shared = list(factors.values()).count(1.0) >= _SHARED
+        shared = list(factors.values()).count(1.0) >= _SHARED and self._is_known(frozenset(factors))
         weights = self._above(face) if shared else face.weights
         constant = sum([weight * left[key] for key, weight in weights.items()])
         moved = {key: weight * signs[key] for key, weight in weights.items() if key in signs}
@@ -181,6 +182,12 @@ class Rows:
         if cost_weight:
             self._add_cost(found, face, cost_weight, paid, through=shared)
         return found
+
+    def _is_known(self, keys: frozenset[str]) -> bool:
+        """Whether a limit named these legs before: one alone shares with nobody."""
+        known = keys in self._named
+        self._named.add(keys)
+        return known
 
     def _above(self, face: Face) -> dict[str, float]:
         """Weights of a face without what T holds of them."""
