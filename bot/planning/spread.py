@@ -69,15 +69,17 @@ def _own(face: Face, leg: Leg) -> float:
 
 def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
-    if face.alone and all(book.by_key[key].left == 0.0 for key in face.payers):
+    legs = book.by_key
+    payers = [legs[key] for key in face.payers] if face.alone else legs.values()
+    if face.alone and all([leg.left == 0.0 for leg in payers]):
         return 0.0
-    total, legs = face.excess - face.budget, book.by_key
+    total = face.excess - face.budget
     total += sum([weight * legs[key].left for key, weight in face.weights.items()])
     for key, factor in face.factors.items():
         leg = legs[key]
         total += maintenance(leg, leg.left, factor)
     if face.cost_weight:
-        begun = [leg for leg in legs.values() if leg.cost]
+        begun = [leg for leg in payers if leg.cost]
         total += face.cost_weight * sum([leg.cost for leg in begun if leg.key in face.payers])
     return total
 

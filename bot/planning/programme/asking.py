@@ -77,7 +77,7 @@ def asked_of(
             continue
         legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
         known, _ = prices.of(demand, legs if trims else [], whole=False)
-        priced = {key: one for key, one in known.items() if key not in left_out}
+        priced = {key: one for key, one in known.items() if key not in left_out} if left_out else known
         kept = _within_reach(demand, made, priced, book, mended)
         if kept and (priced or mended or not trims):
             kept_faces, gaps = zip(*kept, strict=True)
@@ -152,9 +152,9 @@ def shared_out(
             contracts = whole
         if contracts <= 0:
             continue
-        able = [one for one in asked if key in one.priced and one.priced[key].room > 0]
-        widest = max([one.priced[key].room for one in able])
-        able = [one for one in able if one.priced[key].room >= min(contracts, widest)]
+        rooms = [(one, one.priced[key].room) for one in asked if key in one.priced]
+        enough = min(contracts, max([room for _, room in rooms]))
+        able = [one for one, room in rooms if room >= enough]
         best = able[0] if len(able) == 1 else _neediest(able, key, usd, book)
         given[best.index].amounts[key] = contracts
         given[best.index].priced[key] = best.priced[key]

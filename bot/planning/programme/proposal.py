@@ -220,7 +220,10 @@ def _kept(limit: Kept, rows: Rows, book: Book) -> list[Written]:
     found: list[Written] = []
     for face in made:
         one: Face = folded(face, book) if book.request.hedges else face
-        row = rows.keep(one, missing(one, book), bears_cost=limit.bears_cost)
+        gap = missing(one, book)
+        if one.alone and gap <= 0.0 and rows.stays_inside(one, {}):
+            continue
+        row = rows.keep(one, gap, bears_cost=limit.bears_cost)
         found.append(Written(row, Binding(watch.rule, watch.metric, watch.target.text, 0.0)))
     return found
 
