@@ -71,17 +71,15 @@ def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
     legs = book.by_key
     payers = [legs[key] for key in face.payers] if face.alone else legs.values()
-    if face.alone and all([leg.left == 0.0 for leg in payers]):
+    if face.alone and all(leg.left == 0.0 for leg in payers):
         return 0.0
     total = face.excess - face.budget
     total += sum([weight * legs[key].left for key, weight in face.weights.items()])
     for key, factor in face.factors.items():
         leg = legs[key]
         total += maintenance(leg, leg.left, factor)
-    if face.cost_weight:
-        begun = [leg for leg in payers if leg.cost]
-        total += face.cost_weight * sum([leg.cost for leg in begun if leg.key in face.payers])
-    return total
+    begun = [leg for leg in payers if leg.cost]
+    return total + face.cost_weight * sum([leg.cost for leg in begun if leg.key in face.payers])
 
 
 def _is_met(face: Face, gap: float) -> bool:

@@ -44,9 +44,7 @@ class Matrix:
         self.uppers.append(upper)
         return len(self.costs) - 1
 
-    def row(
-        self, indices: list[int], values: list[float], low: float = -inf, high: float = inf
-    ) -> int:
+    def row(self, indices: list[int], values: list[float], low: float = -inf, high: float = inf) -> int:
         """Add a row of columns and their multiples; return its number. A column may not stand in it twice."""
         self.starts.append(len(self.indices))
         self.lows.append(low)

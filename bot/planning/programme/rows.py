@@ -35,6 +35,7 @@ _EDGE = 1e-12
 """Share of a margin that is rounding."""
 _NOTHING = (0.0, 0.0)
 
+
 class Expression(Struct):
     """A constant and multiples of what is moved, by key, and of other columns."""
 
@@ -226,7 +227,9 @@ class Rows:
         self._row(inside.moved, {**inside.others, column: -1.0}, high=0.0)
         return column
 
-    def _add_margins(self, found: Expression, factors: Iterable[tuple[str, float]], times: float = 1.0) -> None:
+    def _add_margins(
+        self, found: Expression, factors: Iterable[tuple[str, float]], times: float = 1.0
+    ) -> None:
         """Add the maintenance margin of legs, each with its price moved by a factor, so many times."""
         margins, moved, others = self._margins, found.moved, found.others
         constant = 0.0
@@ -244,8 +247,8 @@ class Rows:
         found.constant += times * constant
 
     def _write_margin(self, key: str, factor: float) -> tuple[float, float, int]:
-        """Return maintenance margin at the start, what a USD that is moved adds, and the column of what further
-        brackets ask above that."""
+        """Return maintenance margin at the start, what a USD that is moved adds, and the column of what
+        further brackets ask."""
         leg, candidate = self._legs[key], self._by_key.get(key)
         if candidate is None:
             return maintenance(leg, leg.left, factor) / self.unit, 0.0, _NONE
