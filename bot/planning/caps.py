@@ -8,7 +8,6 @@ count as actions only, and leave half of an hour's actions to the trims. Protect
 """
 
 from collections.abc import Sequence
-from copy import copy
 from decimal import Decimal
 
 from msgspec import Struct
@@ -93,7 +92,10 @@ class Allowance:
 
     def copy(self) -> "Allowance":
         """Return the same allowance, to be used without changing this one."""
-        return copy(self)
+        other = Allowance.__new__(Allowance)
+        other.actions, other.notional, other.loss = self.actions, self.notional, self.loss
+        other.caps = self.caps
+        return other
 
     def act(self) -> bool:
         """Use one action; False where none is left."""
