@@ -22,6 +22,9 @@ from bot.planning.request import PlanRequest, Watch
 TOLERANCE = 1e-9
 """Relative to the level, for floating-point error only."""
 
+ROUNDING = 1e-12
+"""Relative to a value: a gain of no more is none."""
+
 COST_ONLY = frozenset({"account.drawdown", "account.daily_loss", "account.equity"})
 
 
@@ -128,8 +131,8 @@ def is_nearer(proof: LimitProof) -> bool:
         return True
     if isinstance(proof.before, Unknown) or isinstance(proof.after, Unknown):
         return False
-    gain = proof.before - proof.after
-    return gain > 0 if proof.sense == Sense.MAX.value else gain < 0
+    gain = proof.before - proof.after if proof.sense == Sense.MAX.value else proof.after - proof.before
+    return gain > ROUNDING * max(1.0, abs(proof.before))
 
 
 def is_block_nearer(watch: Watch, meter: Meter, examination: Examination, keys: Set[str]) -> bool:

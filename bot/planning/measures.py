@@ -1,6 +1,7 @@
 """Metrics of a recomputed state, each by its definition rather than by a closed form."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 from msgspec import Struct
 
@@ -168,69 +169,107 @@ def _sides(entries: tuple[Entry, ...], coins: tuple[Purse, ...]) -> dict[str, in
     return {base: 1 if net > 0 else -1 if net < 0 else 0 for base, net in nets.items()}
 
 
+_Lane = tuple[float, float, float, tuple[tuple[float, float, float], ...], Entry | None]
+
+
+def _lanes(entries: Sequence[Entry]) -> list[_Lane]:
+    """What a move does to positions: pull, value, surcharge, slices; and the whole of an inverse one."""
+    return [
+        (one.sign * one.value, one.value, one.surcharge, one.slices, one if one.inverse else None)
+        for one in entries
+    ]
+
+
 class _Block(Struct, frozen=True):
     """Positions and coins behind which one margin stands, `room` of it before maintenance."""
 
-    entries: tuple[Entry, ...]
+    lanes: list[_Lane]
     coins: tuple[Purse, ...]
     room: float
 
-    def left(self, rates: Sequence[float]) -> Callable[[float], float]:
-        """Return what gives the margin above maintenance after a move of the market, each position and coin
-        by its own rate.
+    def left(self, rates: Sequence[float], past: float) -> Callable[[float], tuple[float, float]]:
+        """Return what gives the margin above maintenance after a move of the market, and its slope there.
 
-        It is asked a dozen times for each root, so the maintenance margin of what is linear is written out:
+        Each position and coin moves by its own rate. What loses goes on losing below price 0, unless it was
+        there after the move `past`: so the margin falls ever faster, and is never told too high.
+        It is asked a few times for each root, so the maintenance margin of what is linear is written out:
         `margin_for`, slice by slice.
         """
-        lanes = [
-            (rate, one.sign * one.value, one.value, one.surcharge, one.slices, one if one.inverse else None)
-            for one, rate in zip(self.entries, rates, strict=False)
+        moving = [
+            (rate, -1.0 if rate * past <= -1.0 or lane[0] < 0.0 else -inf, lane)
+            for rate, lane in zip(rates, self.lanes, strict=False)
         ]
-        coins = list(zip(self.coins, rates[len(self.entries) :], strict=True))
+        coins = [
+            (rate, -1.0 if rate * past <= -1.0 or coin.margin < 0.0 else -inf, coin.margin)
+            for rate, coin in zip(rates[len(moving) :], self.coins, strict=True)
+        ]
 
-        def left(move: float) -> float:
-            room = self.room
-            for rate, pull, whole, surcharge, slices, inverse in lanes:
-                change = rate * move
-                if change < -1.0:
-                    change = -1.0
+        def left(move: float) -> tuple[float, float]:
+            room, slope = self.room, 0.0
+            for rate, least, (pull, whole, surcharge, slices, inverse) in moving:
+                change, steep = rate * move, rate
+                if change < least:
+                    change, steep = least, 0.0
                 if inverse is not None:
-                    room += pull * change - margin_for(inverse, 1.0 + change)
+                    needed, growth = _inverse_margin(inverse, 1.0 + change)
+                    room += pull * change - needed
+                    slope += steep * (pull - growth)
                     continue
-                value, needed = whole * (1.0 + change), 0.0
+                value, needed, last = whole * (1.0 + change), 0.0, 0.0
                 for floor, cap, asked in slices:
                     if value <= floor:
                         break
                     needed += asked * ((value if value < cap else cap) - floor)
+                    last = asked
                 room += pull * change - (surcharge + needed)
-            for coin, rate in coins:
-                room += coin.margin * max(rate * move, -1.0)
-            return room
+                slope += steep * (pull - whole * last)
+            for rate, least, margin in coins:
+                change = rate * move
+                room += margin * max(change, least)
+                slope += margin * rate if change >= least else 0.0
+            return room, slope
 
         return left
 
 
-def _first_root(block: _Block, rates: Sequence[float], at_mark: float, bound: float) -> float:
-    """Smallest move in one direction, up to a bound, that uses the room up: false position between kinks at
-    price 0. `at_mark` is the room before any move, above 0."""
-    left, low, at_low = block.left(rates), 0.0, at_mark
-    for high in sorted({-1.0 / rate for rate in rates if rate * bound < -1.0} | {bound}):
-        at_high = left(high)
-        if at_high <= 0.0:
-            return falling_root(left, low, at_low, high, at_high)
-        low, at_low = high, at_high
-    return bound
+def _inverse_margin(entry: Entry, share: float) -> tuple[float, float]:
+    """Maintenance margin of an inverse position at a share of its mark price, and how it grows with that.
+
+    Below price 0 it goes on growing as it does there.
+    """
+    at, growth = max(share, 0.0), 0.0
+    unit = entry.price * at
+    for floor, cap, rate in entry.slices:
+        if entry.value <= floor * unit:
+            break
+        growth += -rate * floor if cap == inf or entry.value <= cap * unit else rate * (cap - floor)
+    growth *= entry.price
+    return margin_for(entry, at) + growth * (share - at), growth
 
 
-def _nearest(block: _Block, bound: float) -> float:
-    """Smallest move of the market either way, up to a bound, that uses the room of a block up."""
-    at_mark = block.left([0.0] * (len(block.entries) + len(block.coins)))(0.0)
-    if at_mark <= 0.0:
-        return 0.0
-    sides = _sides(block.entries, block.coins)
-    movers: tuple[Entry | Purse, ...] = (*block.entries, *block.coins)
+def _first_root(block: _Block, rates: Sequence[float], bound: float) -> float:
+    """Smallest move in one direction, up to a bound, that uses the room up.
+
+    What is at price 0 by then loses no more: it is looked for again from there on.
+    """
+    past, gone = 0.0, 0
+    while True:
+        left = block.left(rates, past)
+        at_bound = left(bound)
+        if at_bound[0] > 0.0:
+            return bound
+        past = falling_root(left, past, bound, at_bound)
+        known, gone = gone, sum(rate * past <= -1.0 for rate in rates)
+        if gone == known:
+            return past
+
+
+def _nearest(entries: tuple[Entry, ...], coins: tuple[Purse, ...], room: float, bound: float) -> float:
+    """Smallest move of the market either way, up to a bound, that uses the room of a block up; it has some."""
+    block, sides = _Block(_lanes(entries), coins, room), _sides(entries, coins)
+    movers: tuple[Entry | Purse, ...] = (*entries, *coins)
     for direction in (-1.0, 1.0):
-        bound = _first_root(block, _rates(movers, sides, direction), at_mark, bound)
+        bound = _first_root(block, _rates(movers, sides, direction), bound)
     return bound
 
 
@@ -252,35 +291,38 @@ def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Numbe
     if state.cross:
         if isinstance(state.balance, Unknown):
             return state.balance
-        nearest = _nearest(_Block(state.cross, state.coins, state.balance - state.surcharge), nearest)
+        room = state.balance - state.surcharge
+        nearest = _nearest(state.cross, state.coins, room, nearest) if room > state.needed else 0.0
     for entry in state.isolated:
+        equity = entry.equity or 0.0
         if _reaches(entry, nearest):
-            nearest = _nearest(_Block((entry,), (), entry.equity or 0.0), nearest)
+            nearest = _nearest((entry,), (), equity, nearest) if equity > margin_for(entry, 1.0) else 0.0
     return nearest
 
 
-def _loss(state: State, scenario: Scenario) -> float:
+def _loss(state: State, scenario: Scenario, sides: Mapping[str, int]) -> float:
     """Loss in USD at shocked prices; an isolated position loses at most its own margin."""
-    market = scenario.shocks.get(state.reference, 0.0)
+    shocks = scenario.shocks
+    market = shocks.get(state.reference, 0.0)
     size = abs(market)
     direction = 1.0 if market > 0 else -1.0
-    sides = _sides(state.entries, state.coins)
-    rates = _rates((*state.entries, *state.coins), sides, direction)
     loss = 0.0
-    for coin, rate in zip(state.coins, rates[len(state.entries) :], strict=True):
-        loss -= coin.worth * max(scenario.shocks.get(coin.base, rate * size), -1.0)
+    for coin, rate in zip(state.coins, _rates(state.coins, sides, direction), strict=True):
+        loss -= coin.worth * max(shocks.get(coin.base, rate * size), -1.0)
     for paper in state.papers:
         rate = paper.beta * direction - sides.get(paper.base, 0) * paper.residual
-        loss -= paper_gain(paper, max(scenario.shocks.get(paper.base, rate * size), -1.0))
-    for entry, rate in zip(state.entries, rates, strict=False):
-        change = max(scenario.shocks.get(entry.base, rate * size), -1.0)
-        own = -entry.sign * entry.value * change
-        loss += own if entry.equity is None else min(own, max(entry.equity, 0.0))
+        loss -= paper_gain(paper, max(shocks.get(paper.base, rate * size), -1.0))
+    for entry, rate in zip(state.entries, _rates(state.entries, sides, direction), strict=True):
+        change = shocks.get(entry.base, rate * size)
+        own = -entry.sign * entry.value * (change if change > -1.0 else -1.0)
+        equity = entry.equity
+        loss += own if equity is None else min(own, max(equity, 0.0))
     return loss
 
 
 def _stress_loss(watch: Watch, state: State, context: MetricContext) -> Number:
-    worst = max((_loss(state, scenario) for scenario in watch.scenarios), default=0.0)
+    sides = _sides(state.entries, state.coins)
+    worst = max((_loss(state, scenario, sides) for scenario in watch.scenarios), default=0.0)
     return _ratio(max(0.0, worst + state.cost), state.before)
 
 
