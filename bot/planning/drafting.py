@@ -131,6 +131,11 @@ class Drawing(Struct, frozen=True):
     book: Book
     outcomes: tuple[Outcome, ...]
 
+    @property
+    def expected(self) -> bool:
+        """Whether any of them was sized at expected prices."""
+        return any(outcome.expected for outcome in self.outcomes)
+
 
 def acting(demands: Sequence[Demand]) -> tuple[Demand, ...]:
     """Return the demands that permit trades: survival first, then stress, leverage, the rest."""

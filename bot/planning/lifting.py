@@ -158,7 +158,7 @@ class _Lifter:
         after = _with_margin(self._request, made)
         state = state_before(after)
         assert isinstance(state, State)
-        fault = self._fault(demand, made, Examination(before, state, state, before))
+        fault = self._fault(demand, made, Examination(before, state, state))
         if fault is not None:
             for one in made:
                 self._purse.take(demand.rule, -one.amount)
@@ -238,7 +238,7 @@ class _Lifter:
         before, after = self._before, self._after
         assert isinstance(before, State)
         assert isinstance(after, State)
-        proof = prove(watch_of(demand), self._meter, Examination(before, after, after, before))
+        proof = prove(watch_of(demand), self._meter, Examination(before, after, after))
         if proof.met:
             self._answered.append(demand)
         if proof.met or not is_trading(demand):

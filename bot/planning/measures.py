@@ -10,7 +10,7 @@ from bot.planning.nature import MOVES_ALL
 from bot.planning.papers import leaning, paper_gain
 from bot.planning.recomputation import Entry, Purse, State, margin_for
 from bot.planning.request import Watch
-from bot.planning.roots import falling_root
+from bot.planning.roots import concave_root
 from bot.risk.context import MetricContext
 
 BEYOND = 1e9
@@ -258,14 +258,14 @@ def _first_root(block: _Block, rates: Sequence[float], bound: float) -> float:
         at_bound = left(bound)
         if at_bound[0] > 0.0:
             return bound
-        past = falling_root(left, past, bound, at_bound)
+        past = concave_root(left, past, bound, at_bound)
         known, gone = gone, sum(rate * past <= -1.0 for rate in rates)
         if gone == known:
             return past
 
 
 def _nearest(entries: tuple[Entry, ...], coins: tuple[Purse, ...], room: float, bound: float) -> float:
-    """Smallest move of the market either way, up to a bound, that uses the room of a block up; it has some."""
+    """Smallest move of the market either way, up to a bound, that uses the room of a block up."""
     block, sides = _Block(_lanes(entries), coins, room), _sides(entries, coins)
     movers: tuple[Entry | Purse, ...] = (*entries, *coins)
     for direction in (-1.0, 1.0):
