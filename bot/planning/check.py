@@ -183,7 +183,7 @@ def is_block_nearer(watch: Watch, meter: Meter, examination: Examination, keys: 
 def _blocks(state: State, keys: Set[str]) -> State:
     cross = any(entry.key in keys for entry in state.cross)
     kept = tuple(entry for entry in state.entries if entry.key in keys or (cross and entry.equity is None))
-    return replace(state, entries=kept)
+    return state if len(kept) == len(state.entries) else replace(state, entries=kept)
 
 
 def worsened(watch: Watch, meter: Meter, examination: Examination, *, expected: bool = False) -> str | None:

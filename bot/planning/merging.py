@@ -22,16 +22,17 @@ def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:
                 asked[key] = (contracts, index)
     found: list[Draft] = []
     short: set[str] = set()
+    words = [(one.demand.target.text, one.demand.standing) for one in drawing.outcomes]
     for index, key in sorted([(index, key) for key, (_, index) in asked.items()]):
         leg = drawing.book.by_key[key]
-        draft = _draft(leg, drawing.outcomes[index])
+        draft = _draft(leg, drawing.outcomes[index], *words[index])
         if draft.contracts < leg.taken:
             short.add(key)
         found.append(draft)
     return tuple(found), frozenset(short)
 
 
-def _draft(leg: Leg, outcome: Outcome) -> Draft:
+def _draft(leg: Leg, outcome: Outcome, target: str, standing: str) -> Draft:
     demand, priced = outcome.demand, outcome.priced[leg.key]
     assert leg.market is not None
     most = largest(leg.market, priced.quote.style)
@@ -39,12 +40,12 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
     return Draft(
         rule=demand.rule,
         episode=demand.episode,
-        target=demand.target.text,
+        target=target,
         position=leg.position,
         market=leg.market,
         quote=priced.told(leg.position.contracts),
         contracts=contracts,
         trade_cost=priced.expected_of(contracts, as_float(leg.market.taker_fee)),
         lifeline=is_lifeline(demand),
-        reason=demand.standing,
+        reason=standing,
     )

@@ -199,7 +199,7 @@ def _entry(position: Position, holding: Holding, request: PlanRequest) -> Entry 
 
 
 def _value(position: Position, price: float) -> float:
-    contracts = as_float(position.contracts * position.contract_size)
+    contracts = float(position.contracts * position.contract_size)
     return contracts if position.inverse else contracts * price
 
 
@@ -344,6 +344,20 @@ def charged(state: State, total: float, cross: float, **changes: Any) -> State:
         balance=balance if isinstance(balance, Unknown) else balance - cross,
         cost=state.cost + total,
         cross_cost=state.cross_cost + cross,
+    )
+
+
+def funded(state: State, added: Mapping[str, float]) -> State:
+    """Move margin from what is free to isolated positions, in USD by key."""
+    entries = tuple(
+        replace(one, equity=(one.equity or 0.0) + added[one.key]) if one.key in added else one
+        for one in state.entries
+    )
+    balance = state.balance
+    return replace(
+        state,
+        entries=entries,
+        balance=balance if isinstance(balance, Unknown) else balance - sum(added.values()),
     )
 
 
