@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import LimitProof, Number, Sense, Unknown
-from bot.planning.measures import recomputed
+from bot.planning.measures import is_kept, recomputed
 from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import Removal, State, charged, state_after
 from bot.planning.request import PlanRequest, Watch
@@ -197,7 +197,7 @@ def harms(
     """Find the limits that a plan makes worse, in their order."""
     state, read = examination.expected if expected else examination.worst, meter.read
     for number, watch in enumerate(watches):
-        if watch.metric in COST_ONLY:
+        if watch.metric in COST_ONLY or is_kept(watch, state):
             continue
         after = read(watch, state)
         if isinstance(after, Unknown) or is_inside(after, watch.limit, watch.sense):
