@@ -29,7 +29,7 @@ from bot.planning.linked import ZERO
 from bot.planning.nature import nature_of
 from bot.planning.offers import PLAIN, Desk, Offer, Opening, harm
 from bot.planning.pricing import NoQuote
-from bot.planning.recomputation import Addition, State, charged, with_addition
+from bot.planning.recomputation import Addition, State, with_addition
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.rounding import round_down, smallest
 from bot.planning.sizing import CannotHelp
@@ -202,7 +202,7 @@ def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
     addition = Addition(opened, seat.unit, draft.quote.worst, likely_price)
     worst = with_addition(before, desk.request, addition)
     likely = with_addition(before, desk.request, addition, expected=True)
-    examination = Examination(before, worst, likely, charged(before, worst.cost, worst.cross_cost))
+    examination = Examination(before, worst, likely)
     proof = prove(watch_of(demand), desk.meter, examination)
     if not is_nearer(proof):
         return NoHedge("check_failed", f"a hedge would not bring {demand.metric} nearer to its goal")

@@ -25,6 +25,8 @@ class Spread(Struct, frozen=True):
     taken: dict[str, Decimal]
     met: bool
     shortfall: float
+    resting: bool
+    """Whether going round once more would take nothing."""
     help: CannotHelp | None = None
     """Why a position that was asked could not help, where the limit is not met."""
 
@@ -202,6 +204,7 @@ def spread(
     """
     taken: dict[str, Decimal] = {}
     trouble: CannotHelp | None = None
+    resting = False
     for _ in range(_ROUNDS):
         before, gaps = dict(taken), []
         for face in found:
@@ -209,11 +212,11 @@ def spread(
             gaps.append(gap)
             trouble = _fill(face, book, candidates, taken, gap=gap, whole=whole, strict=strict) or trouble
         if taken == before:
+            resting = True
             break
     else:
         gaps = [missing(face, book) for face in found]
     met = all(face.reachable and _is_met(face, gap) for face, gap in zip(found, gaps, strict=True))
     shortfall = 0.0 if met else max([0.0, *gaps])
-    return Spread(
-        {key: more for key, more in taken.items() if more > 0}, met, shortfall, None if met else trouble
-    )
+    given = {key: more for key, more in taken.items() if more > 0}
+    return Spread(given, met, shortfall, resting, None if met else trouble)

@@ -32,7 +32,7 @@ from bot.planning.options.ranking import Candidate, gain_of, ranked
 from bot.planning.options.screening import Fit, Wanted
 from bot.planning.options.sizing import Bounds, needed, sized
 from bot.planning.pricing import Quote
-from bot.planning.recomputation import Paper, State, charged, with_paper
+from bot.planning.recomputation import Paper, State, with_paper
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, faces
 from bot.planning.spread import missing
@@ -307,8 +307,7 @@ def _checked(case: Case, candidate: Candidate, draft: Draft, desk: Desk) -> Offe
     """Recompute the account with the option: the limit comes nearer, none is made worse beyond its target."""
     fit, demand, before = candidate.fit, case.demand, case.before
     after = with_paper(before, _paper(case, fit, draft.contracts), float(fit.price), fit.fee)
-    lost, premium = after.cost - before.cost, after.cross_cost - before.cross_cost
-    examination = Examination(before, after, after, charged(before, lost, premium))
+    examination = Examination(before, after, after)
     proof = prove(watch_of(demand), desk.meter, examination)
     useless = f"an option would not bring {demand.metric} nearer to its goal"
     worse = harm(examination, desk) if is_nearer(proof) else useless
