@@ -21,10 +21,9 @@ from bot.planning.book import Leg, Priced, price_leg
 from bot.planning.caps import Capped, Draft, apply
 from bot.planning.check import is_nearer, prove
 from bot.planning.costs import funding_of
-from bot.planning.drafting import refuse, tightened
+from bot.planning.drafting import refuse
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import USABLE, NoHedge, Seat, leverage_of, room_for, seat_of
-from bot.planning.hedge_sizing import needed
 from bot.planning.nature import Nature, nature_of
 from bot.planning.offers import PLAIN, Desk, Offer, Opening, harm
 from bot.planning.pricing import NoQuote, is_plain
@@ -178,8 +177,7 @@ def _draft(case: _Case, tightness: float, desk: Desk) -> Capped | NoHedge:
     """Size a hedge for one goal and apply the caps."""
     demand, seat, priced = case.demand, case.seat, case.priced
     step = seat.market.amount_step
-    watch = tightened(watch_of(demand), tightness)
-    usd = needed(watch, seat, priced.cost, desk.request)
+    usd = desk.needed(demand, tightness, case.opening)
     if isinstance(usd, CannotHelp):
         return NoHedge(usd.code, usd.reason)
     if usd <= 0.0:

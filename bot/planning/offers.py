@@ -19,13 +19,16 @@ from bot.model import (
 from bot.planning.book import Book, Priced, open_book
 from bot.planning.caps import Allowance, Draft
 from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_worse
+from bot.planning.drafting import tightened
 from bot.planning.hedge_seats import NoHedge, Seat, parents
+from bot.planning.hedge_sizing import Begun, begun_with, needed
 from bot.planning.known import Known
 from bot.planning.nature import SURVIVAL
 from bot.planning.options.ranking import Candidate
 from bot.planning.options.screening import Screens
 from bot.planning.recomputation import State, charged
-from bot.planning.request import OrderTerms, PlanRequest
+from bot.planning.request import OrderTerms, PlanRequest, watch_of
+from bot.planning.sizing import CannotHelp
 from bot.planning.slicing import Books
 from bot.risk.portfolio import Holding
 from bot.risk.shock import scenario_moves
@@ -73,6 +76,10 @@ class Desk(Struct, frozen=True, dict=True):
     """By parent, rule and symbol."""
     openings: dict[tuple[object, ...], Opening | NoHedge] = {}
     """By what their seats stand under, and what their prices depend on."""
+    begun: dict[tuple[str, int], Begun] = {}
+    """By the key of a hedge, and its index."""
+    sizes: dict[tuple[object, ...], float | CannotHelp] = {}
+    """How much of a hedge brings a demand's limit to its goal."""
     ranked: dict[tuple[object, ...], tuple[Candidate, ...] | NoHedge] = {}
     """Options, by parent, terms and move."""
     gaps: dict[tuple[int, float], list[float] | NoHedge] = {}
@@ -117,6 +124,19 @@ class Desk(Struct, frozen=True, dict=True):
         known = self.moved.get(id(scenario))
         if known is None:
             known = self.moved[id(scenario)] = scenario_moves(self.request.portfolio, scenario)
+        return known
+
+    def needed(self, demand: Demand, tightness: float, opening: Opening) -> float | CannotHelp:
+        """Return the USD of a hedge that bring a demand's limit to its tightened goal, as `needed` does."""
+        seat, cost = opening.seat, opening.priced.cost
+        place = (seat.one.key, seat.one.position_index)
+        at = (id(demand), tightness, cost, *place)
+        known = self.sizes.get(at)
+        if known is None:
+            begun = self.begun.get(place)
+            if begun is None:
+                begun = self.begun[place] = begun_with(seat, self.request)
+            known = self.sizes[at] = needed(tightened(watch_of(demand), tightness), seat, cost, begun)
         return known
 
     def examine(self, before: State, opened: tuple[object, ...], after: Callable[[], State]) -> Examination:

@@ -17,7 +17,6 @@ from bot.planning.options.ranking import Candidate, gain_of
 from bot.planning.sizing import Face
 from bot.risk import black76
 from bot.risk.figures import as_float
-from bot.risk.shock import scenario_moves
 
 _REVALUED = frozenset({"account.stress_loss", "account.cushion"})
 
@@ -92,8 +91,7 @@ def bought_of(ways: Sequence[Way], desk: Desk) -> list[Bought]:
     request = desk.request
     found: list[Bought] = []
     all_moves = [
-        [scenario_moves(request.portfolio, one) for one in demand.scenarios]
-        for demand in (request.demands if ways else ())
+        [desk.moves(one) for one in demand.scenarios] for demand in (request.demands if ways else ())
     ]
     for way in ways:
         case = way.case
