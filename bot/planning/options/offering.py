@@ -203,14 +203,16 @@ def _trouble(fit: Fit, request: PlanRequest) -> str:
     symbol, at = fit.market.symbol, request.at
     if symbol in request.blocked_symbols:
         return "an order for it has not ended"
-    words = next((one.words for one in request.refused if one.item == symbol and at < one.until), "")
-    if words:
-        return words
+    for one in request.refused:
+        if one.item == symbol and at < one.until:
+            return one.words
     key = position_key(symbol, Side.LONG)
-    own = sum((lot.contracts for lot in request.hedges if lot.key == key), ZERO)
     there = request.snapshot.position(key)
     if request.snapshot.position(position_key(symbol, Side.SHORT)) is not None:
         return "its owner has sold it"
+    if not request.hedges and there is None:
+        return ""
+    own = sum((lot.contracts for lot in request.hedges if lot.key == key), ZERO)
     return "" if own == (there.contracts if there else ZERO) else "its owner holds it"
 
 
@@ -281,8 +283,8 @@ def bounds_of(case: Case, fit: Fit, request: PlanRequest) -> Bounds:
     equity = request.portfolio.equity
     most = 0.0 if isinstance(equity, Unknown) else case.own.max_premium * equity
     coins, purse = free / (holding.beta * fit.forward), request.snapshot.balance.available
-    if isinstance(purse, Decimal) and float(purse) < most - spent:
-        return Bounds(coins, float(purse), "the free margin")
+    if isinstance(purse, Decimal) and as_float(purse) < most - spent:
+        return Bounds(coins, as_float(purse), "the free margin")
     return Bounds(coins, most - spent)
 
 
