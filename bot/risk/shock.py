@@ -143,11 +143,12 @@ def scenario_moves(portfolio: Portfolio, scenario: Scenario) -> dict[str, float]
     """
     shocks, signs = scenario.shocks, adverse_signs(portfolio.holdings, portfolio.coins)
     m = shocks.get(portfolio.reference, 0.0)
+    size = abs(m)
     moves = {portfolio.reference: m}
     for one in _movable(portfolio):
         move = shocks.get(one.base)
         if move is None:
-            move = one.beta * m - signs.get(one.base, 0) * one.residual * abs(m)
+            move = one.beta * m - signs.get(one.base, 0) * one.residual * size
         moves[one.key] = -1.0 if move < -1.0 else move
     return moves
 
