@@ -26,10 +26,9 @@ from bot.planning.known import Known
 from bot.planning.nature import SURVIVAL
 from bot.planning.options.ranking import Candidate
 from bot.planning.options.screening import Screens
-from bot.planning.recomputation import State, charged
+from bot.planning.recomputation import State
 from bot.planning.request import OrderTerms, PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp
-from bot.planning.slicing import Books
 from bot.risk.portfolio import Holding
 from bot.risk.shock import scenario_moves
 
