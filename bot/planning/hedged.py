@@ -58,7 +58,7 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         reason = "margin that is added goes first, and what is free is not enough for both"
         told.append(refuse(choice.offer.demand, item_of(choice.offer), "hedge_waits", reason))
     elif choice.offer is not None:
-        opened = (_hedge_step(choice.offer, numbering_after(request, made.steps)),)
+        opened = (hedge_step(choice.offer, numbering_after(request, made.steps)),)
         told += choice.offer.refusals
         proofs = (*proofs, choice.offer.proof)
         made = replace(made, reasoning=choice.chosen.reasoning if choice.chosen else made.reasoning)
@@ -149,7 +149,8 @@ def _unwind_step(
     return _step(StepKind.UNWIND, draft, number, asked, link)
 
 
-def _hedge_step(offer: Offer, numbering: Numbering) -> Step:
+def hedge_step(offer: Offer, numbering: Numbering) -> Step:
+    """Make the step that opens a hedge."""
     draft, symbol = offer.draft, offer.draft.position.symbol
     number = numbering.next(draft.episode)
     asked = OrderRequest(

@@ -20,7 +20,7 @@ from bot.model import (
 from bot.planning.book import Leg, Priced, price_leg
 from bot.planning.caps import Capped, Draft, apply
 from bot.planning.check import Examination, is_nearer, prove
-from bot.planning.costs import funding_of
+from bot.planning.costs import DEAREST_FUNDING, FUNDING_SECONDS, funding_of
 from bot.planning.drafting import refuse, tightened
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import USABLE, NoHedge, Seat, leverage_of, parents, room_for, seat_of
@@ -219,5 +219,12 @@ def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
 
 
 def carry(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
-    """Return the funding that a USD of a hedge pays over its horizon at today's rate; earnings count as 0."""
-    return max(funding_of(seat.symbol, seat.side.sign, terms.horizon_seconds, request), 0.0)
+    """Return the funding that a USD of a hedge pays over its horizon at today's rate; earnings count as 0.
+
+    Where the rate is not known the hedge is taken to pay the dearest: it stays on offer, and is never chosen
+    for being free.
+    """
+    paid = funding_of(seat.symbol, seat.side.sign, terms.horizon_seconds, request)
+    if isinstance(paid, Unknown):
+        return DEAREST_FUNDING * terms.horizon_seconds / FUNDING_SECONDS
+    return max(paid, 0.0)

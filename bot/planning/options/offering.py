@@ -1,6 +1,6 @@
 """Offers: how a demand could be answered by an option that is bought, checked and priced, or why not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 
@@ -62,6 +62,8 @@ class Way(Struct, frozen=True):
 
     case: Case
     candidates: tuple[Candidate, ...]
+    most: Mapping[str, float] = {}
+    """Coins of a contract that may be bought at the most, by its symbol, where something bounds them."""
 
 
 def best_option(ways: Sequence[Way], desk: Desk) -> Offer | tuple[Refusal, ...]:
@@ -129,7 +131,7 @@ def _offer(way: Way, desk: Desk) -> Offer | NoHedge:
     nearer: list[tuple[float, Offer]] = []
     refused: list[NoHedge] = []
     for candidate in way.candidates:
-        found = offer_with(way.case, candidate, desk)
+        found = offer_with(way.case, candidate, desk, way.most.get(candidate.fit.market.symbol, inf))
         if isinstance(found, NoHedge):
             refused.append(found)
             continue

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from bot.model import Demand
 from bot.planning.book import Leg, Priced
-from bot.planning.costs import HORIZON_SECONDS, KEPT, LEAST, funding_of, is_kept
+from bot.planning.costs import KEPT, LEAST, is_kept, saved_of
 from bot.planning.nature import SURVIVAL
 from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest
@@ -169,6 +169,6 @@ def _slopes(
     """Cost by chords; what the trim saves of funding makes it cheaper, what it forgoes dearer."""
     holding = leg.holding
     assert holding is not None
-    saved = funding_of(holding.symbol, holding.sign, HORIZON_SECONDS, request)
+    saved = saved_of(holding.symbol, holding.sign, request)
     found = [(width, max(rate + dear, FREE)) for width, rate in costs]
     return tuple((width, max(rate - saved, LEAST * rate)) for width, rate in found)
