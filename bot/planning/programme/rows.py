@@ -93,7 +93,7 @@ class Rows:
         return found
 
     def part(self, keys: Set[str]) -> None:
-        """Part from the rows that these are a copy of, and let nothing be moved but what has one of the keys."""
+        """Part from the rows that these are a copy of; nothing is moved from then on but what `keys` name."""
         self.matrix = self.matrix.copy()
         self._named, self._margins = set(self._named), dict(self._margins)
         self._totals, self._costs = dict(self._totals), dict(self._costs)
