@@ -218,13 +218,12 @@ class Rows:
         """Maintenance margin of these legs at mark, with what the venue asks above it: constant, and T."""
         known = self._totals.get(keys)
         if known is None:
-            inside, every = Expression(0.0, {}, {}), sorted(keys)
-            for key in every:
-                excess = self._excess(key)
-                inside.constant += excess * self._left[key]
-                if key in self._signs:
-                    inside.moved[key] = excess * self._signs[key]
-            self._add_margins(inside, [(key, 1.0) for key in every])
+            left, signs = self._left, self._signs
+            above = {key: self._excess(key) for key in sorted(keys)}
+            constant = sum([excess * left[key] for key, excess in above.items()])
+            moved = {key: excess * signs[key] for key, excess in above.items() if key in signs}
+            inside = Expression(constant, moved, {})
+            self._add_margins(inside, [(key, 1.0) for key in above])
             known = self._totals[keys] = inside.constant, self._column_for(inside)
         return known
 
