@@ -128,12 +128,14 @@ def test_a_line_that_falls_below_nothing_is_not_followed() -> None:
 
 def test_what_is_not_moved_keeps_its_margin() -> None:
     ratio = demand("account.margin_ratio", 0.01)
-    given = request(snapshot(PAIR, 30_000), [ratio])
-    book = open_book(given)
+    three = [*PAIR, position("SOL/USDT:USDT", Side.LONG, "300", "100")]
+    book = open_book(request(snapshot(three, 30_000), [ratio]))
     face = faces(watch_of(ratio), book)[0]  # type: ignore[index]
-    found = Rows(list(book.legs), [], 1.0).expression(face, 0.0, {})
-    assert (found.moved, found.others) == ({}, {})
+    rows = Rows(list(book.legs), [], 1.0)
+    found, shared = rows.expression(face, 0.0, {}), rows.expression(face, 0.0, {})
+    assert (found.moved, found.others, shared.moved, len(shared.others)) == ({}, {}, {}, 1)
     assert found.constant - face.budget == pytest.approx(missing(face, book))
+    assert shared.constant == pytest.approx(found.constant)
 
 
 def test_an_isolated_limit_binds_only_where_trims_can_carry_it_past_its_budget() -> None:

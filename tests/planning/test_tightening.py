@@ -108,6 +108,17 @@ def test_a_programme_that_is_tightened_costs_what_it_does_written_anew() -> None
     assert cost(made) > loose * 1.01
 
 
+def test_what_is_gone_on_with_leaves_what_it_came_from_as_it_was() -> None:
+    first = programme(asked(CAP, SHARE), Effort(), Effort())
+    before = cost(first)
+    again = first.again([1, 0])
+    assert cost(again) == pytest.approx(before)
+    assert again.tighten(1, Effort(tries=1, least=0.1))
+    assert cost(again) > before * 1.01
+    assert cost(first) == before
+    assert cost(first.again([1, 0])) == pytest.approx(before)
+
+
 def test_a_programme_says_where_it_cannot_be_tightened() -> None:
     own = demand("position.leverage", 1.0, rule="own", target=target(BTC), episode="own.1")
     made = programme(asked(own, CAP), Effort(), Effort())

@@ -9,6 +9,7 @@ A perpetual is a leg that grows. To be named in the faces it is opened in the bo
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ from bot.planning.options.columns import Bought
 from bot.planning.programme.asking import Asked, asked_of
 from bot.planning.programme.columns import Beside, Candidate, Margin, trims
 from bot.planning.programme.proposal import (
+    Programme,
     Proposal,
     Written,
     capped,
@@ -63,13 +65,19 @@ class Chosen(Struct, frozen=True):
     reasoning: Reasoning
     trimmed: tuple[tuple[Demand, Proposed], ...] = ()
     """What is trimmed for each demand, where nothing else is done."""
+    programme: Programme | None = None
+    """What it was read from, where no margin could be added: the search for trims goes on with it."""
 
     def proposal(self, demands: Sequence[Demand]) -> Proposal | None:
         """Return the trims for these demands; None where they are not all that it speaks of."""
         shares = [share for one in demands for demand, share in self.trimmed if one is demand]
         if not demands or not len(shares) == len(demands) == len(self.trimmed):
             return None
-        return Proposal(shares, self.reasoning)
+        if self.programme is None:
+            return Proposal(shares, self.reasoning)
+        places = {id(demand): place for place, demand in enumerate(demands)}
+        order = [places[id(demand)] for demand, _ in self.trimmed]
+        return Proposal(shares, self.reasoning, partial(self.programme.again, order))
 
     def told(self, made: Reasoning | None) -> Reasoning:
         """Join how it was chosen with how the trims beside it were found."""
@@ -133,16 +141,18 @@ def choose(
     rows = Rows(list(book.legs), moved, unit_of(request, legs), columns.beside)
     written = [one for ask in asked for one in demanded(ask, rows, columns.beside)]
     written += capped(moved, asked, rows, allowance)
-    written += _bounded(columns, asked, rows, request)
+    bounds = _bounded(columns, asked, rows, request)
     found = solve(rows.matrix)
     if isinstance(found, Failed):
         return None
     answers = frozenset(places[one.index] for one in asked)
     usd = rows.usd(found.values)
-    reasoning = reasoning_of(found, usd, rows, [*moved, *columns.beside], written)
+    reasoning = reasoning_of(found, usd, rows, [*moved, *columns.beside], [*written, *bounds])
     made = _chosen(columns, usd, answers, reasoning)
     if not (any((made.margin or {}).values()) or made.hedges or made.options):
-        made = replace(made, trimmed=_trimmed(columns, demands, asked, written, found, usd, book))
+        trimmed = _trimmed(columns, demands, asked, written, found, usd, book)
+        programme = Programme(asked, columns.trims, prices, rows, written, len(demands))
+        made = replace(made, trimmed=trimmed, programme=None if rooms else programme)
     spoken = bool(columns.margin) and _speaks_of_margin(request, answers)
     return made if spoken else replace(made, margin=None)
 

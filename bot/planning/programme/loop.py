@@ -6,7 +6,7 @@ programme, and the plan says so. So they do where they bring every limit back th
 more; where no trims could bring back more, they are not asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -109,10 +109,13 @@ class _Search:
         self._programme: Programme | None = None
         """As far as it is written; None where it must be written anew."""
         self._left_out: set[str] = set()
+        self._again: Callable[[], Programme] | None = None
+        """What writes the programme that the first proposal was read from."""
 
     def run(self, first: Proposal | None) -> Settled | Failed | None:
         """Return what passes the check; Failed where nothing does, None where nothing is to choose."""
         reason, last = "", None
+        self._again = None if first is None else first.again
         for number in range(ATTEMPTS):
             made = first if number == 0 and first is not None else self._propose()
             if not isinstance(made, Proposal):
@@ -137,18 +140,25 @@ class _Search:
 
     def _propose(self) -> Proposal | Failed | None:
         if self._programme is None:
-            given = (
-                self._request,
-                self._demands,
-                self._efforts,
-                self._prices,
-                self._left_out,
-                self._allowance,
-            )
-            self._programme = programme_of(*given)
+            self._programme = self._goes_on() or self._written()
             if self._programme is not None:
                 self._programme.keep(self._kept.values())
         return None if self._programme is None else self._programme.propose()
+
+    def _goes_on(self) -> Programme | None:
+        """Return what the first proposal was read from, its goals as tight as they are now; None where it
+        must be written anew."""
+        again, self._again = self._again, None
+        if again is None or self._left_out:
+            return None
+        found = again()
+        tighter = [(place, effort) for place, effort in enumerate(self._efforts) if effort.tries]
+        return found if all(found.tighten(place, effort) for place, effort in tighter) else None
+
+    def _written(self) -> Programme | None:
+        return programme_of(
+            self._request, self._demands, self._efforts, self._prices, self._left_out, self._allowance
+        )
 
     def _attempt(self, made: Proposal) -> Attempt:
         drawing = draw(

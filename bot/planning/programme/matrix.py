@@ -21,6 +21,14 @@ class Matrix:
         self.indices = array("i")
         self.values = array("d")
 
+    def copy(self) -> "Matrix":
+        """Return the same, to be written on."""
+        found = Matrix()
+        found.costs, found.lowers, found.uppers = self.costs[:], self.lowers[:], self.uppers[:]
+        found.lows, found.highs, found.starts = self.lows[:], self.highs[:], self.starts[:]
+        found.indices, found.values = self.indices[:], self.values[:]
+        return found
+
     @property
     def columns(self) -> int:
         """Number of columns."""

@@ -1,8 +1,9 @@
 """One solve: all demands, all limits that may not get worse, all caps, at the least expected cost."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from math import isfinite
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ from bot.planning.sizing import CannotHelp, Face, faces
 from bot.planning.spread import Candidate as Trim
 from bot.planning.spread import missing, relief_of
 
+_INDEX = attrgetter("index")
 _MOST_ALTERNATIVES = 5
 _BINDS = 1e-9
 _EDGE = 1e-9
@@ -37,6 +39,8 @@ class Proposal(Struct, frozen=True):
 
     amounts: list[Proposed]
     reasoning: Reasoning
+    again: "Callable[[], Programme] | None" = None
+    """What writes the programme that it was read from, so that the search goes on with it."""
 
 
 _FIRST = Effort()
@@ -99,22 +103,30 @@ class Programme:
 
     def __init__(
         self,
-        demands: Sequence[Demand],
         asked: Sequence[Asked],
         candidates: Sequence[Candidate],
         prices: Prices,
-        allowance: Allowance,
+        rows: Rows,
+        written: Sequence[Written],
+        count: int,
     ) -> None:
-        self._demands = demands
         self._asked = list(asked)
         self._candidates = candidates
         self._prices = prices
         self._book = prices.book
-        legs = [leg for leg in self._book.legs if leg.holding is not None]
-        unit = unit_of(self._book.request, legs)
-        self._rows = Rows(list(self._book.legs), candidates, unit)
-        self._written = [one for ask in asked for one in demanded(ask, self._rows)]
-        self._written += capped(candidates, asked, self._rows, allowance)
+        self._rows = rows
+        self._written = list(written)
+        self._count = count
+
+    def again(self, places: Sequence[int]) -> "Programme":
+        """Return the same for demands in another order, to be written on, with nothing but its trims.
+
+        `places` says where each demand stands there.
+        """
+        asked = sorted([replace(one, index=places[one.index]) for one in self._asked], key=_INDEX)
+        written = [replace(one, index=places[one.index]) if one.index >= 0 else one for one in self._written]
+        rows = self._rows.narrowed(self._candidates)
+        return Programme(asked, self._candidates, self._prices, rows, written, len(places))
 
     def keep(self, limits: Iterable[Kept]) -> None:
         """Add limits."""
@@ -143,7 +155,7 @@ class Programme:
         found, rows = solve(self._rows.matrix), self._rows
         if isinstance(found, Failed):
             return found
-        given = (self._asked, self._written, self._book, len(self._demands))
+        given = (self._asked, self._written, self._book, self._count)
         usd = rows.usd(found.values)
         shares = shares_of(found, usd, self._candidates, *given)
         return Proposal(shares, reasoning_of(found, usd, rows, self._candidates, self._written))
@@ -163,7 +175,12 @@ def programme_of(
     asked = asked_of(demands, efforts, prices.book, prices, left_out)
     legs = [leg for leg in prices.book.legs if leg.holding is not None]
     candidates = trims(legs, asked, request, prices.quotes)
-    return Programme(demands, asked, candidates, prices, allowance) if len(candidates) > 1 else None
+    if len(candidates) < 2:
+        return None
+    rows = Rows(list(prices.book.legs), candidates, unit_of(prices.book.request, legs))
+    written = [one for ask in asked for one in demanded(ask, rows)]
+    written += capped(candidates, asked, rows, allowance)
+    return Programme(asked, candidates, prices, rows, written, len(demands))
 
 
 def shares_of(

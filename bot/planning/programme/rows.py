@@ -11,7 +11,8 @@ What a candidate moves is a column for each of its chords; a row that names the 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from copy import copy
 from math import inf
 
 from msgspec import Struct
@@ -84,6 +85,21 @@ class Rows:
             self._owners += [key] * len(one.chords)
         self.matrix.add(costs, widths)
         self._every = list(range(len(costs)))
+
+    def narrowed(self, candidates: Sequence[Candidate]) -> "Rows":
+        """Return the same rows, to be written on, where nothing is moved but these."""
+        found = copy(self)
+        found.part({one.leg.key for one in candidates})
+        return found
+
+    def part(self, keys: Set[str]) -> None:
+        """Part from the rows that these are a copy of; nothing is moved from then on but what `keys` name."""
+        self.matrix = self.matrix.copy()
+        self._named, self._margins = set(self._named), dict(self._margins)
+        self._totals, self._costs = dict(self._totals), dict(self._costs)
+        for key in self._columns.keys() - keys:
+            for column in self._columns[key]:
+                self.matrix.uppers[column] = 0.0
 
     def usd(self, values: Sequence[float]) -> dict[str, float]:
         """Return how many USD are moved of each candidate, by key."""
@@ -202,13 +218,12 @@ class Rows:
         """Maintenance margin of these legs at mark, with what the venue asks above it: constant, and T."""
         known = self._totals.get(keys)
         if known is None:
-            inside, every = Expression(0.0, {}, {}), sorted(keys)
-            for key in every:
-                excess = self._excess(key)
-                inside.constant += excess * self._left[key]
-                if key in self._signs:
-                    inside.moved[key] = excess * self._signs[key]
-            self._add_margins(inside, [(key, 1.0) for key in every])
+            left, signs = self._left, self._signs
+            above = {key: self._excess(key) for key in sorted(keys)}
+            constant = sum([excess * left[key] for key, excess in above.items()])
+            moved = {key: excess * signs[key] for key, excess in above.items() if key in signs}
+            inside = Expression(constant, moved, {})
+            self._add_margins(inside, [(key, 1.0) for key in above])
             known = self._totals[keys] = inside.constant, self._column_for(inside)
         return known
 
