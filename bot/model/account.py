@@ -100,7 +100,7 @@ class Position(Struct, frozen=True, dict=True):
         return contracts * self.contract_size * (1 if self.inverse else price)
 
 
-def position_key(symbol: str, side: Side) -> str:
+def position_key(symbol: str, side: str) -> str:
     """Join symbol and side to the identity of a position inside its account."""
     return symbol + "#" + side
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from bot.planning.slicing import Books, Reach, reach_of, within_book
 from bot.risk.ages import Ages
 from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding
+from bot.risk.shock import adverse_signs
 
 ZERO = Decimal(0)
 
@@ -79,7 +81,7 @@ class Priced(Struct, frozen=True):
         return replace(self.quote, note=f"{self.quote.note}; {words} at once, the rest follows")
 
 
-class Book(Struct):
+class Book(Struct, dict=True):
     """All legs, in the order of their keys."""
 
     request: PlanRequest
@@ -107,7 +109,29 @@ class Book(Struct):
     @property
     def holdings(self) -> tuple[Leg, ...]:
         """Legs that can be sized."""
-        return tuple(leg for leg in self.legs if leg.holding is not None)
+        return tuple([leg for leg in self.legs if leg.holding is not None])
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Keys of all legs."""
+        return frozenset(self.by_key)
+
+    @cached_property
+    def cross(self) -> tuple[Holding, ...]:
+        """What stands behind the cross balance, as it was before anything was taken."""
+        held = [leg.holding for leg in self.by_key.values()]
+        return tuple([one for one in held if one is not None and one.isolated_equity is None])
+
+    @cached_property
+    def isolated(self) -> tuple[Holding, ...]:
+        """What stands behind margin of its own, as it was before anything was taken."""
+        held = [leg.holding for leg in self.by_key.values()]
+        return tuple([one for one in held if one is not None and one.isolated_equity is not None])
+
+    @cached_property
+    def sides(self) -> dict[str, int]:
+        """For each base the side of what the cross balance holds of it, its coins included."""
+        return adverse_signs(self.cross, self.request.portfolio.coins)
 
 
 def open_book(request: PlanRequest) -> Book:

@@ -42,7 +42,8 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         return plan(request)
     known, allowance = known_of(request), Allowance(request.caps, request.usage)
     choice = choose_hedges(request, Desk(request, known, allowance))
-    made, wanted = _trims(replace(request, demands=choice.trimmed), known, choice)
+    rest = request if choice.trimmed == request.demands else replace(request, demands=choice.trimmed)
+    made, wanted = _trims(rest, known, choice)
     taken = _taken(made.steps)
     offs = {**with_trims(wanted, request), **forced(request)}
     if not taken and not offs:
@@ -79,8 +80,11 @@ def _trims(request: PlanRequest, known: Known, choice: Choice) -> tuple[Plan, di
     Hedges go for the whole of that, so that the rest of a trim that they bound can follow in the next cycle.
     Where none stands in the way a plan that was made to compare serves.
     """
-    chosen, made = choice.chosen, choice.made
-    if made is not None and chosen is None and not request.hedges:
+    chosen = choice.chosen
+    if not request.hedges:
+        made = choice.made
+        if made is None or chosen is not None:
+            made = plan(request, known, chosen)
         return made, _taken(made.steps)
     whole = plan(replace(request, unbound=True), known, chosen)
     wanted = _taken(whole.steps)

@@ -168,7 +168,7 @@ def _worse(request: PlanRequest, before: State | Unknown, moved: dict[str, float
         unknown = before if isinstance(before, Unknown) else after
         assert isinstance(unknown, Unknown)
         return _No("check_failed", f"the account cannot be recomputed: {unknown.reason}")
-    meter, examination = Meter(request), Examination(before, after, after, before)
+    meter, examination = Meter(request), Examination(before, after, after)
     for watch in request.watches:
         worse = worsened(watch, meter, examination)
         if worse is not None:
