@@ -231,54 +231,43 @@ def bounded(leg: Leg, ordered: Ordered, request: PlanRequest, books: Books, reac
     """
     priced, market = ordered.quote, leg.market
     assert market is not None
-    ladder = binding = None
+    ladder: Ladder | None = None
+    takes: Decimal | None = None
     if priced.style is not Style.PASSIVE:
         ladder = books.ladder(leg.position, market, priced.mark)
     if ladder is not None:
-        takes = within_book(leg.position, market, priced, ordered.least, ladder, reach)
-        if isinstance(takes, NoQuote):
-            return takes
-        binding = takes if takes is not None and takes < ordered.allowed else None
-    if request.hedges:
-        return _beside_hedges(leg, market, ordered, binding, ladder, request)
+        bound = within_book(leg.position, market, priced, ordered.least, ladder, reach)
+        if isinstance(bound, NoQuote):
+            return bound
+        takes = bound
+    if request.hedges and leg.holding is not None:
+        kept = ZERO if request.unbound else must_stay(leg.position, request)
+        allowed = max(min(ordered.allowed, leg.position.contracts - kept), ZERO)
+        return _priced(leg, market, ordered, allowed, takes, ladder, *cost_beside(leg.holding, request))
+    binding = takes if takes is not None and takes < ordered.allowed else None
     found = ordered.priced.get(binding)
     if found is None:
-        found = ordered.priced[binding] = _priced(leg, market, ordered, binding, ladder)
+        found = ordered.priced[binding] = _priced(leg, market, ordered, ordered.allowed, binding, ladder)
     return found
-
-
-def _beside_hedges(
-    leg: Leg,
-    market: Market,
-    ordered: Ordered,
-    binding: Decimal | None,
-    ladder: Ladder | None,
-    request: PlanRequest,
-) -> Priced:
-    """Bound an order by what the hedges of its position need, which go with it."""
-    if leg.holding is None:
-        return _priced(leg, market, ordered, binding, ladder)
-    kept = ZERO if request.unbound else must_stay(leg.position, request)
-    allowed = max(min(ordered.allowed, leg.position.contracts - kept), ZERO)
-    if binding is not None and binding >= allowed:
-        binding = None
-    return _priced(
-        leg, market, replace(ordered, allowed=allowed), binding, ladder, *cost_beside(leg.holding, request)
-    )
 
 
 def _priced(
     leg: Leg,
     market: Market,
     ordered: Ordered,
-    binding: Decimal | None,
+    allowed: Decimal,
+    takes: Decimal | None,
     ladder: Ladder | None,
     beside: float = 0.0,
     likely: float = 0.0,
 ) -> Priced:
-    """Say what an order costs that a book may bind; hedges that go with it cost `beside`, and `likely`."""
-    one = ordered.quote
-    allowed = ordered.allowed if binding is None else binding
+    """Say what an order costs of which a book takes so much, or all where it bounds nothing.
+
+    Hedges that go with it cost `beside` at the worst price, and `likely`.
+    """
+    one, thin = ordered.quote, False
+    if takes is not None and takes < allowed:
+        allowed, thin = takes, True
     cost, resting = ordered.worst + beside, None
     if ladder is not None:
         resting = ladder.cost(allowed, one.mark, as_float(market.taker_fee))
@@ -289,7 +278,7 @@ def _priced(
         expected = likely + cost_at(one.worst, one.mark, fee, side, inverse=leg.position.inverse)
     else:
         expected = likely + (ordered.worst if leg.holding is None else leg.holding.trade_cost)
-    return Priced(one, allowed, cost, expected, ordered.least, binding is not None, ladder, likely)
+    return Priced(one, allowed, cost, expected, ordered.least, thin, ladder, likely)
 
 
 def take(

@@ -53,9 +53,8 @@ def own_in_the_way(position: Position, request: PlanRequest) -> tuple[Order, ...
 def free_of_orders(
     position: Position, market: Market, least: Decimal, request: PlanRequest
 ) -> Free | NoQuote:
-    """Say what orders of others leave of a position; NoQuote where that is less than the smallest order."""
-    if position.symbol not in request.crowded_symbols:
-        return Free(position.contracts, "")
+    """Say what orders of others leave of a crowded position; NoQuote where that is less than the smallest
+    order."""
     own = own_in_the_way(position, request)
     others = [order for order in holding(position, request.snapshot) if order not in own]
     held = sum((order.remaining for order in others), Decimal(0))
