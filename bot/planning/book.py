@@ -1,6 +1,7 @@
 """The account while it is being trimmed: what has been taken off each position, and what that cost."""
 
 from collections.abc import Iterable
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -104,6 +105,11 @@ def open_book(request: PlanRequest) -> Book:
         left = 0.0 if holding is None else holding.notional
         legs[key] = Leg(key, position, markets.get(position.symbol), holding, left=left)
     return Book(request, legs)
+
+
+def copy_of(book: Book) -> Book:
+    """Return a book from which may be taken, without changing this one."""
+    return Book(book.request, {key: copy(leg) for key, leg in book.by_key.items()})
 
 
 def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:

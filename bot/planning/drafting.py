@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import Action, Demand, Refusal, Sense, Severity
-from bot.planning.book import Book, Leg, Priced, open_book
+from bot.planning.book import Book, Leg, Priced, copy_of, open_book
 from bot.planning.book import take as take_contracts
 from bot.planning.costs import KEPT, is_kept
 from bot.planning.effort import Effort
@@ -179,7 +179,6 @@ def refuse(demand: Demand, item: str, code: str, reason: str) -> Refusal:
 
 
 def draw(
-    request: PlanRequest,
     demands: Sequence[Demand],
     efforts: Sequence[Effort],
     prices: Prices,
@@ -192,7 +191,7 @@ def draw(
     takes may hedge an earlier one's limit, so all are gone through again until none needs more, at most
     _ROUNDS times.
     """
-    book = open_book(request)
+    book = copy_of(prices.book)
     given = proposed or [Proposed()] * len(demands)
     begun = [_begin(one, book) for one in given]
     outcomes = [

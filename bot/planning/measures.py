@@ -217,10 +217,17 @@ def _loss(state: State, scenario: Scenario, sides: Mapping[str, int]) -> float:
     return loss
 
 
-def _stress_loss(watch: Watch, state: State, context: MetricContext) -> Number:
+def _worst_loss(state: State, scenarios: tuple[Scenario, ...]) -> float:
     sides = sides_of(state.entries, state.coins)
-    worst = max((_loss(state, scenario, sides) for scenario in watch.scenarios), default=0.0)
-    return _ratio(max(0.0, worst + state.cost), state.before)
+    return max((_loss(state, scenario, sides) for scenario in scenarios), default=0.0)
+
+
+def _stress_loss(watch: Watch, state: State, context: MetricContext) -> Number:
+    known = state.losses.get(id(watch.scenarios))
+    if known is None:
+        known = (watch.scenarios, _worst_loss(state, watch.scenarios))
+        state.losses[id(watch.scenarios)] = known
+    return _ratio(max(0.0, known[1] + state.cost), state.before)
 
 
 def _fallen(value: Number, top: Number, share_lost: Number) -> Number:

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Number, Position, Right, Side, Tier, Unknown
+from bot.model import Number, Position, Right, Scenario, Side, Tier, Unknown
 from bot.planning.request import PlanRequest
 from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding, OptionHolding
@@ -139,6 +139,12 @@ class State(Struct, frozen=True, dict=True):
         for entry in self.cross:
             found.setdefault(entry.base, []).append(entry)
         return found
+
+    @cached_property
+    def losses(self) -> dict[int, tuple[tuple[Scenario, ...], float]]:
+        """The largest loss of scenarios, by their identity, as far as it was asked for: the same for a loss
+        and a cushion."""
+        return {}
 
     @cached_property
     def isolated(self) -> tuple[Entry, ...]:

@@ -92,7 +92,7 @@ def settle_with(
     efforts = [Effort() for _ in active]
     refusals: list[Refusal] = []
     while True:
-        attempt = attempt_of(request, draw(request, active, efforts, prices), before, allowance, meter)
+        attempt = attempt_of(request, draw(active, efforts, prices), before, allowance, meter)
         fault = fault_of(request, attempt, efforts)
         if fault is None:
             return attempt, refusals
