@@ -74,7 +74,7 @@ def _equity_share(watch: Watch, state: State, context: MetricContext) -> Number:
 
 def _edges(legs: tuple[Entry, ...], *, upward: bool) -> list[float]:
     """Prices, as shares of mark and in the order they are met, at which some leg enters another slice."""
-    found = {_edge(leg, floor) for leg in legs for floor, _, _ in leg.slices if floor > 0.0}
+    found = {_edge(leg, floor) for leg in legs for floor, _, _, _ in leg.slices if floor > 0.0}
     bound = 1.0 + SHORT_BOUND if upward else 0.0
     ahead = [edge for edge in found if (1.0 < edge < bound if upward else bound < edge < 1.0)]
     return [*sorted(ahead, reverse=not upward), bound]
