@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from bot.model.account import Side, position_key
+from bot.model.account import position_key
 from bot.model.hedges import HedgeTerms
 from bot.model.moves import MoveTerms
 from bot.model.unknown import Number
