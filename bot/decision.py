@@ -204,6 +204,7 @@ def _request(
         strangers=given.strangers,
         hedges=given.hedges,
         hedging=_hedging(rules, evaluation),
+        asked_first=_asked_first(rules, given.approval),
         lifted=evaluation.lifted,
         asleep=_asleep(rules, evaluation),
         doubted=doubted,
@@ -292,6 +293,13 @@ def _hedging(rules: RuleSet, evaluation: Evaluation) -> dict[str, HedgeTerms]:
     """Return the rules in force that permit hedges."""
     in_force = {finding.rule for finding in evaluation.findings}
     return {one.name: one.hedge for one in rules.rules if one.hedge is not None and one.name in in_force}
+
+
+def _asked_first(rules: RuleSet, approval: Approval | None) -> frozenset[str]:
+    """Return the rules that hedge and ask their owner first."""
+    if approval is None:
+        return frozenset()
+    return frozenset(one.name for one in rules.rules if one.hedge and (one.approve or approval.every))
 
 
 def watches(rules: RuleSet, evaluation: Evaluation) -> tuple[Watch, ...]:

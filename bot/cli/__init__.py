@@ -12,7 +12,7 @@ import typer
 from bot import __version__
 from bot.cli.commands import Root
 from bot.cli.output import complain, print_json
-from bot.documents import MistakesError
+from bot.cli.sparing import leave, spare
 from bot.errors import ReefError
 
 INTERRUPTED = 130
@@ -51,9 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code; a failure that Reef foresaw is a sentence, no traceback.
 
     With --json a failure is one JSON object on standard output as well: {"error", "kind"}, and "mistakes"
-    with their places where a file has some.
+    with their places where a file has some. Without `arguments` they are those of the process, and it is
+    spared what one command does not need.
     """
+    own = arguments is None
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if own:
+        spare()
     as_json = "--json" in given
     try:
         code = app(args=given, prog_name="reef", standalone_mode=False)
@@ -66,12 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
+    if own:
+        leave()
     sys.exit(code or 0)
 
 
 def _told(error: ReefError, *, as_json: bool) -> int:
     complain(str(error))
     if as_json:
+        from bot.documents import MistakesError  # not every command reads a document
+
         value: dict[str, object] = {"error": str(error), "kind": type(error).__name__}
         if isinstance(error, MistakesError):
             value["mistakes"] = error.mistakes

@@ -31,31 +31,48 @@ PLACES: dict[str, str] = {
 }
 """Module of this room, and what in it is the command; in the order in which help tells them."""
 
+RULES: dict[str, str] = {
+    "test": "rules_test:try_rules",
+    "explain": "rules_explain:explain",
+    "check": "rules:check",
+    "schema": "rules:schema",
+}
+"""The same of `reef rules`: only `explain` looks at accounts."""
+
 
 class Commands(Mapping[str, Any]):
     """Commands that are built when they are first looked up."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
         self._built: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._built:
-            self._built[name] = build(name, PLACES[name])
+            self._built[name] = build(name, self._places[name])
         return self._built[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(PLACES)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(PLACES)
+        return len(self._places)
 
 
 class Root(TyperGroup):
     """`reef` itself."""
 
+    places = PLACES
+
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.commands = cast("MutableMapping[str, Any]", Commands())  # nothing is ever added
+        self.commands = cast("MutableMapping[str, Any]", Commands(self.places))  # nothing is ever added
+
+
+class Rules(Root):
+    """`reef rules`."""
+
+    places = RULES
 
 
 def build(name: str, place: str) -> Any:

@@ -56,7 +56,7 @@ def table(title: str, columns: Sequence[str | Column], rows: Iterable[Sequence[s
     for one in columns:
         column = Column(one, wrap=True) if isinstance(one, str) else one
         made.add_column(
-            column.name,
+            Text(column.name),  # a plain string would be searched for markup and emoji
             overflow="fold",
             no_wrap=not column.wrap,
             justify="right" if column.right else "left",

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.commands import Rules
 from bot.cli.options import AsJson
 from bot.cli.output import Column, bound, console, fires, print_json, say, table
-from bot.cli.rules_explain import explain
-from bot.cli.rules_test import try_rules
 from bot.documents import show_duration
 from bot.risk.catalogue import WHEN, definition_of
 from bot.rules import Gates, Rule, RuleSet, load_rules, rules_path
@@ -25,11 +24,7 @@ COLUMNS = (
     Column("may", wrap=True),
 )
 
-app = typer.Typer(no_args_is_help=True, help="Check, try and explain rule files.")
-
-
-app.command("test")(try_rules)
-app.command("explain")(explain)
+app = typer.Typer(cls=Rules, no_args_is_help=True, help="Check, try and explain rule files.")
 
 
 @app.callback()
@@ -37,7 +32,6 @@ def root() -> None:
     """Check, try and explain rule files."""
 
 
-@app.command("check")
 def check(
     choice: Annotated[
         str, typer.Argument(metavar="FILE|PROFILE", help="A rule file, or the name of a profile.")
@@ -55,7 +49,6 @@ def check(
         show(rules)
 
 
-@app.command("schema")
 def schema(as_json: AsJson = False) -> None:
     """Print the JSON Schema of rule files, for editors; `--json` prints the same on one line.
 

@@ -32,11 +32,13 @@ def show(console: Console, found: Stress) -> None:
     console.print(table("", COLUMNS, [_row(one, found.equity) for one in found.outcomes]))
     say("unguarded, guarded: equity left, of today's; ratio: the highest on the way (100 % is liquidation)")
     say("taken: positions that the venue liquidates; cost: what the guard's orders and funding cost, in USD")
+    told = Text()  # printed at once: Rich takes a while for each print
     for one in found.outcomes:
-        console.print()
-        console.print(Text(one.scenario.name, style="bold"))
+        told.append("\n").append(one.scenario.name, "bold")
         for line in lines(one):
-            say("  " + line)
+            told.append("\n  ").append(line)
+        told.append("\n")
+    console.print(told, soft_wrap=True, end="")
 
 
 def show_together(console: Console, found: Together) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from bot.journal import Entry, Journal, open_journal
 from bot.journal.records import Decision, Outcome, Prepared, Protection, Recovered, Started
 from bot.model import Finding, OrderRequest, Shelter, Side, StepKind
+from bot.model.options import option_base
 
 
 class Deed(Struct, frozen=True):
@@ -36,11 +37,28 @@ class Deed(Struct, frozen=True):
     """The rule's metric against its limit when the order was decided; None where the journal does not say."""
     opens: bool = False
     """Whether it opened a hedge."""
+    limit: Decimal | None = None
+    """The worst price that the order permitted; None for one at market."""
 
     @property
     def hedges(self) -> bool:
         """Whether it opened a hedge, or took one off."""
         return self.kind in (StepKind.HEDGE, StepKind.UNWIND)
+
+    @property
+    def is_option(self) -> bool:
+        """Whether an option was traded."""
+        return option_base(self.symbol) is not None
+
+    @property
+    def paid(self) -> Decimal:
+        """What was paid for it, in USD; negative where it was sold."""
+        return -self.sold * self.price * self.size
+
+    @property
+    def inside(self) -> bool:
+        """Whether it was filled at its limit price or better."""
+        return self.limit is None or (self.limit - self.price) * self.sold <= 0
 
     @property
     def sold(self) -> int:
@@ -58,8 +76,8 @@ class Deed(Struct, frozen=True):
         return self.fee + self.slippage
 
     def saved(self, final_mark: Decimal) -> Decimal:
-        """What was better at the end for it; negative where it was worse."""
-        return (self.price - final_mark) * self.sold * self.size
+        """What was better at the end for it; negative where it was worse. Of an option, what was got."""
+        return -self.paid if self.is_option else (self.price - final_mark) * self.sold * self.size
 
 
 class Chronicle:
@@ -141,5 +159,6 @@ class Chronicle:
                 episode=prepared.step.episode,
                 why=why,
                 opens=request.opens,
+                limit=request.price,
             )
         )

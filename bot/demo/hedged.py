@@ -1,12 +1,10 @@
-"""What `reef demo --hedged` plays: rules that hedge before they sell, in a market that comes back."""
+"""What `reef demo --hedged` and `--puts` play: rules that hedge before they sell, and the market for it."""
 
 from enum import StrEnum
 
 from msgspec import Struct
 
 SCENARIO = "november-2025-puts"
-SPEED = 100.0
-"""Market time runs so many times as fast as a clock: a hedge takes many steps."""
 KEEPS_AT_LEAST = 0.4
 """Share of its equity that a hedged account must have at the end: it keeps its leverage, and pays for it."""
 
@@ -19,16 +17,20 @@ class Hedging(StrEnum):
 
 
 class Way(Struct, frozen=True):
-    """How a hedge is written in a rule, and the position mode that it needs."""
+    """How a hedge is written in a rule, the position mode that it needs, and how fast the market runs."""
 
     hedge: str
     position_mode: str
+    speed: float
+    """Market time over a clock's: a hedge takes many steps, and a put is gone soon after it was quoted."""
 
 
 WAYS = {
-    Hedging.PUT: Way("{with: [put], put: {protect_below: 20%, min_days: 14, max_premium: 10%}}", "one_way"),
+    Hedging.PUT: Way(
+        "{with: [put], put: {protect_below: 20%, min_days: 14, max_premium: 10%}}", "one_way", 60.0
+    ),
     # a coin is hedged with itself: that takes two legs
-    Hedging.PERPETUAL: Way("{with: [perp], max_share: 100%, max_slippage: 1%}", "hedge"),
+    Hedging.PERPETUAL: Way("{with: [perp], max_share: 100%, max_slippage: 1%}", "hedge", 100.0),
 }
 RULES = """\
 version: 1

@@ -10,12 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.demo import wording
+from bot.demo.books import Books
+from bot.demo.chronicle import Deed
 from bot.demo.score import Ending, Fall, Score
 
 DEFINITIONS = """\
 cost   fee + (mark price of the decision - fill price) x size: what closing that part cost there and then
 saved  (fill price - final mark price) x size: what that part would have lost had it been held to the end\
 """
+
+OF_OPTIONS = "       of an option: what was got for it; negative, what was paid"
 
 
 def print_page(console: Console, score: Score) -> None:
@@ -31,6 +35,8 @@ def page(score: Score) -> Iterator[RenderableType]:
     yield Text()
     yield _actions(score)
     yield Text(DEFINITIONS, style="dim")
+    if _options(score):
+        yield Text(OF_OPTIONS, style="dim")
     yield from (Text(text) for text in _remarks(score))
     yield Text()
     yield from _record(score)
@@ -85,7 +91,30 @@ def _remarks(score: Score) -> Iterator[str]:
     fall = score.unguarded_fall
     if fall is not None:
         yield f"The exchange sold {wording.money(fall.sold)} USD of the twin in {fall.sales} forced sales."
+    if score.books is not None:
+        yield from _hedges(score, score.books)
     yield "The seed repeats the prices; when the guard's orders arrive depends a little on the machine."
+
+
+def _options(score: Score) -> list[Deed]:
+    return [one.deed for one in score.told if one.deed.is_option]
+
+
+def _hedges(score: Score, books: Books) -> Iterator[str]:
+    coins = ", ".join(sorted(books.least)) or "nothing"
+    left = f"left of them at the end: {', '.join(books.left)}" if books.left else "none is left"
+    turned = ", ".join(sorted(books.turned))
+    short = f"NET SHORT at times: {turned}" if turned else "with them no coin was ever net short"
+    yield f"Hedges of {coins}: {left}, {short}."
+    puts = _options(score)
+    if puts:
+        paid = sum(float(one.paid) for one in puts if one.opens)
+        got = -sum(float(one.paid) for one in puts if not one.opens)
+        inside = "each inside its limit price" if all(one.inside for one in puts) else "NOT ALL INSIDE"
+        yield (
+            f"Puts were bought for {wording.money(paid)} USD and sold for {wording.money(got)}, {inside}; "
+            f"those held had cost at most {wording.percent(float(books.paid), 1)} of the equity."
+        )
 
 
 def _record(score: Score) -> Iterator[Text]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from rich.console import Console
 
 from bot.demo import hedged, scene
+from bot.demo.books import Books
 from bot.demo.chronicle import Chronicle
 from bot.demo.hedged import Hedging
 from bot.demo.process import Child, DemoError
@@ -52,8 +53,20 @@ class Stage(Struct, frozen=True):
     chronicle: Chronicle
     watch: Watch
     track: Track
-    stops: bool
-    """Whether the guard places protective stops."""
+    books: Books | None
+    """What is seen of hedges; None where nothing hedges, and protective stops rest instead."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether the guard places protective stops."""
+        return self.books is None
+
+    def look(self, state: VenueState) -> None:
+        """Take in what the exchange and the journal show."""
+        self.chronicle.update()
+        self.track.add(state, self.cast)
+        if self.books is not None:
+            self.books.add(state.account(self.cast.guarded.api_key))
 
     def held(self, state: VenueState) -> set[str]:
         """Symbols of the guarded account's open positions, by the exchange's names."""
@@ -80,7 +93,7 @@ def run(options: DemoOptions, console: Console) -> Score:
         watch.say("The scenario is over; the daemon ends.")
         _end(stage)
         final = stage.venue.state() if state.over else state
-        stage.chronicle.update()
+        stage.look(final)
         deeds = stage.chronicle.deeds
     _gather(folder / JOURNAL)
     return score(
@@ -92,6 +105,7 @@ def run(options: DemoOptions, console: Console) -> Score:
         deeds=deeds,
         verified=verify(folder / JOURNAL),
         least=KEEPS_AT_LEAST if options.hedge is None else hedged.KEEPS_AT_LEAST,
+        books=stage.books,
     )
 
 
@@ -139,7 +153,7 @@ def _set(options: DemoOptions, folder: Path, watch: Watch, stack: ExitStack) -> 
         chronicle=chronicle,
         watch=watch,
         track=track,
-        stops=options.hedge is None,
+        books=None if options.hedge is None else Books(),
     )
     daemon.wait_for("first cycle with a stop for every position", lambda: _ready(stage), READY_WITHIN_S)
     return stage
@@ -173,8 +187,7 @@ def _play(stage: Stage) -> VenueState:
         stage.daemon.check()
         stage.exchange.check()
         state = stage.venue.state()
-        stage.chronicle.update()
-        stage.track.add(state, stage.cast)
+        stage.look(state)
         stage.watch.show(stage.picture(state))
         now = time.monotonic()
         if state.over and until is None:

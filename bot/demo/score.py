@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
+from bot.demo.books import Books
 from bot.demo.chronicle import Deed
 from bot.demo.scene import DEPOSIT, POSITIONS, REFERENCE, Cast
 from bot.demo.track import Track
@@ -67,12 +68,15 @@ class Score(Struct, frozen=True):
     """Coins by symbol that protective stops sold at the exchange: what no order of the guard explains."""
     verified: VerifyReport
     least: float = KEEPS_AT_LEAST
+    books: Books | None = None
+    """What the exchange's books showed of the hedges; None where nothing hedges."""
 
     @property
     def passed(self) -> bool:
-        """Whether the guarded account lives, kept enough, and its journal is sound."""
+        """Whether the guarded account lives, kept enough, and its journal is sound; where it hedges, also
+        whether it was never net short and nothing of the hedges is left."""
         alive = not self.guarded.liquidated and self.guarded.kept > self.least
-        return alive and self.verified.sound
+        return alive and self.verified.sound and (self.books is None or self.books.right)
 
     def as_json(self) -> dict[str, object]:
         """The object that `--json` prints."""
@@ -94,6 +98,7 @@ def score(
     deeds: Sequence[Deed],
     verified: VerifyReport,
     least: float = KEEPS_AT_LEAST,
+    books: Books | None = None,
 ) -> Score:
     """Sum up the last state of the exchange, the guard's journal and the track."""
     told = tuple(_told(deed, final, track) for deed in deeds)
@@ -111,6 +116,7 @@ def score(
         by_stops=_by_stops(guarded, deeds, forced),
         verified=verified,
         least=least,
+        books=books,
     )
 
 

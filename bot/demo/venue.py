@@ -41,6 +41,28 @@ class HeldPosition(Struct, frozen=True):
     """buy or sell; None where nothing is held."""
 
 
+class Contract(Struct, frozen=True):
+    """An option, by the exchange's name."""
+
+    symbol: str
+    base: str
+
+
+class Greeks(Struct, frozen=True):
+    """How a whole position moves: coins that it moves like."""
+
+    delta: Decimal
+
+
+class HeldOption(Struct, frozen=True):
+    """An option that was bought: `size` in coins, `entry_price` in USD for one."""
+
+    contract: Contract
+    size: Decimal
+    entry_price: Decimal
+    greeks: Greeks
+
+
 class AccountState(Struct, frozen=True):
     """One account."""
 
@@ -49,6 +71,7 @@ class AccountState(Struct, frozen=True):
     wallet: Wallet
     positions: tuple[HeldPosition, ...]
     liquidated_ms: int | None
+    options: tuple[HeldOption, ...] = ()
 
     @property
     def gross(self) -> Decimal:

@@ -2,6 +2,7 @@
 
 from bot.demo.chronicle import Deed
 from bot.model import Finding, Number, Sense, State, Unknown
+from bot.model.options import option_base
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -39,8 +40,12 @@ def price(value: float) -> str:
 
 
 def coin(symbol: str) -> str:
-    """The base of a unified symbol."""
-    return symbol.partition("/")[0]
+    """The base of a unified symbol; of an option its strike and right, too."""
+    base = symbol.partition("/")[0]
+    if option_base(symbol) is None:
+        return base
+    _, _, strike, right = symbol.rsplit("-", 3)
+    return f"{base} {'put' if right == 'P' else 'call'} {price(float(strike))}"
 
 
 def metric_value(metric: str, value: Number) -> str:

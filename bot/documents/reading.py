@@ -1,14 +1,16 @@
 """YAML with the place of every key and value."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
 
 from bot.documents.mistakes import DocumentError, Mistake, MistakesError, shown
@@ -105,8 +107,8 @@ def parse_document(text: str, name: str) -> Document:
     Dates stay text. Keys are text.
     """
     yaml = YAML(typ="safe", pure=True)
+    yaml.Parser = partial(_PlainParser, name)
     try:
-        _check_events(YAML(typ="safe", pure=True), text, name)
         node = yaml.compose(text)
     except YAMLError as error:
         raise _syntax_error(error, text, name) from None
@@ -119,22 +121,30 @@ def parse_document(text: str, name: str) -> Document:
     return Document(name, text, data, builder.values, builder.keys)
 
 
-def _check_events(yaml: YAML, text: str, name: str) -> None:
-    depth = 0
-    for event in yaml.parse(text):
+class _PlainParser(Parser):
+    """Refuses anchors, aliases and what is nested too deeply, as it comes: before anything is made of it."""
+
+    def __init__(self, name: str, loader: Any) -> None:
+        super().__init__(loader)
+        self._name = name
+        self._depth = 0
+
+    def get_event(self) -> Any:
+        event = super().get_event()
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-            mark = event.start_mark
             hint = "put quotes around a pattern that begins with *"
-            what = "anchors and aliases are not supported"
-            raise DocumentError(name, what, line=mark.line + 1, column=mark.column + 1, hint=hint)
+            raise self._refused(event, "anchors and aliases are not supported", hint)
         if isinstance(event, CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                mark = event.start_mark
-                what = f"nested deeper than {MAX_DEPTH} levels"
-                raise DocumentError(name, what, line=mark.line + 1, column=mark.column + 1)
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise self._refused(event, f"nested deeper than {MAX_DEPTH} levels")
         elif isinstance(event, CollectionEndEvent):
-            depth -= 1
+            self._depth -= 1
+        return event
+
+    def _refused(self, event: Any, what: str, hint: str = "") -> DocumentError:
+        mark = event.start_mark
+        return DocumentError(self._name, what, line=mark.line + 1, column=mark.column + 1, hint=hint)
 
 
 def _syntax_error(error: YAMLError, text: str, name: str) -> DocumentError:

@@ -43,7 +43,8 @@ class Shape(BaseModel):
     What must be there is checked apart, so that all mistakes can be told at once.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # A validator is built when something is first validated by it: most parts are only ever parts.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     @classmethod
     def known_keys(cls) -> list[str]:

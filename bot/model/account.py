@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -77,6 +78,11 @@ class Position(Struct, frozen=True, dict=True):
     def key(self) -> str:
         """Identity of the position inside its account, for example BTC/USDT:USDT#long."""
         return position_key(self.symbol, self.side)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a size that can be worked with."""
+        return self.contracts.is_finite() and self.contracts > 0
 
     @property
     def size(self) -> Decimal:
@@ -244,6 +250,11 @@ class Snapshot(Struct, frozen=True, dict=True):
     def position(self, key: str) -> Position | None:
         """Find a position by its key, an option's too."""
         return self._by_key.get(key)
+
+    @cached_property
+    def open_positions(self) -> tuple[Position, ...]:
+        """Positions with a size that can be worked with, in the order of their keys."""
+        return tuple(sorted((one for one in self.positions if one.is_open), key=attrgetter("key")))
 
     def option(self, key: str) -> OptionPosition | None:
         """Find what is held of an option by its key."""

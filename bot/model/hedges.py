@@ -19,7 +19,7 @@ class OptionTerms(Struct, frozen=True):
     protect_below: float = 0.2
     """How far the price may go against the position before the strike is reached."""
     min_days: int = 14
-    """Days that an option must have left when it is bought; it is sold once half of them are."""
+    """Days that an option must have left when it is bought; it is replaced once half of them are."""
     max_premium: float = 0.02
     """Largest share of equity that the options of a rule may have cost, fees included."""
 

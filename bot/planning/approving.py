@@ -8,6 +8,7 @@ from bot.model import Approval, Demand, Plan
 from bot.planning.asking import Asked, asked_for, asks
 from bot.planning.asking import waiting as waiting_for_owner
 from bot.planning.hedged import plan_with_hedges
+from bot.planning.options.rolling import rolled
 from bot.planning.planner import wants_step
 from bot.planning.request import PlanRequest
 from bot.planning.resting import waiting
@@ -35,5 +36,6 @@ def _plan_of(request: PlanRequest, demands: Sequence[Demand], asking: Sequence[D
     beside = waiting(request, demands, asking)
     made = Plan(request.account, request.at, (), (), (), "")
     if beside.demands or request.hedges:
-        made = plan_with_hedges(replace(request, demands=beside.demands))
+        own = replace(request, demands=beside.demands)
+        made = rolled(own, plan_with_hedges(own))
     return beside.beside(made, request)

@@ -46,26 +46,33 @@ def carry(
         chosen = None if chosen is None else replace(chosen, margin=None)
     elif chosen is None:
         chosen = choose(request, allowance, known.quotes)
-    first = _carried(request, demands, known, allowance.copy(), chosen)
+    moving, left = _begun(request, known, allowance, chosen)
+    first = _carried(moving, demands, known, left, chosen)
     if chosen is None or not chosen.margin or not first.demands:
         return first
     if len(met_by(first.settled.attempt)) == len(first.demands):
         return first
-    other = _carried(request, demands, known, allowance.copy(), None)
+    whole, left = _begun(request, known, allowance, None)
+    if whole.lifted.additions == moving.lifted.additions:
+        return first
+    other = _carried(whole, demands, known, left, None)
     return other if other.met > first.met else first
 
 
+def _begun(
+    request: PlanRequest, known: Known, allowance: Allowance, chosen: Chosen | None
+) -> tuple[Moving, Allowance]:
+    """Add the margin that was chosen, or all that may be; and what the caps leave after it."""
+    left = allowance.copy()
+    return begin(request, known, left, None if chosen is None else chosen.margin), left
+
+
 def _carried(
-    request: PlanRequest,
-    demands: Sequence[Demand],
-    known: Known,
-    allowance: Allowance,
-    chosen: Chosen | None,
+    moving: Moving, demands: Sequence[Demand], known: Known, allowance: Allowance, chosen: Chosen | None
 ) -> Carried:
-    moving = begin(request, known, allowance, None if chosen is None else chosen.margin)
     rest = moving.rest(demands)
-    standing = moving.lifted.after
     first = None if chosen is None else chosen.proposal(rest)
-    settled = settle_cheapest(moving.request, rest, replace(known, before=standing), allowance, first)
+    standing = replace(known, before=moving.lifted.after)
+    settled = settle_cheapest(moving.request, rest, standing, allowance, first)
     reasoning = settled.reasoning if chosen is None else chosen.told(settled.reasoning)
     return Carried(moving, rest, settled, allowance, reasoning)

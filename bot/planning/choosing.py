@@ -6,8 +6,9 @@ cheapest plan as well, no more of it than the programme says. Where the programm
 chose does not pass, each demand is asked for itself: a hedge that reaches the goal against trims that do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
+from operator import is_
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -101,25 +102,48 @@ _Picked = dict[int, Offer | NoHedge | None]
 def _chosen(request: PlanRequest, opened: Sequence[_Open], desk: Desk) -> tuple[Chosen | None, _Picked]:
     """Ask the programme, and check the hedges that it chose, by the places of their demands.
 
-    A perpetual that does not pass is no choice: it is asked again with the next one that the demand may use.
+    A perpetual that does not pass is no choice: its demand turns to the next one that it may use, and the
+    programme is asked again, unless that leaves it the same ones.
     """
     bought = bought_of([way for one in opened for way in one.ways], desk)
-    chosen, picked, turned = None, _Picked(), True
-    while turned:
-        turned, picked = False, {}
-        chosen = choose(request, desk.allowance, desk.known.quotes, _openings(opened), bought)
-        if chosen is None:
-            break
-        for place in sorted(chosen.answers):
-            one = opened[place]
-            if one.demand.hedge is None:
-                continue
-            best, mixed = _best(one, bought, chosen)
-            picked[place] = found = None if best is None else _offered(best, one, chosen, desk, mixed=mixed)
-            if isinstance(best, Opening) and isinstance(found, NoHedge):
-                one.turn()
-                turned = True
+    chosen, picked, asked = None, _Picked(), None
+    turned: Sequence[int] = ()
+    while asked is None or turned:
+        offered = _openings(opened)
+        if asked is None or not _are_same(offered, asked):
+            asked, picked = offered, {}
+            chosen = choose(request, desk.allowance, desk.known.quotes, offered, bought)
+            turned = () if chosen is None else sorted(chosen.answers)
+        if chosen is not None:
+            turned = _turned(turned, opened, bought, chosen, desk, picked)
     return chosen, picked
+
+
+def _turned(
+    places: Sequence[int],
+    opened: Sequence[_Open],
+    bought: Sequence[Bought],
+    chosen: Chosen,
+    desk: Desk,
+    picked: _Picked,
+) -> list[int]:
+    """Check what was chosen for some demands, and return those that turned to their next perpetual."""
+    turned: list[int] = []
+    for place in places:
+        one = opened[place]
+        if one.demand.hedge is None:
+            continue
+        best, mixed = _best(one, bought, chosen)
+        picked[place] = found = None if best is None else _offered(best, one, chosen, desk, mixed=mixed)
+        if isinstance(best, Opening) and isinstance(found, NoHedge):
+            one.turn()
+            turned.append(place)
+    return turned
+
+
+def _are_same(some: Mapping[str, Opening], others: Mapping[str, Opening]) -> bool:
+    """Whether the programme would be asked of the very same perpetuals."""
+    return len(some) == len(others) and all(map(is_, some.values(), others.values()))
 
 
 def _openings(opened: Sequence[_Open]) -> dict[str, Opening]:

@@ -7,14 +7,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import Action, Demand, Refusal, Sense, Severity
-from bot.planning.book import Book, Leg, Priced, copy_of, open_book
+from bot.planning.book import Book, Leg, Priced, open_book
 from bot.planning.book import take as take_contracts
 from bot.planning.costs import KEPT, is_kept
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.mending import mending
 from bot.planning.nature import SURVIVAL
-from bot.planning.pricing import NoQuote
 from bot.planning.quotes import Quotes, manner_of
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.sizing import CannotHelp, Face, Faces, faces
@@ -72,21 +71,17 @@ class Prices:
     def _price(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
-        pricer = self.quotes.pricer(manner_of(demand, self._request, whole=whole))
-        priced: dict[str, Priced] = {}
+        request = self._request
         refusals: list[Refusal] = []
-        hedges = self._request.hedge_keys
-        for leg in legs:
-            if leg.key in hedges:
-                if demand.target.position == leg.key:
-                    reason = f"{leg.key} is a hedge: it shrinks with its parent"
-                    refusals.append(refuse(demand, leg.key, "is_hedge", reason))
-                continue
-            found = pricer.price(leg, self._request)
-            if isinstance(found, NoQuote):
-                refusals.append(refuse(demand, leg.key, found.code, found.reason))
-            else:
-                priced[leg.key] = found
+        if request.hedges:
+            own, hedges = demand.target.position, request.hedge_keys
+            if own in hedges and any(leg.key == own for leg in legs):
+                reason = f"{own} is a hedge: it shrinks with its parent"
+                refusals.append(refuse(demand, own, "is_hedge", reason))
+            legs = [leg for leg in legs if leg.key not in hedges]
+        pricer = self.quotes.pricer(manner_of(demand, request, whole=whole), request)
+        priced, refused = pricer.price(legs, request)
+        refusals += [refuse(demand, key, one.code, one.reason) for key, one in refused.items()]
         return priced, tuple(refusals)
 
 
@@ -191,7 +186,7 @@ def draw(
     takes may hedge an earlier one's limit, so all are gone through again until none needs more, at most
     _ROUNDS times.
     """
-    book = copy_of(prices.book)
+    book = prices.book.anew()
     given = proposed or [Proposed()] * len(demands)
     begun = [_begin(one, book) for one in given]
     outcomes = [

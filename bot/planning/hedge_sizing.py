@@ -12,6 +12,7 @@ of 0 or less means that a hedge costs more of the limit than it brings back.
 
 from math import isfinite
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.planning.book import Book, open_book
@@ -23,13 +24,27 @@ from bot.planning.spread import maintenance, missing
 _TOLERANCE = 1e-12
 
 
-def needed(watch: Watch, seat: Seat, cost: float, request: PlanRequest) -> float | CannotHelp:
+class Begun(Struct, frozen=True):
+    """The account with a hedge that is named in it: one lot of it, unless some is open."""
+
+    book: Book
+    """Nobody may take from it."""
+    usd: float
+    """What of the hedge was opened."""
+
+
+def begun_with(seat: Seat, request: PlanRequest) -> Begun:
+    """Open one lot of a hedge, where none of it is open yet."""
+    extended, usd = opened(seat, request)
+    return Begun(open_book(extended), usd)
+
+
+def needed(watch: Watch, seat: Seat, cost: float, begun: Begun) -> float | CannotHelp:
     """Return the USD of a hedge that bring a limit to its goal; 0 where it is there, or why none would do.
 
     `cost` is that of one USD of it.
     """
-    extended, begun = opened(seat, request)
-    book = open_book(extended)
+    book = begun.book
     found = faces(watch, book)
     if isinstance(found, CannotHelp):
         return found
@@ -39,7 +54,7 @@ def needed(watch: Watch, seat: Seat, cost: float, request: PlanRequest) -> float
         if isinstance(size, CannotHelp):
             return size
         most = max(most, size)
-    return most + begun if most > 0.0 else 0.0
+    return most + begun.usd if most > 0.0 else 0.0
 
 
 def opened(seat: Seat, request: PlanRequest) -> tuple[PlanRequest, float]:

@@ -42,7 +42,8 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         return plan(request)
     known, allowance = known_of(request), Allowance(request.caps, request.usage)
     choice = choose_hedges(request, Desk(request, known, allowance))
-    made, wanted = _trims(replace(request, demands=choice.trimmed), known, choice)
+    rest = request if choice.trimmed == request.demands else replace(request, demands=choice.trimmed)
+    made, wanted = _trims(rest, known, choice)
     taken = _taken(made.steps)
     offs = {**with_trims(wanted, request), **forced(request)}
     if not taken and not offs:
@@ -58,7 +59,7 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
         reason = "margin that is added goes first, and what is free is not enough for both"
         told.append(refuse(choice.offer.demand, item_of(choice.offer), "hedge_waits", reason))
     elif choice.offer is not None:
-        opened = (_hedge_step(choice.offer, numbering_after(request, made.steps)),)
+        opened = (hedge_step(choice.offer, numbering_after(request, made.steps)),)
         told += choice.offer.refusals
         proofs = (*proofs, choice.offer.proof)
         made = replace(made, reasoning=choice.chosen.reasoning if choice.chosen else made.reasoning)
@@ -79,8 +80,11 @@ def _trims(request: PlanRequest, known: Known, choice: Choice) -> tuple[Plan, di
     Hedges go for the whole of that, so that the rest of a trim that they bound can follow in the next cycle.
     Where none stands in the way a plan that was made to compare serves.
     """
-    chosen, made = choice.chosen, choice.made
-    if made is not None and chosen is None and not request.hedges:
+    chosen = choice.chosen
+    if not request.hedges:
+        made = choice.made
+        if made is None or chosen is not None:
+            made = plan(request, known, chosen)
         return made, _taken(made.steps)
     whole = plan(replace(request, unbound=True), known, chosen)
     wanted = _taken(whole.steps)
@@ -149,7 +153,8 @@ def _unwind_step(
     return _step(StepKind.UNWIND, draft, number, asked, link)
 
 
-def _hedge_step(offer: Offer, numbering: Numbering) -> Step:
+def hedge_step(offer: Offer, numbering: Numbering) -> Step:
+    """Make the step that opens a hedge."""
     draft, symbol = offer.draft, offer.draft.position.symbol
     number = numbering.next(draft.episode)
     asked = OrderRequest(

@@ -19,22 +19,20 @@ from bot.model import (
 )
 from bot.planning.book import Leg, Priced, price_leg
 from bot.planning.caps import Capped, Draft, apply
-from bot.planning.check import Examination, is_nearer, prove
-from bot.planning.costs import funding_of
-from bot.planning.drafting import refuse, tightened
+from bot.planning.check import is_nearer, prove
+from bot.planning.costs import DEAREST_FUNDING, FUNDING_SECONDS, funding_of
+from bot.planning.drafting import refuse
 from bot.planning.effort import Effort
-from bot.planning.hedge_seats import USABLE, NoHedge, Seat, leverage_of, parents, room_for, seat_of
-from bot.planning.hedge_sizing import needed
-from bot.planning.linked import ZERO
-from bot.planning.nature import nature_of
+from bot.planning.hedge_seats import USABLE, NoHedge, Seat, leverage_of, room_for, seat_of
+from bot.planning.nature import Nature, nature_of
 from bot.planning.offers import PLAIN, Desk, Offer, Opening, harm
-from bot.planning.pricing import NoQuote
+from bot.planning.pricing import NoQuote, is_apart
 from bot.planning.recomputation import Addition, State, with_addition
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.rounding import round_down, smallest
 from bot.planning.sizing import CannotHelp
-from bot.planning.slicing import Books
 from bot.risk.definitions import HEDGEABLE
+from bot.risk.portfolio import Holding
 
 TRIFLE = 0.01
 """Share of the parent: where a bound leaves less than that of what is needed, nothing is opened."""
@@ -70,22 +68,41 @@ def openings(demand: Demand, desk: Desk) -> Iterator[Opening | Refusal]:
         yield refuse(demand, item, "unknown_figure", reason)
         return
     known = False
-    for parent, holding in parents(desk.request):
+    for parent, holding in desk.parents:
         known = True
-        found: Seat | Opening | NoHedge = seat_of(demand, terms, parent, holding, desk.request)
-        if isinstance(found, Seat):
-            found = _opening(demand, terms, found, desk.request)
+        found = _opening(demand, terms, parent, holding, desk)
         yield _refused(demand, parent, found) if isinstance(found, NoHedge) else found
     if not known:
         reason = "no position in cross margin adds to the account's net exposure: there is nothing to hedge"
         yield refuse(demand, item, "no_parent", reason)
 
 
-def _opening(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest) -> Opening | NoHedge:
-    priced = _priced(demand, terms, seat, request)
-    if isinstance(priced, NoQuote):
-        return NoHedge(priced.code, priced.reason)
-    return Opening(seat, priced, carry(seat, terms, request))
+def _opening(
+    demand: Demand, terms: HedgeTerms, parent: Position, holding: Holding, desk: Desk
+) -> Opening | NoHedge:
+    """Return what may be opened against a parent: the same for all demands whose terms are."""
+    request = desk.request
+    place = (parent.key, demand.rule if request.hedges else "", terms.symbol)
+    seat = desk.seats.get(place)
+    if seat is None:
+        seat = desk.seats[place] = seat_of(demand, terms, parent, holding, request)
+    if isinstance(seat, NoHedge):
+        return seat
+    patient = TrimTerms(max_slippage=terms.max_slippage, order=OrderPolicy.IOC)
+    nature, mark = nature_of(demand.metric), request.snapshot.marks.get(seat.symbol)
+    if nature is not Nature.EXPOSURE or mark is None or not is_apart(mark):
+        nature = Nature.OTHER  # they are priced alike
+    kind = (*place, terms.max_share, terms.max_slippage, terms.horizon_seconds, nature.value)
+    found = desk.openings.get(kind)
+    if found is None:
+        priced = _priced(terms, patient, seat, nature, desk)
+        found = (
+            NoHedge(priced.code, priced.reason)
+            if isinstance(priced, NoQuote)
+            else Opening(seat, priced, carry(seat, terms, request))
+        )
+        desk.openings[kind] = found
+    return found
 
 
 def _refused(demand: Demand, parent: Position, why: NoHedge) -> Refusal:
@@ -137,17 +154,17 @@ def resized(opening: Opening, demand: Demand, usd: float, desk: Desk) -> Offer |
     return sized if isinstance(sized, NoHedge) else _checked(case, sized, desk)
 
 
-def _priced(demand: Demand, terms: HedgeTerms, seat: Seat, request: PlanRequest) -> Priced | NoQuote:
+def _priced(
+    terms: HedgeTerms, patient: TrimTerms, seat: Seat, nature: Nature, desk: Desk
+) -> Priced | NoQuote:
     """Price it like a reduction of the other side, inside the rule's slippage, always as an IOC order.
 
     Its room is what may be opened, rounded toward zero.
     """
-    usd = room_for(seat, terms, request)
+    usd = room_for(seat, terms, desk.request)
     most = round_down(Decimal(repr(usd / seat.unit.notional)), seat.market.amount_step)
     leg = Leg(seat.one.key, mirrored(seat, most), seat.market, seat.unit)
-    patient = TrimTerms(max_slippage=terms.max_slippage, order=OrderPolicy.IOC)
-    plain = replace(request, hedges=(), depths={})
-    return price_leg(leg, patient, plain, Books(plain), 0.0, nature_of(demand.metric), whole=True)
+    return price_leg(leg, patient, desk.plain, 0.0, nature, whole=True)
 
 
 def mirrored(seat: Seat, contracts: Decimal) -> Position:
@@ -160,8 +177,7 @@ def _draft(case: _Case, tightness: float, desk: Desk) -> Capped | NoHedge:
     """Size a hedge for one goal and apply the caps."""
     demand, seat, priced = case.demand, case.seat, case.priced
     step = seat.market.amount_step
-    watch = tightened(watch_of(demand), tightness)
-    usd = needed(watch, seat, priced.cost, desk.request)
+    usd = desk.needed(demand, tightness, case.opening)
     if isinstance(usd, CannotHelp):
         return NoHedge(usd.code, usd.reason)
     if usd <= 0.0:
@@ -197,13 +213,13 @@ def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
     """Recompute the account with the hedge: the limit comes nearer, none is made worse beyond its target."""
     (draft,) = sized.drafts
     demand, seat, before = case.demand, case.seat, case.before
-    slip = max(Decimal(repr(draft.trade_cost)) - draft.market.taker_fee, ZERO)
-    likely_price = draft.quote.mark * (1 + seat.side.sign * slip)
-    opened = replace(seat.one, contracts=draft.contracts)
-    addition = Addition(opened, seat.unit, draft.quote.worst, likely_price)
-    worst = with_addition(before, desk.request, addition)
-    likely = with_addition(before, desk.request, addition, expected=True)
-    examination = Examination(before, worst, likely)
+    worst = draft.quote.worst
+
+    def opened() -> State:
+        position = replace(seat.one, contracts=draft.contracts)
+        return with_addition(before, desk.request, Addition(position, seat.unit, worst))
+
+    examination = desk.examine(before, (seat.one.key, draft.contracts, worst), opened)
     proof = prove(watch_of(demand), desk.meter, examination)
     if not is_nearer(proof):
         return NoHedge("check_failed", f"a hedge would not bring {demand.metric} nearer to its goal")
@@ -219,5 +235,12 @@ def _checked(case: _Case, sized: Capped, desk: Desk) -> Offer | NoHedge:
 
 
 def carry(seat: Seat, terms: HedgeTerms, request: PlanRequest) -> float:
-    """Return the funding that a USD of a hedge pays over its horizon at today's rate; earnings count as 0."""
-    return max(funding_of(seat.symbol, seat.side.sign, terms.horizon_seconds, request), 0.0)
+    """Return the funding that a USD of a hedge pays over its horizon at today's rate; earnings count as 0.
+
+    Where the rate is not known the hedge is taken to pay the dearest: it stays on offer, and is never chosen
+    for being free.
+    """
+    paid = funding_of(seat.symbol, seat.side.sign, terms.horizon_seconds, request)
+    if isinstance(paid, Unknown):
+        return DEAREST_FUNDING * terms.horizon_seconds / FUNDING_SECONDS
+    return max(paid, 0.0)

@@ -76,6 +76,8 @@ def exposure(lot: Hedge, contracts: Decimal, request: PlanRequest, *, full: bool
 
 def hedged(key: str, request: PlanRequest, *, full: bool = False) -> float:
     """USD of exposure that all hedges of a position take off it, those that may still be filled included."""
+    if not request.hedges:
+        return 0.0
     return sum(exposure(lot, lot.most, request, full=full) for lot in request.hedges if lot.parent == key)
 
 

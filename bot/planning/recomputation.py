@@ -31,12 +31,11 @@ class Removal(Struct, frozen=True):
 
 
 class Addition(Struct, frozen=True):
-    """A hedge to be opened, as a position at mark, with the two prices that it may be filled at."""
+    """A hedge to be opened, as a position at mark, with the worst price that it may be filled at."""
 
     position: Position
     holding: Holding
     worst: Decimal
-    expected: Decimal
 
 
 class Purse(Struct, frozen=True):
@@ -383,15 +382,15 @@ def funded(state: State, added: Mapping[str, float]) -> State:
     )
 
 
-def with_addition(state: State, request: PlanRequest, addition: Addition, *, expected: bool = False) -> State:
-    """Open a hedge in cross margin at its worst permitted (or expected) price.
+def with_addition(state: State, request: PlanRequest, addition: Addition) -> State:
+    """Open a hedge in cross margin at its worst permitted price.
 
     Market and tiers of it are in the snapshot: without them it would not be a holding.
     """
     position = addition.position
     added = _entry(position, addition.holding, request)
     assert isinstance(added, Entry)
-    fill = float(addition.expected if expected else addition.worst)
+    fill = float(addition.worst)
     coins = float(position.contracts * position.contract_size)
     fee = float(request.snapshot.markets[position.symbol].taker_fee)
     cost = max(0.0, added.sign * (fill - added.price) * coins + fee * fill * coins)

@@ -82,6 +82,8 @@ class PlanRequest(Struct, frozen=True, dict=True):
     """What the guard opened against positions, and what others closed of that of late."""
     hedging: Mapping[str, HedgeTerms] = {}
     """Rules that permit hedges, by name: a hedge of any other rule is unwound."""
+    asked_first: frozenset[str] = frozenset()
+    """Rules that ask their owner first: an old option of theirs is not replaced."""
     lifted: frozenset[str] = frozenset()
     """Rules whose condition is false: their hedges are needed no more, whatever their limit says."""
     asleep: tuple[Watch, ...] = ()

@@ -18,12 +18,11 @@ from bot.planning.caps import Draft
 from bot.planning.check import Meter, examine, is_inside, worsened
 from bot.planning.linked import TERMS, ZERO, hedged, removed, taken_off
 from bot.planning.nature import Nature
-from bot.planning.options.held import is_old, option_draft
+from bot.planning.options.held import by_age, option_draft
 from bot.planning.pricing import NoQuote
 from bot.planning.recomputation import State
 from bot.planning.removing import removal_of
 from bot.planning.request import PlanRequest
-from bot.planning.slicing import Books
 
 
 class Off(Struct, frozen=True):
@@ -56,8 +55,6 @@ def _forced(lot: Hedge, request: PlanRequest) -> Off | None:
         return Off(lot, lot.contracts, f"its parent {name} is gone", urgent=True)
     if lot.rule not in request.hedging:
         return Off(lot, lot.contracts, f"the rule {lot.rule!r} is gone, or hedges no more")
-    if lot.is_option and is_old(lot, request):
-        return Off(lot, lot.contracts, "half of its time is over: the rule buys anew where it must")
     if not parent.contracts.is_finite():
         return None
     more = lot.contracts - parent.contracts * lot.ratio
@@ -78,8 +75,8 @@ def with_trims(taken: dict[str, Decimal], request: PlanRequest) -> dict[str, Off
 
 
 def restored(request: PlanRequest, before: State | Unknown, meter: Meter) -> dict[str, Off]:
-    """Return what of the first hedge is needed no more: without it its limit would stay at its goal, or does
-    not count, since the rule's condition is false.
+    """Return what of the first hedge is needed no more, old options before others: without it its limit would
+    stay at its goal, or does not count, since the rule's condition is false.
 
     The whole of it, or else as many quarters as may go. Nothing may while its rule acts, while a price is not
     believed, or where another limit would be made worse.
@@ -87,7 +84,7 @@ def restored(request: PlanRequest, before: State | Unknown, meter: Meter) -> dic
     if request.doubted or isinstance(before, Unknown):
         return {}
     acting = {demand.rule for demand in request.demands}
-    for lot in request.hedges:
+    for lot in by_age(request):
         if not lot.contracts or lot.pending or lot.rule in acting:
             continue
         for quarters in (4, 3, 2, 1):
@@ -132,7 +129,7 @@ def drafted(off: Off, request: PlanRequest) -> Draft | Refusal:
         terms = TrimTerms(max_slippage=float(request.caps.max_slippage), order=OrderPolicy.MARKET)
     plain = replace(request, hedges=(), depths={})
     leg = Leg(lot.key, position, market, holding)
-    priced = price_leg(leg, terms, plain, Books(plain), 0.0, Nature.OTHER, whole=True)
+    priced = price_leg(leg, terms, plain, 0.0, Nature.OTHER, whole=True)
     if isinstance(priced, NoQuote):
         return _refusal(lot, priced.code, priced.reason)
     contracts = min(off.contracts, priced.room, position.contracts)

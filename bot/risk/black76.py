@@ -42,9 +42,12 @@ def theta(right: Right, forward: float, strike: float, years: float, vol: float)
     return -forward * exp(-d1 * d1 / 2.0) / sqrt(2.0 * pi) * vol / (2.0 * sqrt(years)) / DAYS
 
 
+_ROOT = sqrt(2.0)
+
+
 def _spread(forward: float, years: float, vol: float) -> float:
     return vol * sqrt(years) if forward > 0.0 and years > 0.0 and vol > 0.0 else 0.0
 
 
 def _normal(x: float) -> float:
-    return erfc(-x / sqrt(2.0)) / 2.0
+    return erfc(-x / _ROOT) / 2.0

@@ -22,7 +22,7 @@ def market_metric(base: str, figure: str) -> str:
 
 def split_market(name: str) -> tuple[str, str] | None:
     """Return base currency and figure of what `market_metric` made, None for any other name."""
-    found = _OF_MARKET.fullmatch(name)
+    found = None if name in METRICS else _OF_MARKET.fullmatch(name)
     return (found[1], found[2]) if found else None
 
 

@@ -111,7 +111,8 @@ def adverse_signs(holdings: Iterable[Holding], coins: Iterable[Coin] = ()) -> di
     """
     nets: dict[str, float] = {}
     for holding in holdings:
-        nets[holding.base] = nets.get(holding.base, 0.0) + holding.sign * holding.value
+        value = holding.value if holding.inverse else holding.notional
+        nets[holding.base] = nets.get(holding.base, 0.0) + holding.sign * value
     for coin in coins:
         nets[coin.base] = nets.get(coin.base, 0.0) + coin.worth
     return {base: (net > 0.0) - (net < 0.0) for base, net in nets.items()}
@@ -140,11 +141,15 @@ def scenario_moves(portfolio: Portfolio, scenario: Scenario) -> dict[str, float]
     A base that the scenario names moves exactly as named. Another moves by beta m - s residual |m| where the
     scenario names the reference market (m its move), else not at all.
     """
-    m = scenario.shocks.get(portfolio.reference, 0.0)
-    signs = adverse_signs(portfolio.holdings, portfolio.coins)
+    shocks, signs = scenario.shocks, adverse_signs(portfolio.holdings, portfolio.coins)
+    m = shocks.get(portfolio.reference, 0.0)
+    size = abs(m)
     moves = {portfolio.reference: m}
     for one in _movable(portfolio):
-        moves[one.key] = _scenario_move(one, scenario, m, signs.get(one.base, 0))
+        move = shocks.get(one.base)
+        if move is None:
+            move = one.beta * m - signs.get(one.base, 0) * one.residual * size
+        moves[one.key] = -1.0 if move < -1.0 else move
     return moves
 
 
@@ -153,22 +158,15 @@ def scenario_loss(portfolio: Portfolio, scenario: Scenario) -> Number:
     hidden = portfolio.hidden
     if hidden is not None:
         return hidden
-    m = scenario.shocks.get(portfolio.reference, 0.0)
-    signs = adverse_signs(portfolio.holdings, portfolio.coins)
+    moves = scenario_moves(portfolio, scenario)
     loss = 0.0
     for holding in portfolio.holdings:
-        loss -= gain_of(holding, _scenario_move(holding, scenario, m, signs[holding.base]))
+        loss -= gain_of(holding, moves[holding.key])
     for coin in portfolio.coins:
-        loss -= coin.worth * _scenario_move(coin, scenario, m, signs[coin.base])
+        loss -= coin.worth * moves[coin.key]
     for option in portfolio.options:
-        loss -= option_gain(option, _scenario_move(option, scenario, m, signs.get(option.base, 0)))
+        loss -= option_gain(option, moves[option.key])
     return loss
-
-
-def _scenario_move(one: Holding | Coin | OptionHolding, scenario: Scenario, m: float, adverse: int) -> float:
-    named = scenario.shocks.get(one.base)
-    move = one.beta * m - adverse * one.residual * abs(m) if named is None else named
-    return max(move, -1.0)
 
 
 def _plus(number: Number, amount: float) -> Number:

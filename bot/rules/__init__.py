@@ -2,6 +2,7 @@
 
 from bot.rules.active import Active
 from bot.rules.blindness import BlindCall, BlindLook, evaluate_blind
+from bot.rules.breaches import breaches
 from bot.rules.changes import rule_changes
 from bot.rules.conditions import Condition
 from bot.rules.evaluation import Evaluation, evaluate
@@ -30,6 +31,7 @@ __all__ = [
     "RulesMemory",
     "Standing",
     "UnknownSymbol",
+    "breaches",
     "evaluate",
     "evaluate_blind",
     "load_choices",

@@ -1,6 +1,7 @@
 """Where a rule is looked at: the account, or positions of it."""
 
 from collections.abc import Iterable, Set
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -24,12 +25,23 @@ class Site:
     def __init__(self, snapshot: Snapshot, tags: tuple[str, ...], ignored: Set[str] = frozenset()) -> None:
         """Take the account's positions; no rule of a position looks at those whose keys are `ignored`."""
         self._who = (snapshot.account, snapshot.venue, tags)
-        ordered = sorted(snapshot.positions, key=lambda position: position.key)
-        everything = self._of(ordered)
-        self._positions = [one for one in ordered if one.key not in ignored]
+        self._held = snapshot.positions
+        self._ignored = ignored
         self._whole = Places(("",), [Target(snapshot.account)], (None,))
-        self._everywhere = self._of(self._positions)
-        self.targets = frozenset((*self._whole.targets, *everything.targets))
+
+    @cached_property
+    def targets(self) -> frozenset[Target]:
+        """The account and all its positions."""
+        return frozenset((*self._whole.targets, *self._of(self._held).targets))
+
+    @cached_property
+    def _positions(self) -> list[Position]:
+        seen = [one for one in self._held if one.key not in self._ignored]
+        return sorted(seen, key=lambda position: position.key)
+
+    @cached_property
+    def _everywhere(self) -> Places:
+        return self._of(self._positions)
 
     def places(self, rule: Rule) -> Places:
         """Return where a rule is looked at; nowhere where it does not apply to the account."""

@@ -8,8 +8,6 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic_settings import BaseSettings, DotEnvSettingsSource
-
 from bot.documents import DocumentError, read_text
 
 INLINE = frozenset(
@@ -54,5 +52,7 @@ def read_secrets_file(path: Path) -> Mapping[str, str]:
         plain = line.strip()
         if plain and not plain.startswith("#") and not re.match(r"(export\s+)?\w+\s*=", plain):
             raise DocumentError(str(path), "not a setting", line=number, column=1, expected="NAME=value")
+    from pydantic_settings import BaseSettings, DotEnvSettingsSource  # a tenth of a second, for this alone
+
     source = DotEnvSettingsSource(BaseSettings, env_file=path, env_file_encoding="utf-8", case_sensitive=True)
     return {name: value for name, value in source.env_vars.items() if value}

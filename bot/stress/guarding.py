@@ -117,8 +117,7 @@ class Guard:
         """Decide after something happened, without waiting for the next rule."""
         if not self._live():
             return
-        firing = self._lookout.firing(self._here())
-        if self._porter.orphans or any(name_of(one) not in self._muted for one in firing):
+        if self._porter.orphans or self._lookout.fires(self._here(), self._muted):
             self._decide()
 
     def _live(self) -> bool:

@@ -48,10 +48,6 @@ class Path:
             known = self._moves[symbol] = self._market_move(symbol, base)
         return known
 
-    def price(self, leg: Leg, t: float, start: float) -> float:
-        """Return a market's price on the way, where it began at `start`."""
-        return start * self.factor(leg.position.symbol, leg.market.base, t)
-
     def factor(self, symbol: str, base: str, t: float) -> float:
         """How many times as high a market's price is on the way as at the start."""
         return max(1.0 + t * self.move(symbol, base), LOWEST)
@@ -106,7 +102,8 @@ class Walk:
 
     def price(self, leg: Leg, t: float) -> float:
         """Return the mark price of a position's market at `t`."""
-        return self.path.price(leg, t, self._starts[leg.position.symbol])
+        symbol = leg.position.symbol
+        return self._starts[symbol] * self.path.factor(symbol, leg.market.base, t)
 
     def failing(self, t: float) -> list[str]:
         """Return the units that would be liquidated at `t` if nothing happened before."""

@@ -108,8 +108,8 @@ class _Sizing:
         hedge_mode = any(one.position_index for one in snapshot.positions)
         if snapshot.position(other) is not None and not hedge_mode:
             raise _Refused(f"{other} is open: an order on the other side would make it smaller")
-        for one in self._lookout.firing(self._given):
-            raise _Refused(f"the rule {one.rule} fires already on {one.target.text}")
+        for rule, target in self._lookout.passed(self._given):
+            raise _Refused(f"the rule {rule.name} fires already on {target.text}")
 
     def _search(self, market: Market, price: float) -> Size:
         step, least = market.amount_step, max(market.amount_min, market.amount_step)
@@ -143,8 +143,9 @@ class _Sizing:
         """Return what a size would pass; None where it passes nothing."""
         if self._free_after(contracts, price) < 0.0:
             return Bound(FREE_MARGIN)
-        found = self._lookout.firing(self._with(contracts, price))
-        return Bound(found[0].rule, found[0].metric, found[0].limit) if found else None
+        for rule, _ in self._lookout.passed(self._with(contracts, price)):
+            return Bound(rule.name, rule.metric, rule.limit)
+        return None
 
     def _free_after(self, contracts: Decimal, price: float) -> float:
         available = self._given.snapshot.balance.available

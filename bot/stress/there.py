@@ -25,7 +25,7 @@ _ELSEWHERE = Unknown("the venue has not been asked about other prices")
 
 
 def there(given: DecisionInput, account: Account, scenario: StressScenario, factor: Mover) -> DecisionInput:
-    """Return what a decision would be made of there: everything is fresh, and nothing is remembered.
+    """Return what rules are looked at with there: everything is fresh, and nothing is remembered.
 
     The venue's own margins and liquidation prices are not known there. Hours and market figures stay as they
     are; the owner has said yes to whatever would be asked.
@@ -52,15 +52,11 @@ def there(given: DecisionInput, account: Account, scenario: StressScenario, fact
             if leg.stop is not None and leg.key in given.own_stops
         },
         surroundings=_wilder(given.surroundings, scenario.volatility),
-        depths={
-            symbol: _book(book, factor(symbol, symbol.split("/")[0]), scenario.spread)
-            for symbol, book in given.depths.items()
-        },
     )
 
 
-def with_chains(given: DecisionInput, factor: Mover, wilder: float, spread: float) -> DecisionInput:
-    """Return the input with the options that may be bought as they would be quoted there.
+def with_markets(given: DecisionInput, factor: Mover, wilder: float, spread: float) -> DecisionInput:
+    """Return the input with order books, and the options that may be bought, as they would be quoted there.
 
     They take a while to work out, and only what may trade needs them.
     """
@@ -69,7 +65,11 @@ def with_chains(given: DecisionInput, factor: Mover, wilder: float, spread: floa
         base: moved_chain(chain, given.snapshot, factor, wilder, spread)
         for base, chain in around.chains.items()
     }
-    return replace(given, surroundings=replace(around, chains=chains))
+    depths = {
+        symbol: _book(book, factor(symbol, symbol.split("/")[0]), spread)
+        for symbol, book in given.depths.items()
+    }
+    return replace(given, surroundings=replace(around, chains=chains), depths=depths)
 
 
 def seen(snapshot: Snapshot, account: Account, scenario: StressScenario, factor: Mover) -> Snapshot:

@@ -1,20 +1,22 @@
 """Looks at the rules where a shock stands: which fire, and when the first of them does."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from msgspec.structs import replace
 
 from bot.decision import DecisionInput, advance_ledger, view_units
-from bot.model import Finding, Policy, State, policies
+from bot.model import Finding, Policy, Target, policies
 from bot.risk.assemble import build_portfolio
 from bot.risk.carrying import funding_paid
 from bot.risk.context import MetricContext
+from bot.risk.portfolio import Portfolio
 from bot.risk.terms import VenueTerms
-from bot.rules import RuleSet, RulesMemory, evaluate
+from bot.rules import Rule, RuleSet, RulesMemory, breaches, evaluate
 from bot.stress.account import Account
 from bot.stress.papers import Mover
 from bot.stress.path import Walk
-from bot.stress.there import there, with_chains
+from bot.stress.there import there, with_markets
 
 LOOKS = 5
 """Halvings of a step by which the moment is found at which a rule fires."""
@@ -43,27 +45,25 @@ class Lookout:
         self._terms = terms
 
     def input_at(self, given: DecisionInput, walk: Walk, account: Account, t: float) -> DecisionInput:
-        """Return what would be decided on there."""
+        """Return what the rules are looked at with there."""
         return there(given, account, walk.path.scenario, _mover(walk, t))
 
     def input_to_act_on(self, given: DecisionInput, walk: Walk) -> DecisionInput:
-        """Return the same where the walk stands, with the options that may be bought there."""
+        """Return what would be decided on where the walk stands."""
         scenario, mover = walk.path.scenario, _mover(walk, walk.t)
         seen = self.input_at(given, walk, walk.account, walk.t)
-        return with_chains(seen, mover, walk.path.wilder(walk.t), scenario.spread)
+        return with_markets(seen, mover, walk.path.wilder(walk.t), scenario.spread)
 
-    def firing(self, given: DecisionInput) -> list[Finding]:
-        """Return what fires on an input."""
-        return [one for one in self.findings(given) if one.state in (State.FIRING, State.RESTORING)]
+    def passed(self, given: DecisionInput) -> Iterator[tuple[Rule, Target]]:
+        """Yield what fires on an input, in the order of the rules, one when it is asked for."""
+        portfolio, context, ignored = self._measured(given)
+        return breaches(
+            self.rules, given.snapshot, portfolio, context, given.surroundings, given.tags, ignored
+        )
 
     def findings(self, given: DecisionInput) -> tuple[Finding, ...]:
         """Return what the rules say of an input, with nothing remembered."""
-        portfolio = build_portfolio(given.snapshot, given.stats, self._terms, given.impact)
-        units = view_units(given, advance_ledger(given))
-        context = MetricContext(given.stats, units, funding=funding_paid(given.hedges, given.snapshot))
-        ignored = frozenset(
-            key for key, one in policies(given.strangers, given.snapshot).items() if one is Policy.IGNORE
-        )
+        portfolio, context, ignored = self._measured(given)
         return evaluate(
             self.rules,
             given.snapshot,
@@ -77,11 +77,21 @@ class Lookout:
             ignored,
         ).findings
 
-    def fires_at(self, given: DecisionInput, walk: Walk, t: float, muted: set[Name]) -> list[Finding]:
-        """Return what would fire at `t`, where nothing happens before; what is muted is left out."""
-        moved = walk.peek(t)
-        found = self.firing(self.input_at(given, walk, moved, t))
-        return [one for one in found if name_of(one) not in muted]
+    def _measured(self, given: DecisionInput) -> tuple[Portfolio, MetricContext, frozenset[str]]:
+        """Return the account as numbers, what metrics need beside it, and positions that no rule looks at."""
+        portfolio = build_portfolio(given.snapshot, given.stats, self._terms, given.impact)
+        units = view_units(given, advance_ledger(given))
+        context = MetricContext(given.stats, units, funding=funding_paid(given.hedges, given.snapshot))
+        strangers = policies(given.strangers, given.snapshot).items()
+        return portfolio, context, frozenset(key for key, one in strangers if one is Policy.IGNORE)
+
+    def fires(self, given: DecisionInput, muted: set[Name]) -> bool:
+        """Whether anything fires on an input that is not muted."""
+        return any((rule.name, target.text) not in muted for rule, target in self.passed(given))
+
+    def fires_at(self, given: DecisionInput, walk: Walk, t: float, muted: set[Name]) -> bool:
+        """Whether anything that is not muted would fire at `t`, where nothing happens before."""
+        return self.fires(self.input_at(given, walk, walk.peek(t), t), muted)
 
     def first(self, given: DecisionInput, walk: Walk, until: float, muted: set[Name]) -> float | None:
         """Return when the first rule fires on the way to `until`; None where none does."""

@@ -8,6 +8,12 @@ TELL = """
 import atexit, json, sys
 atexit.register(lambda: sys.stderr.write(json.dumps(sorted(sys.modules))))
 """
+UNBUILT = """
+import bot.rules, bot.scenarios.loading
+from bot.documents import Shape
+built = {one.__name__ for one in Shape.__subclasses__() if one.__pydantic_complete__}
+assert not built & {"FileShape", "RuleShape", "TrimShape", "HedgeShape", "ScenarioShape"}, built
+"""
 COMMAND = "from bot.cli import main\nmain({arguments!r})\n"
 
 
@@ -38,5 +44,20 @@ def test_a_client_is_of_one_venue() -> None:
     assert "ccxt.binance" not in found
 
 
+def test_checking_rules_looks_at_no_account() -> None:
+    found = imported("rules", "check", "balanced")
+    assert "bot.rules.loading" in found
+    assert not found & {"aiohttp", "asyncio", "ccxt", "numpy", "sqlalchemy", "bot.decision", "bot.settings"}
+
+
 def test_a_version_needs_no_command() -> None:
-    assert not imported("--version") & {"bot.cli.run", "bot.rules", "bot.journal", "ccxt"}
+    found = imported("--version")
+    assert not found & {"bot.cli.run", "bot.documents", "bot.rules", "bot.journal", "ccxt", "numpy", "ruamel"}
+
+
+def test_nothing_large_is_imported_before_the_process_is_spared() -> None:
+    assert not imported_by("import bot.cli\n") & {"bot.documents", "numpy", "pydantic", "ruamel"}
+
+
+def test_a_validator_waits_until_something_is_validated() -> None:
+    imported_by(UNBUILT)

@@ -15,7 +15,7 @@ from rich.console import Console
 from bot.cli import app
 from bot.cli import demo as command
 from bot.demo import scene
-from bot.demo.hedged import SPEED, Hedging
+from bot.demo.hedged import WAYS, Hedging
 from bot.demo.process import DemoError
 from bot.demo.run import JOURNAL, DemoOptions, run
 from bot.demo.score import Score, score
@@ -23,6 +23,8 @@ from bot.journal import verify
 from tests.demo import build
 from tests.demo.test_process import until
 
+MOST_PREMIUM = 0.1 * 1.1
+"""`max_premium` of the rules, as a share of equity, which falls on between the decision and the look."""
 QUICK = "700"
 """Market time over wall time: faster than what people see."""
 
@@ -56,13 +58,15 @@ def test_the_guarded_account_lives_and_the_twin_does_not(
     assert "2:55" in printed.err
 
 
+def of_hedges(hedging: Hedging, folder: Path) -> DemoOptions:
+    """A hedged demo at its own speed."""
+    return DemoOptions(seed=7, folder=folder / "demo", speed=WAYS[hedging].speed, quiet=True, hedge=hedging)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(tmp_path: Path) -> None:
-    found = run(
-        DemoOptions(seed=7, folder=tmp_path / "demo", speed=SPEED, quiet=True, hedge=Hedging.PERPETUAL),
-        Console(),
-    )
+    found = run(of_hedges(Hedging.PERPETUAL, tmp_path), Console())
     assert found.passed
     assert not found.guarded.liquidated
     assert found.unguarded.liquidated
@@ -71,6 +75,48 @@ def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(
     bought = sum(one.deed.size * (1 if one.deed.opens else -1) for one in found.told if one.deed.hedges)
     assert bought == 0
     assert found.by_stops == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(500)
+def test_puts_are_bought_in_the_fall_and_gone_when_the_market_is_back(tmp_path: Path) -> None:
+    """A quicker one: tests/e2e/test_puts.py."""
+    found = run(of_hedges(Hedging.PUT, tmp_path), Console())
+    assert found.passed
+    assert not found.guarded.liquidated
+    assert found.unguarded.liquidated
+    puts = [one.deed for one in found.told if one.deed.is_option]
+    assert {one.kind for one in puts} == {"hedge", "unwind"}
+    assert [one.kind for one in puts if one.limit is None or not one.inside] == []
+    assert sum(one.size * (1 if one.opens else -1) for one in puts) == 0
+    assert found.books is not None
+    assert found.books.right
+    assert 0 < found.books.paid <= MOST_PREMIUM
+    assert min(found.books.least.values()) > 0
+    assert found.by_stops == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "hedging", "speed"),
+    [
+        ([], None, scene.SPEED),
+        (["--hedged"], Hedging.PERPETUAL, 100),
+        (["--puts"], Hedging.PUT, 60),
+        (["--hedged", "--puts", "--speed", "9"], Hedging.PUT, 9),
+    ],
+)
+def test_what_hedges_is_an_option(
+    asked: list[str], hedging: Hedging | None, speed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[DemoOptions] = []
+
+    def play(options: DemoOptions, console: Console) -> Score:
+        played.append(options)
+        return a_score("78000")
+
+    monkeypatch.setattr(command, "run", play)
+    app(["demo", *asked], standalone_mode=False)
+    assert [(one.hedge, one.speed) for one in played] == [(hedging, speed)]
 
 
 def test_a_folder_with_a_journal_is_left_alone(tmp_path: Path) -> None:

@@ -54,6 +54,16 @@ def test_a_short_saves_when_the_price_rises() -> None:
     assert short.slippage == Decimal("-50.0")
 
 
+def test_what_stays_inside_its_limit_price() -> None:
+    sale = msgspec.structs.replace(build.deed(), limit=Decimal(125_900))
+    buy = msgspec.structs.replace(sale, opens=True)
+    assert sale.inside
+    assert buy.inside
+    assert build.deed().inside, "an order at market has none"
+    assert not msgspec.structs.replace(sale, limit=Decimal(125_901)).inside
+    assert not msgspec.structs.replace(buy, limit=Decimal(125_899)).inside
+
+
 def test_an_action_without_a_known_mark_costs_its_fee() -> None:
     assert msgspec.structs.replace(build.deed(), mark=None).cost == Decimal(34)
 

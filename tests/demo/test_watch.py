@@ -1,12 +1,15 @@
 """What is seen while the demo runs, and after it."""
 
 import io
+from decimal import Decimal
 
 import msgspec
 import pytest
 from rich.console import Console
 
 from bot.demo import wording
+from bot.demo.books import Books
+from bot.demo.chronicle import Deed
 from bot.demo.page import print_page
 from bot.demo.score import score
 from bot.demo.watch import Lines, Picture, Scene, line
@@ -130,6 +133,54 @@ def test_the_last_page() -> None:
     assert "NOT SOUND: it was changed" in text_of(console)
 
 
+def of_puts(books: Books, *deeds: Deed) -> str:
+    """What the last page shows of these purchases and sales of puts."""
+    final = build.state(10_500)
+    made = score(
+        seed=7,
+        journal="/x/reef.sqlite",
+        cast=build.CAST,
+        final=final,
+        track=build.track([final]),
+        deeds=deeds,
+        verified=build.verified(),
+        books=books,
+    )
+    console = terminal(160)
+    print_page(console, made)
+    assert made.passed is books.right
+    return text_of(console)
+
+
+def test_the_last_page_of_a_hedged_account() -> None:
+    bought = msgspec.structs.replace(
+        build.deed("BTC/USDT:USDT-251205-117500-P", "0.4", "23000"),
+        kind="hedge",
+        opens=True,
+        limit=Decimal(23_100),
+        mark=None,
+    )
+    sold = msgspec.structs.replace(
+        bought, kind="unwind", opens=False, price=Decimal(25_000), limit=Decimal(24_900)
+    )
+    shown = of_puts(Books(least={"BTC": Decimal("0.7")}, paid=Decimal("0.092")), bought, sold)
+    for expected in (
+        "hedge 0.4 BTC put 117,500 at 23,000",
+        "-9,200.00",
+        "10,000.00",
+        "Hedges of BTC: none is left, with them no coin was ever net short.",
+        "bought for 9,200 USD and sold for 10,000, each inside its limit price;",
+        "at most 9.2 % of the equity",
+        "of an option: what was got for it",
+    ):
+        assert expected in shown
+    beyond = msgspec.structs.replace(bought, limit=Decimal(22_000))
+    wrong = of_puts(Books(least={"BTC": Decimal(-1)}, turned={"BTC"}, left=("BTC",)), beyond)
+    for expected in ("left of them at the end: BTC", "NET SHORT at times: BTC", "NOT ALL INSIDE"):
+        assert expected in wrong
+    assert "Puts were" not in of_puts(Books())
+
+
 def test_figures() -> None:
     assert wording.bar(0.5, 1.0, 4) == "██"
     assert wording.bar(0.0, 1.0, 4) == ""
@@ -143,3 +194,4 @@ def test_figures() -> None:
     assert wording.against(restoring) == "24.1 %, back to 23.0 %"
     assert wording.price(123.456) == "123.46"
     assert wording.times(None) == "-"
+    assert wording.coin("ETH/USDT:USDT-251205-4200-C") == "ETH call 4,200.00"

@@ -128,9 +128,15 @@ def write_config(folder: Path, url: str, actors: Sequence[Actor], more: str) -> 
 
 
 @contextmanager
-def troupe(folder: Path, actors: Sequence[Actor], more: str, secrets: dict[str, str]) -> Iterator[Troupe]:
-    """Start an exchange, open the accounts, start their daemon; end both afterwards."""
+def troupe(
+    folder: Path, actors: Sequence[Actor], more: str, secrets: dict[str, str], scenario: str = ""
+) -> Iterator[Troupe]:
+    """Start an exchange, with a scenario where one is given, open the accounts, start their daemon; end both
+    afterwards."""
     command = [sys.executable, "-m", "bot.cli", "sandbox", "serve", "--port", "0"]
+    if scenario:
+        (folder / "scenario.yaml").write_text(scenario)
+        command += ["--scenario", str(folder / "scenario.yaml")]
     with Child("exchange", command, folder) as exchange:
         url = json.loads(exchange.wait_for("address", exchange.first_line, PATIENCE_S))["url"]
         venue = Venue(url)

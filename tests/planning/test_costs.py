@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bot.model import BookLevel, OrderBook, OrderRequest, Side, TrimTerms, Unknown
+from bot.model import BookLevel, Figure, OrderBook, OrderRequest, Side, TrimTerms, Unknown
 from bot.planning.book import Leg, Priced, open_book, price_leg
-from bot.planning.costs import KNOTS, chords, funding_of
+from bot.planning.costs import KNOTS, chords, funding_of, saved_of
 from bot.planning.nature import Nature
 from bot.planning.planner import plan
 from bot.planning.request import PlanRequest
-from bot.planning.slicing import Books
 from tests.planning import books, inverse
 from tests.planning.build import NOW, demand, mark, position, request, snapshot
 
@@ -41,7 +40,7 @@ def asked(**depths: OrderBook) -> PlanRequest:
 def priced(given: PlanRequest, key: str = f"{BTC}#long", **trim: Any) -> tuple[Leg, Priced]:
     """A leg as a limit of survival prices it: a book that ends inside the cap does not bound it."""
     leg = open_book(given).by_key[key]
-    found = price_leg(leg, TrimTerms(**trim), given, Books(given), 0.0, Nature.SURVIVAL)
+    found = price_leg(leg, TrimTerms(**trim), given, 0.0, Nature.SURVIVAL)
     assert isinstance(found, Priced)
     return leg, found
 
@@ -119,9 +118,22 @@ def test_funding_is_paid_by_the_side_that_pays_it() -> None:
     paid = replace(given, snapshot=replace(shot, marks={BTC: dear}))
     assert funding_of(BTC, 1, 86_400.0, paid) == pytest.approx(0.003)
     assert funding_of(BTC, -1, 28_800.0, paid) == pytest.approx(-0.001)
-    assert funding_of(ETH, 1, 86_400.0, paid) == 0.0
-    dark = replace(shot, marks={BTC: mark(BTC, Decimal(1), funding_rate=Unknown("silent"))})
-    assert funding_of(BTC, 1, 86_400.0, replace(given, snapshot=dark)) == 0.0
+    assert saved_of(BTC, 1, paid) == pytest.approx(0.003)
+
+
+@pytest.mark.parametrize(
+    ("rate", "why"), [(Unknown("silent"), "silent"), (Decimal("NaN"), "the funding rate of BTC/USDT:USDT")]
+)
+def test_a_funding_rate_that_is_not_known_is_no_zero(rate: Figure, why: str) -> None:
+    """It is no reason to trim what might pay it, either."""
+    given = asked()
+    dark = replace(given.snapshot, marks={BTC: mark(BTC, Decimal(1), funding_rate=rate)})
+    found = funding_of(BTC, 1, 86_400.0, replace(given, snapshot=dark))
+    assert isinstance(found, Unknown)
+    assert why in found.reason
+    assert saved_of(BTC, 1, replace(given, snapshot=dark)) == 0.0
+    bare = funding_of(ETH, 1, 86_400.0, replace(given, snapshot=dark))
+    assert bare == Unknown("prices of ETH/USDT:USDT are not known")
 
 
 def taken(given: PlanRequest) -> dict[str, Decimal]:

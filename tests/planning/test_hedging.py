@@ -24,6 +24,7 @@ from bot.model import (
     Unknown,
     Usage,
 )
+from bot.planning.costs import DEAREST_FUNDING
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.identity import OPENING
 from bot.planning.planner import plan
@@ -102,9 +103,20 @@ def test_it_costs_both_ways_and_its_funding() -> None:
     assert free.cost == pytest.approx(free.notional * 2 * (0.0001 + 0.00055 + 0.0002))
     assert dear.cost == pytest.approx(free.cost + dear.notional * 0.003)
     earned = replace(
-        shot, marks={**shot.marks, BTC: mark(BTC, Decimal(50_000), funding_rate=Unknown("none"))}
+        shot, marks={**shot.marks, BTC: mark(BTC, Decimal(50_000), funding_rate=Decimal("0.001"))}
     )
     assert of_kind(plan_with_hedges(asked(earned, shock())), StepKind.HEDGE)[0][0].cost == free.cost
+
+
+def unlit(shot: Snapshot) -> Snapshot:
+    """Nobody knows what a short of BTC pays."""
+    return replace(shot, marks={**shot.marks, BTC: mark(BTC, Decimal(50_000), funding_rate=Unknown("none"))})
+
+
+def test_where_its_funding_is_not_known_it_is_opened_and_counted_as_the_dearest() -> None:
+    free = of_kind(plan_with_hedges(asked(account(), shock())), StepKind.HEDGE)[0][0]
+    dark = of_kind(plan_with_hedges(asked(unlit(account()), shock())), StepKind.HEDGE)[0][0]
+    assert dark.cost == pytest.approx(free.cost + dark.notional * 3 * DEAREST_FUNDING)
 
 
 def dear_parent() -> Snapshot:
@@ -122,6 +134,17 @@ def test_the_cheaper_of_trim_and_hedge_is_done() -> None:
     dear = plan_with_hedges(asked(dear_parent(), both, caps=caps))
     assert of_kind(dear, StepKind.HEDGE)
     assert not of_kind(dear, StepKind.TRIM)
+
+
+def test_it_is_not_chosen_before_a_trim_for_funding_that_nobody_knows() -> None:
+    """Selling ETH costs 1 %: more than a hedge that pays nothing, less than one that may pay the most."""
+    shot = account()
+    dear = replace(shot, marks={**shot.marks, ETH: mark(ETH, Decimal(2500), "0.02")})
+    both = shock(permits=TRIMS, trim=replace(shock().trim, max_slippage=0.05))
+    caps = Caps(max_slippage=Decimal("0.1"))
+    known, unknown = (plan_with_hedges(asked(one, both, caps=caps)) for one in (dear, unlit(dear)))
+    assert {step.kind for step in known.steps} == {StepKind.HEDGE}
+    assert {step.kind for step in unknown.steps} == {StepKind.TRIM}
 
 
 def test_where_trims_cannot_be_ordered_it_hedges_and_where_hedges_cannot_it_trims() -> None:

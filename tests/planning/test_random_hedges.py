@@ -77,7 +77,7 @@ def test_a_hedge_is_bounded_checked_and_nearer(seed: int, metric: str, tightness
     assert abs(after) < abs(before)
     assert after * before >= 0
     assert sent.price is not None
-    state = with_addition(opened(asked), asked, Addition(one, unit, sent.price, sent.price))
+    state = with_addition(opened(asked), asked, Addition(one, unit, sent.price))
     value = recomputed(watch_of(asked.demands[0]), state, asked.context)
     assert not isinstance(value, Unknown)
     limit = watch_of(asked.demands[0])

@@ -182,6 +182,21 @@ def test_wider_spreads_cost_more() -> None:
     assert wild.ending.cost > 2 * calm.ending.cost
 
 
+def test_plans_there_trade_in_the_books_that_moved_along() -> None:
+    steps = [Decimal(step) for step in range(1, 30)]
+    thin = OrderBook(
+        BTC,
+        tuple(BookLevel(100 - step / 100, Decimal(3)) for step in steps),
+        tuple(BookLevel(100 + step / 100, Decimal(3)) for step in steps),
+        NOW,
+    )
+    given_ = replace(one_long("10000", "300"), depths={BTC: thin})
+    calm = outcome(given_, rules_of(CAP), fall(0.3)).guarded
+    wild = outcome(given_, rules_of(CAP), fall(0.3, spread=10.0)).guarded
+    told = [any("the book takes no more at once" in one for one in found.refused) for found in (calm, wild)]
+    assert told == [False, True]
+
+
 def test_what_is_not_named_moves_by_beta_and_against_what_is_held() -> None:
     held = [position(ETH, Side.LONG, "10", "100", entry_price=Decimal(100))]
     bare = replace(stats_for([ETH]), betas={})

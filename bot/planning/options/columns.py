@@ -4,7 +4,7 @@ A coin of an option gains G in a scenario, and moves net exposure by its delta. 
 above its worth, the wallet its whole premium: that is why it lowers what stands behind cross margin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from msgspec import Struct
@@ -17,7 +17,6 @@ from bot.planning.options.ranking import Candidate, gain_of
 from bot.planning.sizing import Face
 from bot.risk import black76
 from bot.risk.figures import as_float
-from bot.risk.shock import scenario_moves
 
 _REVALUED = frozenset({"account.stress_loss", "account.cushion"})
 
@@ -31,24 +30,14 @@ class Bought(Struct, frozen=True, dict=True):
     """The most USD that may be paid for it."""
     premiums: float
     """The most USD that its rule may still pay for all its options."""
-    moves: tuple[tuple[float, ...], ...]
-    """How its base moves in the scenarios of each demand."""
-    demands: tuple[Demand, ...]
-
-    @cached_property
-    def key(self) -> str:
-        """Identity: two rules may buy the same contract."""
-        return f"{self.case.demand.rule}: {self.name}"
-
-    @cached_property
-    def name(self) -> str:
-        """Its name in the proof of a plan."""
-        return f"option {self.candidate.fit.market.symbol} for {self.case.parent.key}"
-
-    @cached_property
-    def chords(self) -> tuple[tuple[float, float], ...]:
-        """Width in USD, and what half the spread, the fee and time take of one."""
-        return ((self.room, self.candidate.carrying / self.candidate.fit.premium),)
+    moves: Mapping[int, tuple[float, ...]]
+    """How its base moves in the scenarios of each demand, by its identity."""
+    key: str
+    """Identity: two rules may buy the same contract."""
+    name: str
+    """Its name in the proof of a plan."""
+    chords: tuple[tuple[float, float], ...]
+    """Width in USD, and what half the spread, the fee and time take of one."""
 
     def expected(self, usd: float) -> float:
         """Expected cost of so many USD of premium."""
@@ -58,7 +47,7 @@ class Bought(Struct, frozen=True, dict=True):
         """Coins that so many USD of premium buy."""
         return usd / self.candidate.fit.premium
 
-    @cached_property
+    @property
     def exposure(self) -> float:
         """USD of exposure that a USD of premium takes off its parent at the most, by beta."""
         fit = self.candidate.fit
@@ -73,8 +62,7 @@ class Bought(Struct, frozen=True, dict=True):
             return face.cost_weight
         effect = face.cost_weight * fit.cost
         if demand.metric in _REVALUED:
-            at = next(place for place, one in enumerate(self.demands) if one is demand)
-            effect -= gain_of(fit, self.moves[at][number])
+            effect -= gain_of(fit, self.moves[id(demand)][number])
         elif demand.metric == "account.net_leverage":
             effect += (1.0 if number == 0 else -1.0) * self._leaning
         return effect / fit.premium
@@ -91,13 +79,13 @@ def bought_of(ways: Sequence[Way], desk: Desk) -> list[Bought]:
     """Return the candidates of all parents as columns; what may not be bought at all is none."""
     request = desk.request
     found: list[Bought] = []
-    all_moves = [
-        [scenario_moves(request.portfolio, one) for one in demand.scenarios]
-        for demand in (request.demands if ways else ())
-    ]
     for way in ways:
-        case = way.case
-        moves = tuple(tuple(one[case.parent.key] for one in moved) for moved in all_moves)
+        case, parent = way.case, way.case.parent.key
+        moves = {
+            id(demand): tuple(desk.moves(one)[parent] for one in demand.scenarios)
+            for demand in request.demands
+            if demand.metric in _REVALUED
+        }
         for candidate in way.candidates:
             fit = candidate.fit
             bounds = bounds_of(case, fit, request)
@@ -105,5 +93,8 @@ def bought_of(ways: Sequence[Way], desk: Desk) -> list[Bought]:
             room = min(bounds.coins * fit.premium, bounds.premium, offered)
             if room > 0.0:
                 premiums = max(bounds.premium, 0.0)
-                found.append(Bought(case, candidate, room, premiums, moves, request.demands))
+                name = f"option {fit.market.symbol} for {parent}"
+                key = f"{case.demand.rule}: {name}"
+                chords = ((room, candidate.carrying / fit.premium),)
+                found.append(Bought(case, candidate, room, premiums, moves, key, name, chords))
     return found

@@ -64,6 +64,18 @@ def is_old(lot: Hedge, request: PlanRequest) -> bool:
     return wanted is not None and left < timedelta(days=wanted.min_days) / 2
 
 
+def by_age(request: PlanRequest) -> tuple[Hedge, ...]:
+    """Return hedges in the order in which they go when they are needed no more: old options first.
+
+    What was bought in the place of an old option, for the same rule, does not go before that one.
+    """
+    old = tuple(lot for lot in request.hedges if lot.is_option and lot.contracts and is_old(lot, request))
+    rules = {lot.rule for lot in old}
+    return old + tuple(
+        lot for lot in request.hedges if lot not in old and not (lot.is_option and lot.rule in rules)
+    )
+
+
 def sale_price(held: OptionPosition, worth: float | None, *, urgent: bool) -> Decimal | str:
     """Return the limit at which an option is sold, the bid, or why it is not sold now."""
     bid = held.quote.bid

@@ -1,6 +1,6 @@
 """Offers: how a demand could be answered by an option that is bought, checked and priced, or why not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 
@@ -20,12 +20,11 @@ from bot.model import (
     Unknown,
     position_key,
 )
-from bot.planning.book import open_book
 from bot.planning.caps import Draft, apply
-from bot.planning.check import Examination, is_nearer, prove
+from bot.planning.check import is_nearer, prove
 from bot.planning.drafting import refuse, tightened
 from bot.planning.effort import Effort
-from bot.planning.hedge_seats import NoHedge, parents
+from bot.planning.hedge_seats import NoHedge
 from bot.planning.linked import NOT_TOLD, ZERO, hedged
 from bot.planning.offers import PLAIN, Desk, Offer, harm
 from bot.planning.options.ranking import Candidate, gain_of, ranked
@@ -39,7 +38,6 @@ from bot.planning.spread import missing
 from bot.risk.definitions import OPTIONS_HELP
 from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding
-from bot.risk.shock import scenario_moves
 
 DAY = 86_400.0
 
@@ -62,6 +60,8 @@ class Way(Struct, frozen=True):
 
     case: Case
     candidates: tuple[Candidate, ...]
+    most: Mapping[str, float] = {}
+    """Coins of a contract that may be bought at the most, by its symbol, where something bounds them."""
 
 
 def best_option(ways: Sequence[Way], desk: Desk) -> Offer | tuple[Refusal, ...]:
@@ -91,9 +91,9 @@ def option_ways(demand: Demand, desk: Desk) -> Iterator[Way | Refusal]:
         yield refuse(demand, item, "unknown_figure", reason)
         return
     known = False
-    moves = [scenario_moves(request.portfolio, one) for one in demand.scenarios]
-    gaps = _gaps(demand, 0.0, request)
-    for parent, holding in parents(request):
+    moves = [desk.moves(one) for one in demand.scenarios]
+    gaps = _gaps(demand, 0.0, desk)
+    for parent, holding in desk.parents:
         own = terms.options(Right.PUT if parent.side is Side.LONG else Right.CALL)
         if own is None:
             continue
@@ -120,8 +120,12 @@ def _way(case: Case, gaps: list[float] | NoHedge, desk: Desk) -> Way | NoHedge:
         return gaps
     if max(gaps) <= 0.0:
         return NoHedge("goal_met", f"{case.demand.metric} is at its goal: nothing is missing")
-    candidates = _candidates(case, gaps, desk)
-    return candidates if isinstance(candidates, NoHedge) else Way(case, candidates)
+    worst = max(range(len(gaps)), key=gaps.__getitem__)
+    kind = (case.parent.key, case.own, case.moves[worst], case.terms.horizon_seconds)
+    found = desk.ranked.get(kind)
+    if found is None:
+        found = desk.ranked[kind] = _candidates(case, case.moves[worst], desk)
+    return found if isinstance(found, NoHedge) else Way(case, found)
 
 
 def _offer(way: Way, desk: Desk) -> Offer | NoHedge:
@@ -129,7 +133,7 @@ def _offer(way: Way, desk: Desk) -> Offer | NoHedge:
     nearer: list[tuple[float, Offer]] = []
     refused: list[NoHedge] = []
     for candidate in way.candidates:
-        found = offer_with(way.case, candidate, desk)
+        found = offer_with(way.case, candidate, desk, way.most.get(candidate.fit.market.symbol, inf))
         if isinstance(found, NoHedge):
             refused.append(found)
             continue
@@ -154,17 +158,20 @@ def _waits(case: Case, request: PlanRequest) -> NoHedge | None:
     return None
 
 
-def _gaps(demand: Demand, tightness: float, request: PlanRequest) -> list[float] | NoHedge:
+def _gaps(demand: Demand, tightness: float, desk: Desk) -> list[float] | NoHedge:
     """Return what each scenario's loss is above the goal, in USD."""
-    watch = tightened(watch_of(demand), tightness) if tightness else watch_of(demand)
-    book = open_book(request)
-    found = faces(watch, book)
-    if isinstance(found, CannotHelp):
-        return NoHedge(found.code, found.reason)
-    return [missing(face, book) for face in found]
+    known = desk.gaps.get((id(demand), tightness))
+    if known is None:
+        found = faces(tightened(watch_of(demand), tightness), desk.book)
+        if isinstance(found, CannotHelp):
+            known = NoHedge(found.code, found.reason)
+        else:
+            known = [missing(face, desk.book) for face in found]
+        desk.gaps[id(demand), tightness] = known
+    return known
 
 
-def _candidates(case: Case, gaps: Sequence[float], desk: Desk) -> tuple[Candidate, ...] | NoHedge:
+def _candidates(case: Case, move: float, desk: Desk) -> tuple[Candidate, ...] | NoHedge:
     base, request = case.holding.base, desk.request
     chain = request.chains.get(base)
     if chain is None:
@@ -181,8 +188,7 @@ def _candidates(case: Case, gaps: Sequence[float], desk: Desk) -> tuple[Candidat
             aside[fit.market.symbol] = trouble
         else:
             usable.append(fit)
-    worst = max(range(len(gaps)), key=lambda index: gaps[index])
-    found = ranked(usable, case.moves[worst], case.terms.horizon_seconds / DAY)
+    found = ranked(usable, move, case.terms.horizon_seconds / DAY)
     if found:
         return found
     if usable:
@@ -199,14 +205,16 @@ def _trouble(fit: Fit, request: PlanRequest) -> str:
     symbol, at = fit.market.symbol, request.at
     if symbol in request.blocked_symbols:
         return "an order for it has not ended"
-    words = next((one.words for one in request.refused if one.item == symbol and at < one.until), "")
-    if words:
-        return words
+    for one in request.refused:
+        if one.item == symbol and at < one.until:
+            return one.words
     key = position_key(symbol, Side.LONG)
-    own = sum((lot.contracts for lot in request.hedges if lot.key == key), ZERO)
     there = request.snapshot.position(key)
     if request.snapshot.position(position_key(symbol, Side.SHORT)) is not None:
         return "its owner has sold it"
+    if not request.hedges and there is None:
+        return ""
+    own = sum((lot.contracts for lot in request.hedges if lot.key == key), ZERO)
     return "" if own == (there.contracts if there else ZERO) else "its owner holds it"
 
 
@@ -216,8 +224,9 @@ def offer_with(case: Case, candidate: Candidate, desk: Desk, most: float = inf) 
     No more than `most` coins, rounded up to the market's step.
     """
     bought, effort = ZERO, Effort()
+    gains = [gain_of(candidate.fit, move) for move in case.moves]
     while True:
-        draft = _draft(case, candidate, effort.tightness, desk, most)
+        draft = _draft(case, candidate, gains, effort.tightness, desk, most)
         found = draft if isinstance(draft, NoHedge) else _checked(case, candidate, draft, desk)
         further = effort.again()
         if isinstance(found, NoHedge) or found.proof.met or further is None:
@@ -227,12 +236,13 @@ def offer_with(case: Case, candidate: Candidate, desk: Desk, most: float = inf) 
         bought, effort = found.draft.contracts, further
 
 
-def _draft(case: Case, candidate: Candidate, tightness: float, desk: Desk, most: float) -> Draft | NoHedge:
+def _draft(
+    case: Case, candidate: Candidate, gains: Sequence[float], tightness: float, desk: Desk, most: float
+) -> Draft | NoHedge:
     fit, request, demand = candidate.fit, desk.request, case.demand
-    gaps = _gaps(demand, tightness, request)
+    gaps = _gaps(demand, tightness, desk)
     assert not isinstance(gaps, NoHedge)
-    pairs = [(gap, gain_of(fit, move)) for gap, move in zip(gaps, case.moves, strict=True)]
-    coins = needed(pairs, fit.cost)
+    coins = needed(zip(gaps, gains, strict=True), fit.cost)
     if isinstance(coins, CannotHelp):
         return NoHedge(coins.code, coins.reason)
     size = sized(min(coins, most), fit, bounds_of(case, fit, request))
@@ -275,8 +285,8 @@ def bounds_of(case: Case, fit: Fit, request: PlanRequest) -> Bounds:
     equity = request.portfolio.equity
     most = 0.0 if isinstance(equity, Unknown) else case.own.max_premium * equity
     coins, purse = free / (holding.beta * fit.forward), request.snapshot.balance.available
-    if isinstance(purse, Decimal) and float(purse) < most - spent:
-        return Bounds(coins, float(purse), "the free margin")
+    if isinstance(purse, Decimal) and as_float(purse) < most - spent:
+        return Bounds(coins, as_float(purse), "the free margin")
     return Bounds(coins, most - spent)
 
 
@@ -304,8 +314,12 @@ def _mirrored(fit: Fit, contracts: Decimal, mark: Decimal, request: PlanRequest)
 def _checked(case: Case, candidate: Candidate, draft: Draft, desk: Desk) -> Offer | NoHedge:
     """Recompute the account with the option: the limit comes nearer, none is made worse beyond its target."""
     fit, demand, before = candidate.fit, case.demand, case.before
-    after = with_paper(before, _paper(case, fit, draft.contracts), float(fit.price), fit.fee)
-    examination = Examination(before, after, after)
+
+    def opened() -> State:
+        return with_paper(before, _paper(case, fit, draft.contracts), as_float(fit.price), fit.fee)
+
+    bought = (fit.market.symbol, case.parent.symbol, draft.contracts)
+    examination = desk.examine(before, bought, opened)
     proof = prove(watch_of(demand), desk.meter, examination)
     useless = f"an option would not bring {demand.metric} nearer to its goal"
     worse = harm(examination, desk) if is_nearer(proof) else useless

@@ -34,8 +34,11 @@ class Candidate(Struct, frozen=True):
 
 def gain_of(fit: Fit, move: float) -> float:
     """Return what one coin gains by a move of its base: nine tenths of it, a loss in full."""
-    change = fit.value(move) - fit.worth
-    return COUNTED * change if change > 0.0 else change
+    known = fit.gains.get(move)
+    if known is None:
+        change = fit.value(move) - fit.worth
+        known = fit.gains[move] = COUNTED * change if change > 0.0 else change
+    return known
 
 
 def ranked(fits: Iterable[Fit], move: float, hold_days: float, most: int = MOST) -> tuple[Candidate, ...]:

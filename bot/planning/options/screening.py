@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
 
 from msgspec import Struct
 
 from bot.model import Chain, Figure, OptionMarket, OptionQuote, OptionTerms, Right, Unknown
 from bot.planning.pricing import round_price
+from bot.planning.rounding import round_down
 from bot.risk import black76
 from bot.risk.ages import age_trouble
 from bot.risk.figures import as_float
@@ -36,7 +36,7 @@ class Wanted(Struct, frozen=True):
     """A moment of the venue's clock."""
 
 
-class Fit(Struct, frozen=True, dict=True):
+class Fit(Struct, frozen=True):
     """A contract that will do, with its figures as numbers for one coin, in the settle currency."""
 
     market: OptionMarket
@@ -51,21 +51,17 @@ class Fit(Struct, frozen=True, dict=True):
     forward: float
     years: float
     vol: float
+    cost: float
+    """What buying one coin loses against its worth, fee included; never a gain."""
+    premium: float
+    """What one coin is paid with, fee included."""
+    gains: dict[float, float] = {}
+    """What is counted of its gain, by the move of its base, as far as that was asked."""
 
     @property
     def coins(self) -> float:
         """Coins in one contract."""
         return as_float(self.market.contract_size)
-
-    @cached_property
-    def cost(self) -> float:
-        """What buying one coin loses against its worth, fee included; never a gain."""
-        return max(as_float(self.price) - self.worth, 0.0) + self.fee
-
-    @cached_property
-    def premium(self) -> float:
-        """What one coin is paid with, fee included."""
-        return as_float(self.price) + self.fee
 
     def value(self, move: float) -> float:
         """Return the worth of one coin of it at once after a move of its base."""
@@ -160,7 +156,7 @@ def _strike_trouble(market: OptionMarket, forward: float, terms: OptionTerms) ->
 def _priced(
     market: OptionMarket, quote: OptionQuote, forward: float, vol: float, wanted: Wanted
 ) -> Fit | str:
-    bid, ask, size = (_number(one) for one in (quote.bid, quote.ask, quote.ask_size))
+    bid, ask = _number(quote.bid), _number(quote.ask)
     if ask is None or ask <= 0.0 or bid is None or bid <= 0.0:
         return "bid or ask is missing"
     if bid > ask:
@@ -169,7 +165,10 @@ def _priced(
         return (
             f"its spread is {(ask - bid) / (ask + bid) * 2:.0%} of the middle, at most {WIDEST:.0%} will do"
         )
-    most = round_price(Decimal(repr(size or 0.0)), market.amount_step, up=False)
+    size = quote.ask_size
+    if isinstance(size, Unknown) or not size.is_finite():
+        size = Decimal(0)
+    most = round_down(size, market.amount_step)
     if most < market.amount_min:
         return f"{most.normalize():f} contracts are offered, the smallest order is {market.amount_min:f}"
     years = market.years_left(wanted.at)
@@ -180,8 +179,10 @@ def _priced(
         return f"its ask {ask:g} is above what it is worth by Black-76, {worth:g}"
     reached = Decimal(repr(min(ask * (1.0 + REACH), most_paid)))
     price = max(round_price(reached, market.price_step, up=False), least)
-    fee = market.fee(forward, as_float(price))
-    return Fit(market, price, most, worth, (ask - bid) / 2.0, fee, forward, years, vol)
+    paid = float(price)
+    fee = market.fee(forward, paid)
+    cost = max(paid - worth, 0.0) + fee
+    return Fit(market, price, most, worth, (ask - bid) / 2.0, fee, forward, years, vol, cost, paid + fee)
 
 
 def _number(figure: Figure) -> float | None:

@@ -11,6 +11,7 @@ from bot.model import (
     Action,
     Caps,
     Hedge,
+    OptionMarket,
     OrderRequest,
     OrderSide,
     Plan,
@@ -57,6 +58,12 @@ def protected(contracts: str = "1", size: str = "2", **changes: Any) -> Snapshot
     """A long in BTC of so many coins, protected."""
     shot = snapshot([position(BTC, Side.LONG, size, "50000")], 40_000)
     return replace(with_options(shot, option(ATM, contracts, **changes)), options_read=True)
+
+
+def protected_by(market: OptionMarket) -> Snapshot:
+    """A long of two coins in BTC, protected by one option."""
+    shot = snapshot([position(BTC, Side.LONG, "2", "50000")], 40_000)
+    return replace(with_options(shot, option(market)), options_read=True)
 
 
 def plan_of(shot: Snapshot, *lots: Hedge, **changes: Any) -> Plan:
@@ -106,13 +113,29 @@ def test_a_rule_that_is_gone_sells_it() -> None:
     assert sold(plan_of(protected(), lot("1"), hedging={}))[ATM.symbol].contracts == 1
 
 
-def test_half_of_its_time_is_enough() -> None:
+def test_an_old_one_is_needed_like_any_other() -> None:
+    """Its age alone sells nothing: what replaces it is bought first."""
     old = contract(50_000, 6.9)
-    shot = account(option(old, "1"))
-    order = sold(plan_of(shot, lot("1", old)))[old.symbol]
-    assert order.contracts == 1
+    request = asked(account(option(old, "1")), hedges=(lot("1", old),))
+    assert is_old(lot("1", old), request)
     young = contract(50_000, 7.1)
-    assert sold(plan_of(account(option(young, "1")), lot("1", young))) == {}
+    assert not is_old(lot("1", young), asked(account(option(young, "1")), hedges=(lot("1", young),)))
+    assert sold(plan_of(protected_by(old), lot("1", old))) == {}
+
+
+def test_the_old_one_goes_first_and_what_replaces_it_not_before() -> None:
+    old = contract(50_000, 6.9)
+    both = replace(
+        with_options(snapshot([position(BTC, Side.LONG, "2", "50000")], 40_000), option(ATM), option(old)),
+        options_read=True,
+    )
+    lots = (lot("1"), lot("1", old))
+    assert set(sold(plan_of(both, *lots, goal=0.334))) == {old.symbol}
+    unsaleable = replace(
+        both,
+        options=tuple(option(old, bid=Unknown("none")) if one.market == old else one for one in both.options),
+    )
+    assert sold(plan_of(unsaleable, *lots, goal=0.334)) == {}
 
 
 def test_it_is_sold_as_far_as_it_is_needed_no_more() -> None:
