@@ -135,10 +135,9 @@ class Allowance:
         """Write down what a step will use."""
         if self.notional is not None:
             self.notional -= notional_of(draft, contracts)
-        if self.loss is None:
-            return
-        loss = loss_per_contract(draft)
-        if not isinstance(loss, Unknown):
+        if self.loss is not None:
+            loss = loss_per_contract(draft)
+            assert not isinstance(loss, Unknown)  # else none was allowed
             self.loss -= loss * contracts
 
 

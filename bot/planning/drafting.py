@@ -174,7 +174,6 @@ def refuse(demand: Demand, item: str, code: str, reason: str) -> Refusal:
 
 
 def draw(
-    request: PlanRequest,
     demands: Sequence[Demand],
     efforts: Sequence[Effort],
     prices: Prices,

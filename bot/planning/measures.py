@@ -74,7 +74,7 @@ def _equity_share(watch: Watch, state: State, context: MetricContext) -> Number:
 
 def _edges(legs: tuple[Entry, ...], *, upward: bool) -> list[float]:
     """Prices, as shares of mark and in the order they are met, at which some leg enters another slice."""
-    found = {_edge(leg, floor) for leg in legs for floor, _, _ in leg.slices if floor > 0.0}
+    found = {_edge(leg, floor) for leg in legs for floor, _, _, _ in leg.slices if floor > 0.0}
     bound = 1.0 + SHORT_BOUND if upward else 0.0
     ahead = [edge for edge in found if (1.0 < edge < bound if upward else bound < edge < 1.0)]
     return [*sorted(ahead, reverse=not upward), bound]
@@ -217,10 +217,17 @@ def _loss(state: State, scenario: Scenario, sides: Mapping[str, int]) -> float:
     return loss
 
 
-def _stress_loss(watch: Watch, state: State, context: MetricContext) -> Number:
+def _worst_loss(state: State, scenarios: tuple[Scenario, ...]) -> float:
     sides = sides_of(state.entries, state.coins)
-    worst = max((_loss(state, scenario, sides) for scenario in watch.scenarios), default=0.0)
-    return _ratio(max(0.0, worst + state.cost), state.before)
+    return max((_loss(state, scenario, sides) for scenario in scenarios), default=0.0)
+
+
+def _stress_loss(watch: Watch, state: State, context: MetricContext) -> Number:
+    known = state.losses.get(id(watch.scenarios))
+    if known is None:
+        known = (watch.scenarios, _worst_loss(state, watch.scenarios))
+        state.losses[id(watch.scenarios)] = known
+    return _ratio(max(0.0, known[1] + state.cost), state.before)
 
 
 def _fallen(value: Number, top: Number, share_lost: Number) -> Number:

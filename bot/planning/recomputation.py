@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import Number, Position, Right, Side, Tier, Unknown
+from bot.model import Number, Position, Right, Scenario, Side, Tier, Unknown
 from bot.planning.request import PlanRequest
 from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding, OptionHolding
@@ -65,6 +65,11 @@ class Paper(Struct, frozen=True):
     residual: float
 
 
+Slice = tuple[float, float, float, float]
+"""Floor, cap and maintenance rate of a tier, the fee to close inside the rate; and what all slices below ask,
+less the rate's part of the floor."""
+
+
 class Entry(Struct, frozen=True):
     """One position in a state: value is at mark, equity only for isolated margin."""
 
@@ -76,9 +81,8 @@ class Entry(Struct, frozen=True):
     """Mark price."""
     value: float
     equity: float | None
-    slices: tuple[tuple[float, float, float], ...]
-    """Floor, cap and maintenance rate of each tier, the fee to close inside the rate; of an inverse position
-    floors and caps are coins."""
+    slices: tuple[Slice, ...]
+    """Of an inverse position floors and caps are coins."""
     surcharge: float
     """What the venue asks above the recomputed maintenance margin."""
     early: float
@@ -140,38 +144,56 @@ class State(Struct, frozen=True, dict=True):
         return found
 
     @cached_property
+    def losses(self) -> dict[int, tuple[tuple[Scenario, ...], float]]:
+        """The largest loss of scenarios, by their identity, as far as it was asked for: the same for a loss
+        and a cushion."""
+        return {}
+
+    @cached_property
     def isolated(self) -> tuple[Entry, ...]:
         """Positions with margin of their own."""
         return tuple(entry for entry in self.entries if entry.equity is not None)
 
 
 @lru_cache(maxsize=4096)
-def slices_of(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[tuple[float, float, float], ...]:
+def slices_of(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[Slice, ...]:
     """Turn tiers into slices: only the part of the value inside a slice pays its rate."""
     ordered = sorted(tiers, key=lambda tier: tier.floor)
     floors = [float(tier.floor) for tier in ordered]
     rates = [float(tier.maintenance_rate + fee) for tier in ordered]
-    return tuple(zip(floors, (*floors[1:], inf), rates, strict=True))
+    found: list[Slice] = []
+    full = 0.0
+    for floor, cap, rate in zip(floors, (*floors[1:], inf), rates, strict=True):
+        found.append((floor, cap, rate, full - rate * floor))
+        full += rate * (cap - floor)
+    return tuple(found)
 
 
 def margin_for(entry: Entry, share: float) -> float:
-    """Maintenance margin of a position at a share of its mark price, slice by slice, with the surcharge.
+    """Maintenance margin of a position at a share of its mark price, with the surcharge.
 
     The contracts of an inverse position are worth more coins the lower the price; at 0 all of them are in
     the last slice.
     """
-    value, unit = entry.value * share, 1.0
     if entry.inverse:
-        if share <= 0.0:
-            return entry.surcharge + entry.slices[-1][2] * entry.value
-        unit = entry.price * share
-        value = entry.value / unit
-    total = 0.0
-    for floor, cap, rate in entry.slices:
-        if value <= floor:
-            break
-        total += rate * ((value if value < cap else cap) - floor)
-    return entry.surcharge + total * unit
+        return inverse_margin(entry, max(share, 0.0))[0]
+    value = entry.value * share
+    for _, cap, rate, below in entry.slices:
+        if value <= cap:
+            return entry.surcharge + max(below + rate * value, 0.0)
+    return entry.surcharge
+
+
+def inverse_margin(entry: Entry, share: float) -> tuple[float, float]:
+    """Maintenance margin of an inverse position at a share of its mark price, and how it grows with that.
+
+    Below price 0 it goes on growing as it does there.
+    """
+    unit = entry.price * share
+    for _, cap, rate, below in entry.slices:
+        if entry.value <= cap * unit or cap == inf:
+            return entry.surcharge + below * unit + rate * entry.value, below * entry.price
+    return entry.surcharge, 0.0
 
 
 def _entry(position: Position, holding: Holding, request: PlanRequest) -> Entry | Unknown:

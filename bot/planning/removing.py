@@ -24,7 +24,7 @@ def removals_of(drafts: Sequence[Draft], *, expected: bool) -> dict[str, Removal
     return {draft.position.key: removal_of(draft, expected=expected) for draft in drafts}
 
 
-def hedge_removals(drafts: Sequence[Draft], request: PlanRequest, *, expected: bool) -> dict[str, Removal]:
+def hedge_removals(drafts: Sequence[Draft], request: PlanRequest) -> dict[str, Removal]:
     """Return what of the hedges goes with drafts of their parents, by the hedge's key."""
     if not request.hedges:
         return {}
@@ -40,9 +40,7 @@ def hedge_removals(drafts: Sequence[Draft], request: PlanRequest, *, expected: b
             continue
         mark = Decimal(repr(holding.price))
         fee = request.snapshot.markets[lot.symbol].taker_fee
-        likely = worst = mark * (1 - lot.side.sign * Decimal(repr(SLIPPAGE)))
-        if expected:
-            slip = max(Decimal(repr(holding.trade_cost)) - fee, Decimal(0))
-            likely = mark * (1 - lot.side.sign * slip)
-        found[key] = Removal(contracts, worst, likely)
+        slip = max(Decimal(repr(holding.trade_cost)) - fee, Decimal(0))
+        worst = mark * (1 - lot.side.sign * Decimal(repr(SLIPPAGE)))
+        found[key] = Removal(contracts, worst, mark * (1 - lot.side.sign * slip))
     return found

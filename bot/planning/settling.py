@@ -92,7 +92,7 @@ def settle_with(
     efforts = [Effort() for _ in active]
     refusals: list[Refusal] = []
     while True:
-        attempt = attempt_of(request, draw(request, active, efforts, prices), before, allowance, meter)
+        attempt = attempt_of(request, draw(active, efforts, prices), before, allowance, meter)
         fault = fault_of(request, attempt, efforts)
         if fault is None:
             return attempt, refusals
@@ -129,13 +129,10 @@ def attempt_of(
     capped = apply(drafts, allowance.copy(), request.order_terms)
     drafts, expected = capped.drafts, drawing.expected
     removals = removals_of(drafts, expected=expected)
-    if isinstance(before, Unknown):
-        examination: Examination | Unknown = before
-    else:
-        beside = hedge_removals(drafts, request, expected=expected)
-        examination = examine(request, before, {**beside, **removals}, expected=expected)
+    going = {**hedge_removals(drafts, request), **removals}
+    seen = before if isinstance(before, Unknown) else examine(request, before, going, expected=expected)
     capped = Capped(drafts, capped.refusals, capped.short | short)
-    return Attempt(request, drawing, capped, removals, examination, meter)
+    return Attempt(request, drawing, capped, removals, seen, meter)
 
 
 def fault_of(request: PlanRequest, attempt: Attempt, efforts: Sequence[Effort]) -> Fault | None:

@@ -8,7 +8,7 @@ from math import inf
 
 from msgspec import Struct
 
-from bot.planning.recomputation import Entry, Purse, margin_for
+from bot.planning.recomputation import Entry, Purse, Slice, inverse_margin, margin_for
 from bot.planning.roots import concave_root
 
 
@@ -30,7 +30,7 @@ def sides_of(entries: tuple[Entry, ...], coins: tuple[Purse, ...]) -> dict[str, 
     return {base: 1 if net > 0 else -1 if net < 0 else 0 for base, net in nets.items()}
 
 
-_Lane = tuple[float, float, float, tuple[tuple[float, float, float], ...], Entry | None]
+_Lane = tuple[float, float, float, tuple[Slice, ...], Entry | None]
 
 
 def _lanes(entries: Sequence[Entry]) -> list[_Lane]:
@@ -72,18 +72,20 @@ class _Block(Struct, frozen=True):
                 if change < least:
                     change, steep = least, 0.0
                 if inverse is not None:
-                    needed, growth = _inverse_margin(inverse, 1.0 + change)
+                    needed, growth = inverse_margin(inverse, 1.0 + change)
                     room += pull * change - needed
                     slope += steep * (pull - growth)
                     continue
-                value, needed, last = whole * (1.0 + change), 0.0, 0.0
-                for floor, cap, asked in slices:
-                    if value <= floor:
+                value = whole * (1.0 + change)
+                room += pull * change - surcharge
+                slope += steep * pull
+                for _, cap, asked, below in slices:
+                    if value <= cap:
+                        needed = below + asked * value
+                        if needed > 0.0:
+                            room -= needed
+                            slope -= steep * whole * asked
                         break
-                    needed += asked * ((value if value < cap else cap) - floor)
-                    last = asked
-                room += pull * change - (surcharge + needed)
-                slope += steep * (pull - whole * last)
             for rate, least, margin in coins:
                 change = rate * move
                 room += margin * max(change, least)
@@ -91,21 +93,6 @@ class _Block(Struct, frozen=True):
             return room, slope
 
         return left
-
-
-def _inverse_margin(entry: Entry, share: float) -> tuple[float, float]:
-    """Maintenance margin of an inverse position at a share of its mark price, and how it grows with that.
-
-    Below price 0 it goes on growing as it does there.
-    """
-    at, growth = max(share, 0.0), 0.0
-    unit = entry.price * at
-    for floor, cap, rate in entry.slices:
-        if entry.value <= floor * unit:
-            break
-        growth += -rate * floor if cap == inf or entry.value <= cap * unit else rate * (cap - floor)
-    growth *= entry.price
-    return margin_for(entry, at) + growth * (share - at), growth
 
 
 def _first_root(block: _Block, rates: Sequence[float], bound: float) -> float:

@@ -17,10 +17,14 @@ from bot.model import (
     Unknown,
 )
 from bot.planning import drafting, settling
-from bot.planning.check import Meter, examine, is_block_nearer, is_nearer, violations
+from bot.planning.caps import Allowance
+from bot.planning.check import Meter, examine, is_block_nearer, is_met, is_nearer, violations
+from bot.planning.drafting import Prices
 from bot.planning.planner import plan
+from bot.planning.programme.loop import met_by
 from bot.planning.recomputation import Removal
 from bot.planning.request import Watch, watch_of
+from bot.planning.settling import settle
 from tests.planning.build import (
     ACCOUNT,
     KEPT,
@@ -132,6 +136,25 @@ def test_a_trim_that_would_not_come_nearer_is_refused() -> None:
     assert made.steps == ()
     assert codes(made) == ["check_failed"]
     assert "would not bring it nearer" in made.refusals[0].reason
+
+
+def test_what_cannot_be_recomputed_is_not_met_and_harms_nothing() -> None:
+    asked, dark = request(SHOT, [demand("account.leverage", 3.0)]), Unknown("a gap")
+    assert not is_met(watching("account.leverage", 3.0), Meter(asked), dark)
+    allowance = Allowance(asked.caps, asked.usage)
+    attempt, _ = settle(asked, asked.demands, dark, allowance, Prices(asked), Meter(asked))
+    assert attempt.harms == ()
+    assert met_by(attempt) == set()
+
+
+def test_expected_prices_are_those_of_the_worst_case_where_nobody_asks() -> None:
+    asked = request(SHOT)
+    gone = {f"{BTC}#long": Removal(Decimal(1), Decimal(49000), Decimal(49900))}
+    found = examine(asked, opened(asked), gone)
+    assert found.expected is found.worst
+    asked_for = examine(asked, opened(asked), gone, expected=True)
+    assert asked_for.worst == found.worst
+    assert asked_for.expected.cost < found.worst.cost == found.costed.cost
 
 
 def test_only_limits_of_margin_blocks_are_judged_by_block() -> None:

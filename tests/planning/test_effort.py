@@ -82,7 +82,7 @@ def test_a_share_cap_makes_an_even_trim_shorter_and_says_so() -> None:
 def test_what_an_earlier_demand_took_counts_in_an_even_trim() -> None:
     first = demand("position.equity_share", 1.0, rule="share", target=target(BTC), episode="share.1")
     asked = pair()
-    drawing = draw(asked, [first, CAP], [Effort(), Effort(even=True)], Prices(asked))
+    drawing = draw([first, CAP], [Effort(), Effort(even=True)], Prices(asked))
     taken, even = (outcome.taken for outcome in drawing.outcomes)
     assert taken[f"{BTC}#long"] > 30
     assert even == {f"{ETH}#short": Decimal(200)}

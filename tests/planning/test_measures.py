@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bot.model import Beta, MarginMode, MarketStats, Position, Scenario, Sense, Side, Target, Unknown
-from bot.planning.measures import BEYOND, recomputed
+from bot.planning.check import is_inside
+from bot.planning.measures import BEYOND, is_kept, recomputed
 from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.metrics import measure
@@ -105,6 +106,67 @@ def test_what_is_ruined_is_past_every_limit() -> None:
     assert measured(watch("account.leverage"), flat) == 0.0
     assert measured(watch("account.joint_distance"), flat) == 1.0
     assert measured(watch("account.drawdown"), flat) == BEYOND
+
+
+def test_what_is_at_price_0_loses_no_more() -> None:
+    """Falling twice as far as the market one is gone at half of it; the other goes on."""
+    held = [position(BTC, Side.LONG, "1", "1000"), position(ETH, Side.LONG, "10", "100")]
+    stats = MarketStats("SOL", {BTC: Beta(2.0, 0.0, "test"), ETH: Beta(1.0, 0.0, "test")}, {}, {}, NOW)
+    asked = request(snapshot(held, 1700), about=context(stats=stats))
+    found = measured(watch("account.joint_distance"), asked)
+    assert found == pytest.approx(measure("account.joint_distance", asked.portfolio, asked.context))
+    assert 0.69 < found < 0.7
+
+
+def test_without_tiers_a_position_needs_its_surcharge_alone() -> None:
+    for inverse in (False, True):
+        asked = request(snapshot([position(BTC, Side.LONG, "1", "1000")], 400))
+        (entry,) = opened(asked).entries
+        bare = replace(opened(asked), entries=(replace(entry, slices=(), surcharge=7.0, inverse=inverse),))
+        assert recomputed(watch("account.margin_ratio"), bare, asked.context) == 7.0 / 400
+        found = recomputed(watch("account.joint_distance"), bare, asked.context)
+        assert found == pytest.approx(393 / 1000)
+
+
+@pytest.mark.parametrize("level", [0.02, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("sense", [Sense.MIN, Sense.MAX])
+def test_what_is_kept_without_being_measured_is_inside(level: float, sense: Sense) -> None:
+    told = 0
+    for seed in range(20):
+        shot, stats = random_account(seed)
+        asked = request(shot, about=context(0.9, 1.0, stats))
+        state = opened(asked)
+        for one in shot.positions:
+            for metric in POSITION_METRICS:
+                limit = watch(metric, target(one.symbol, one.side), limit=level, sense=sense)
+                if is_kept(limit, state):
+                    value = recomputed(limit, state, asked.context)
+                    assert not isinstance(value, Unknown)
+                    assert is_inside(value, level, sense)
+                    told += 1
+    assert told > 20
+
+
+def test_what_cannot_be_known_is_not_kept() -> None:
+    asked = request(snapshot([position(BTC, Side.LONG, "1", "1000")], 500))
+    dark = opened(unknown_money(asked))
+    near = watch("position.liquidation_distance", target(BTC), sense=Sense.MIN, limit=0.1)
+    share = watch("position.equity_share", target(BTC), limit=9.0)
+    for limit in (near, share):
+        assert is_kept(limit, opened(asked))
+        assert not is_kept(limit, dark)
+        assert not is_kept(replace(limit, target=target(ETH)), opened(asked))
+    assert not is_kept(watch("account.leverage", limit=9.0), opened(asked))
+    assert not is_kept(replace(near, limit=1.0), opened(asked))
+
+
+def test_scenarios_are_shocked_once_for_a_loss_and_a_cushion() -> None:
+    asked = request(snapshot([position(BTC, Side.LONG, "1", "1000")], 500), about=context(1.0, 1.0))
+    state = opened(asked)
+    loss = recomputed(watch("account.stress_loss"), state, asked.context)
+    assert len(state.losses) == 1
+    assert recomputed(watch("account.cushion"), state, asked.context) == pytest.approx(loss)
+    assert len(state.losses) == 1
 
 
 def unknown_money(asked: PlanRequest) -> PlanRequest:

@@ -271,7 +271,7 @@ def test_a_limit_that_faces_do_not_know_harms_nothing() -> None:
     given = asked(CAP)
     odd = Watch("odd", "account.drawdown", Sense.MAX, 0.1, 0.1, Target(ACCOUNT))
     kept = proposal.Kept(odd, bears_cost=True)
-    drawing = draw(given, [], [], Prices(given))
+    drawing = draw([], [], Prices(given))
     assert proposal.harming(kept, drawing) == set()
     allowance = Allowance(given.caps, given.usage)
     programme = proposal.programme_of(given, [CAP], [Effort()], Prices(given), frozenset(), allowance)

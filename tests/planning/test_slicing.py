@@ -186,7 +186,7 @@ def test_an_old_book_changes_nothing() -> None:
 def test_trims_in_proportion_tell_a_thin_book_too() -> None:
     """The check asks for the same share of both; one of them is thin."""
     one = asked(replace(LEVERAGE, value=5.0))
-    drawing = draw(one, [one.demands[0]], [Effort(even=True)], Prices(one))
+    drawing = draw([one.demands[0]], [Effort(even=True)], Prices(one))
     (outcome,) = drawing.outcomes
     assert [refusal.code for refusal in outcome.shortfall] == ["thin_book"]
     assert open_book(one).by_key.keys() == outcome.taken.keys()

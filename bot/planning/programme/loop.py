@@ -161,9 +161,7 @@ class _Search:
         )
 
     def _attempt(self, made: Proposal) -> Attempt:
-        drawing = draw(
-            self._request, self._demands, self._efforts, self._prices, made.amounts, self._left_out
-        )
+        drawing = draw(self._demands, self._efforts, self._prices, made.amounts, self._left_out)
         return attempt_of(self._request, drawing, self._before, self._allowance, self._meter)
 
     def _keep(self, attempt: Attempt) -> bool:
