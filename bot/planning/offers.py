@@ -1,7 +1,7 @@
 """What a way to hedge is made from, and what it comes to: the same for perpetuals and for options."""
 
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping, Set
+from functools import cached_property, partial
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -30,9 +30,14 @@ from bot.planning.recomputation import State, charged
 from bot.planning.request import OrderTerms, PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp
 from bot.planning.slicing import Books
+from bot.risk.definitions import OPTIONS_HELP
 from bot.risk.portfolio import Holding
 from bot.risk.shock import scenario_moves
 
+MOVED = frozenset({"account.net_leverage", *OPTIONS_HELP})
+"""Metrics that an option moves by more than what is paid for it."""
+SLIVER = 1e-7
+"""Share of equity below which nothing that is paid is a hedge."""
 PLAIN = OrderTerms()
 """What opens is never exempt from the smallest order."""
 
@@ -105,6 +110,16 @@ class Desk(Struct, frozen=True, dict=True):
         return tuple(parents(self.request))
 
     @cached_property
+    def is_barred(self) -> bool:
+        """Whether a limit is past its level that any payment harms, so that no option passes the check."""
+        before = self.before
+        if isinstance(before, Unknown) or isinstance(before.equity, Unknown):
+            return False
+        paid = SLIVER * before.equity
+        after = partial(charged, before, paid, paid)
+        return bool(harm(self.examine(before, ("payment",), after), self, MOVED))
+
+    @cached_property
     def book(self) -> Book:
         """The account as it is. Nobody may take from it."""
         return open_book(self.request)
@@ -150,12 +165,15 @@ class Desk(Struct, frozen=True, dict=True):
         return known
 
 
-def harm(examination: Examination, desk: Desk) -> str:
-    """Say which limit a hedge would make worse beyond its target; '' for none.
+def harm(examination: Examination, desk: Desk, apart: Set[str] = frozenset()) -> str:
+    """Say which limit a hedge would make worse beyond its target; '' for none, those on metrics in `apart`
+    left out.
 
     As with trims, a limit on exposure that stays inside may lose what the cost alone takes.
     """
     for watch in desk.request.watches:
+        if watch.metric in apart:
+            continue
         now = desk.meter.read(watch, examination.worst)
         if watch.metric in COST_ONLY or isinstance(now, Unknown) or is_inside(now, watch.goal, watch.sense):
             continue
