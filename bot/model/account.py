@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -79,6 +80,11 @@ class Position(Struct, frozen=True, dict=True):
         return position_key(self.symbol, self.side)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it has a size that can be worked with."""
+        return self.contracts.is_finite() and self.contracts > 0
+
+    @property
     def size(self) -> Decimal:
         """Size in coins, of an inverse position at mark price; NaN where that is no price."""
         if not self.inverse:
@@ -94,7 +100,7 @@ class Position(Struct, frozen=True, dict=True):
         return contracts * self.contract_size * (1 if self.inverse else price)
 
 
-def position_key(symbol: str, side: Side) -> str:
+def position_key(symbol: str, side: str) -> str:
     """Join symbol and side to the identity of a position inside its account."""
     return symbol + "#" + side
 
@@ -244,6 +250,11 @@ class Snapshot(Struct, frozen=True, dict=True):
     def position(self, key: str) -> Position | None:
         """Find a position by its key, an option's too."""
         return self._by_key.get(key)
+
+    @cached_property
+    def open_positions(self) -> tuple[Position, ...]:
+        """Positions with a size that can be worked with, in the order of their keys."""
+        return tuple(sorted((one for one in self.positions if one.is_open), key=attrgetter("key")))
 
     def option(self, key: str) -> OptionPosition | None:
         """Find what is held of an option by its key."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from bot.model.account import Side, position_key
+from bot.model.account import position_key
 from bot.model.hedges import HedgeTerms
 from bot.model.moves import MoveTerms
 from bot.model.unknown import Number
@@ -71,7 +71,7 @@ class Target(Struct, frozen=True, order=True):
     @property
     def position(self) -> str | None:
         """Key of the position, None for an account."""
-        return position_key(self.symbol, Side(self.side)) if self.symbol else None
+        return position_key(self.symbol, self.side) if self.symbol else None
 
     @property
     def text(self) -> str:

@@ -47,8 +47,9 @@ def with_own(strangers: Sequence[Stranger], hedges: Iterable[Hedge]) -> tuple[St
 
 def policy_of(strangers: Sequence[Stranger], symbol: str, side: Side) -> Policy:
     """Return what the first policy that matches says; without one a position is guarded."""
+    name = symbol.upper() if strangers else symbol
     for one in strangers:
-        if _matches(one.symbol, symbol.upper()) and _matches(one.side, side.value):
+        if _matches(one.symbol, name) and _matches(one.side, side.value):
             return one.policy
     return Policy.ADOPT
 
@@ -70,4 +71,9 @@ def left_alone(policy: Policy, symbol: str, side: Side) -> str:
 
 
 def _matches(patterns: tuple[str, ...], word: str) -> bool:
-    return not patterns or any(fnmatchcase(word, pattern) for pattern in patterns)
+    return not patterns or word in patterns or any(_globs(word, one) for one in patterns)
+
+
+def _globs(word: str, pattern: str) -> bool:
+    """Whether a pattern that is more than a word matches."""
+    return ("*" in pattern or "?" in pattern or "[" in pattern) and fnmatchcase(word, pattern)

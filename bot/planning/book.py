@@ -1,9 +1,8 @@
 """The account while it is being trimmed: what has been taken off each position, and what that cost."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,12 +12,16 @@ from bot.planning.crowding import free_of_orders
 from bot.planning.depth import Ladder, cost_at
 from bot.planning.linked import cost_beside, must_stay
 from bot.planning.nature import Nature
-from bot.planning.pricing import NoQuote, Quote, quote, taking_seconds
+from bot.planning.pricing import NoQuote, Quote, Way, quote, taking_seconds, way_of
 from bot.planning.request import OrderTerms, PlanRequest
-from bot.planning.rounding import exact, fit, largest, room, smallest
-from bot.planning.slicing import Books, Slice, slice_of
+from bot.planning.rounding import fit_to, largest, room, smallest
+from bot.planning.slicing import Books, Reach, reach_of, within_book
+from bot.risk.ages import Ages
 from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding
+from bot.risk.shock import adverse_signs
+
+ZERO = Decimal(0)
 
 
 class Leg(Struct):
@@ -30,7 +33,7 @@ class Leg(Struct):
     market: Market | None
     holding: Holding | None
     """None where the position could not be read as numbers: it can be closed, not sized."""
-    taken: Decimal = Decimal(0)
+    taken: Decimal = ZERO
     cost: float = 0.0
     """USD paid for what was taken, at the price it was sized with."""
     left: float = 0.0
@@ -48,6 +51,8 @@ class Priced(Struct, frozen=True):
     expected: float
     """The same at the expected price, where all of `room` goes: out of the book, or half spread, fee and
     impact."""
+    least: Decimal
+    """The smallest order."""
     thin: bool = False
     """Whether the book is what bounds the room."""
     ladder: Ladder | None = None
@@ -55,8 +60,16 @@ class Priced(Struct, frozen=True):
     beside: float = 0.0
     """What of `expected` is the cost of hedges that go with it."""
 
+    def usd_of(self, leg: Leg) -> float:
+        """USD of notional that the room of a leg with a holding comes to."""
+        assert leg.holding is not None
+        held, room = leg.position.contracts, self.room
+        return leg.holding.notional if room == held else leg.holding.notional * float(room / held)
+
     def expected_of(self, contracts: Decimal, fee: float) -> float:
         """Expected cost of one USD at mark where so many contracts go."""
+        if contracts == self.room:
+            return self.expected
         found = None if self.ladder is None else self.ladder.cost(contracts, self.quote.mark, fee)
         return self.expected if found is None else min(found + self.beside, self.cost)
 
@@ -68,7 +81,7 @@ class Priced(Struct, frozen=True):
         return replace(self.quote, note=f"{self.quote.note}; {words} at once, the rest follows")
 
 
-class Book(Struct):
+class Book(Struct, dict=True):
     """All legs, in the order of their keys."""
 
     request: PlanRequest
@@ -83,22 +96,49 @@ class Book(Struct):
         """Find a leg by its key."""
         return self.by_key.get(key)
 
+    def anew(self) -> "Book":
+        """Return the same account before anything was taken off it."""
+        fresh = {
+            key: Leg(
+                key, leg.position, leg.market, leg.holding, left=leg.holding.notional if leg.holding else 0.0
+            )
+            for key, leg in self.by_key.items()
+        }
+        return Book(self.request, fresh)
+
     @property
     def holdings(self) -> tuple[Leg, ...]:
         """Legs that can be sized."""
-        return tuple(leg for leg in self.legs if leg.holding is not None)
+        return tuple([leg for leg in self.legs if leg.holding is not None])
 
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Keys of all legs."""
+        return frozenset(self.by_key)
 
-def is_open(position: Position) -> bool:
-    """Whether a position has a size that can be worked with."""
-    return position.contracts.is_finite() and position.contracts > 0
+    @cached_property
+    def cross(self) -> tuple[Holding, ...]:
+        """What stands behind the cross balance, as it was before anything was taken."""
+        held = [leg.holding for leg in self.by_key.values()]
+        return tuple([one for one in held if one is not None and one.isolated_equity is None])
+
+    @cached_property
+    def isolated(self) -> tuple[Holding, ...]:
+        """What stands behind margin of its own, as it was before anything was taken."""
+        held = [leg.holding for leg in self.by_key.values()]
+        return tuple([one for one in held if one is not None and one.isolated_equity is not None])
+
+    @cached_property
+    def sides(self) -> dict[str, int]:
+        """For each base the side of what the cross balance holds of it, its coins included."""
+        return adverse_signs(self.cross, self.request.portfolio.coins)
 
 
 def open_book(request: PlanRequest) -> Book:
     """Start from the snapshot, nothing taken."""
     markets, portfolio = request.snapshot.markets, request.portfolio
     legs: dict[str, Leg] = {}
-    for position in sorted(filter(is_open, request.snapshot.positions), key=attrgetter("key")):
+    for position in request.snapshot.open_positions:
         key = position.key
         holding = portfolio.holding(key)
         left = 0.0 if holding is None else holding.notional
@@ -106,17 +146,7 @@ def open_book(request: PlanRequest) -> Book:
     return Book(request, legs)
 
 
-def worst_cost(leg: Leg, priced: Quote, market: Market) -> float:
-    """Cost of one USD of notional filled at the quote's worst price, taker fee included."""
-    return _cost_at_worst(leg, priced, market.taker_fee)
-
-
-def _cost_at_worst(leg: Leg, priced: Quote, fee: Decimal) -> float:
-    side, inverse = leg.position.side, leg.position.inverse
-    return cost_at(priced.worst, priced.mark, as_float(fee), side, inverse=inverse)
-
-
-class Ordered(Struct, frozen=True):
+class Ordered(Struct):
     """A reduction of one leg as it would be ordered, before a book bounds it."""
 
     quote: Quote
@@ -126,119 +156,140 @@ class Ordered(Struct, frozen=True):
     """Contracts that caps, other orders and the venue's largest order let go."""
     worst: float
     """Cost of one USD at the worst permitted price, fee included."""
+    priced: dict[Decimal | None, Priced] = {}
+    """What came of it where no hedges stand, by what the book takes; None where it bounds nothing."""
 
 
 def price_leg(
     leg: Leg,
     terms: TrimTerms,
     request: PlanRequest,
-    books: Books,
     acting_seconds: float,
     nature: Nature,
     *,
     whole: bool = False,
-    pressing: bool = False,
 ) -> Priced | NoQuote:
-    """Price one leg under the terms of a limit of a nature; `whole` lifts the share caps (closes), `pressing`
-    the patience with a thin book.
+    """Price one leg under the terms of a limit of a nature; `whole` lifts the share caps (closes).
 
     NoQuote says why nothing may be sent for it now.
     """
-    taking = taking_seconds(terms, acting_seconds, nature, whole=whole, pressing=pressing)
-    ordered = order_leg(leg, terms, request, books.now, taking, nature, whole=whole)
+    taking = taking_seconds(terms, acting_seconds, nature, whole=whole, pressing=False)
+    books, way = Books(request), way_of(terms, request.caps, taking, nature, whole=whole)
+    ordered = order_leg(leg, way, request, books.ages)
     if isinstance(ordered, NoQuote):
         return ordered
-    cut = sliced(leg, ordered, terms, books, taking, nature, whole=whole, pressing=pressing)
-    return cut if isinstance(cut, NoQuote) else bound_by_book(leg, ordered, cut, request)
+    reach = reach_of(terms, taking, nature, whole=whole, pressing=False)
+    return bounded(leg, ordered, request, books, reach)
 
 
-def sliced(
-    leg: Leg,
-    ordered: Ordered,
-    terms: TrimTerms,
-    books: Books,
-    taking: float,
-    nature: Nature,
-    *,
-    whole: bool,
-    pressing: bool,
-) -> Slice | NoQuote:
-    """Say what the book lets go at once; NoQuote where a patient order waits."""
-    assert leg.market is not None
-    kind = (terms, books, max(taking, 0.0), nature, ordered.least)
-    return slice_of(leg.position, leg.market, ordered.quote, *kind, whole=whole, pressing=pressing)
+def order_leg(leg: Leg, way: Way, request: PlanRequest, ages: Ages) -> Ordered | NoQuote:
+    """Price one leg without its book."""
+    position, market = leg.position, leg.market
+    symbol = position.symbol
+    if request.blocked_symbols or request.refused:
+        barred = _barred(symbol, request)
+        if barred is not None:
+            return barred
+    if market is None or not market.active:
+        return NoQuote("market_closed", f"{symbol} is not open for trading at the venue")
+    if market.price_step <= ZERO or market.amount_step <= ZERO:
+        return NoQuote("unknown_figure", f"{symbol}: the venue's price or amount step is not positive")
+    found = quote(position.side, market, request.snapshot.marks.get(symbol), way, ages)
+    if isinstance(found, NoQuote):
+        return found
+    least = smallest(market, found.mark, request.order_terms)
+    allowed = room(position.contracts, way.share, market, least)
+    most = largest(market, found.style)
+    if most is not None and most < allowed:
+        allowed = most
+    if symbol in request.crowded_symbols:
+        free = free_of_orders(position, market, least, request)
+        if isinstance(free, NoQuote):
+            return free
+        allowed = min(allowed, free.contracts)
+        found = replace(found, note=found.note + free.note) if free.note else found
+    fee = as_float(market.taker_fee)
+    worst = cost_at(found.worst, found.mark, fee, position.side, inverse=position.inverse)
+    return Ordered(found, least, allowed, worst)
 
 
-def order_leg(
-    leg: Leg,
-    terms: TrimTerms,
-    request: PlanRequest,
-    now: datetime,
-    taking: float,
-    nature: Nature,
-    *,
-    whole: bool,
-) -> Ordered | NoQuote:
-    """Price one leg without its book; `now` is a time of the venue's clock, `taking` of `taking_seconds`."""
-    symbol = leg.position.symbol
+def _barred(symbol: str, request: PlanRequest) -> NoQuote | None:
+    """Say that nothing is sent for a symbol, because of what became of earlier requests."""
     if symbol in request.blocked_symbols:
         return NoQuote(
             "unknown_outcome",
             f"the outcome of an earlier request on {symbol} is unknown; nothing new until it is settled",
         )
     refused = next((one for one in request.refused if one.item == symbol and request.at < one.until), None)
-    if refused is not None:
-        return NoQuote("refused_before", f"{symbol}: {refused.words}")
-    market = leg.market
-    if market is None or not market.active:
-        return NoQuote("market_closed", f"{symbol} is not open for trading at the venue")
-    if market.price_step <= 0 or market.amount_step <= 0:
-        return NoQuote("unknown_figure", f"{symbol}: the venue's price or amount step is not positive")
-    found = quote(
-        leg.position.side,
-        market,
-        request.snapshot.marks.get(symbol),
-        terms,
-        request.caps,
-        now,
-        taking,
-        request.max_age_seconds,
-        nature,
-    )
-    if isinstance(found, NoQuote):
-        return found
-    least = smallest(market, found.mark, request.order_terms)
-    free = free_of_orders(leg.position, market, least, request)
-    if isinstance(free, NoQuote):
-        return free
-    share = Decimal(1) if whole else min(exact(terms.max_share), request.caps.max_share)
-    allowed = room(leg.position.contracts, share, market, least)
-    most = largest(market, found.style)
-    allowed = min(allowed, free.contracts if most is None else min(free.contracts, most))
-    priced = replace(found, note=found.note + free.note) if free.note else found
-    return Ordered(priced, least, allowed, worst_cost(leg, priced, market))
+    return None if refused is None else NoQuote("refused_before", f"{symbol}: {refused.words}")
 
 
-def bound_by_book(leg: Leg, ordered: Ordered, cut: Slice, request: PlanRequest) -> Priced:
-    """Bound what may be taken by the book and by hedges, and say what it costs."""
-    market, priced, allowed = leg.market, ordered.quote, ordered.allowed
+def bounded(leg: Leg, ordered: Ordered, request: PlanRequest, books: Books, reach: Reach) -> Priced | NoQuote:
+    """Bound an order by its book and by hedges, and say what it costs; NoQuote where a patient one waits.
+
+    Where no hedges stand, all that bounds alike shares one price.
+    """
+    priced, market = ordered.quote, leg.market
     assert market is not None
-    beside = likely = 0.0
-    if leg.holding is not None and request.hedges:
-        kept = Decimal(0) if request.unbound else must_stay(leg.position, request)
-        allowed = max(min(allowed, leg.position.contracts - kept), Decimal(0))
-        beside, likely = cost_beside(leg.holding, request)
-    thin = cut.contracts is not None and cut.contracts < allowed
-    if cut.contracts is not None and thin:
-        allowed = cut.contracts
-    expected = ordered.worst if leg.holding is None else leg.holding.trade_cost
-    if priced.style is Style.PASSIVE:
-        expected = _cost_at_worst(leg, priced, market.maker_fee)
+    ladder = binding = None
+    if priced.style is not Style.PASSIVE:
+        ladder = books.ladder(leg.position, market, priced.mark)
+    if ladder is not None:
+        takes = within_book(leg.position, market, priced, ordered.least, ladder, reach)
+        if isinstance(takes, NoQuote):
+            return takes
+        binding = takes if takes is not None and takes < ordered.allowed else None
+    if request.hedges:
+        return _beside_hedges(leg, market, ordered, binding, ladder, request)
+    found = ordered.priced.get(binding)
+    if found is None:
+        found = ordered.priced[binding] = _priced(leg, market, ordered, binding, ladder)
+    return found
+
+
+def _beside_hedges(
+    leg: Leg,
+    market: Market,
+    ordered: Ordered,
+    binding: Decimal | None,
+    ladder: Ladder | None,
+    request: PlanRequest,
+) -> Priced:
+    """Bound an order by what the hedges of its position need, which go with it."""
+    if leg.holding is None:
+        return _priced(leg, market, ordered, binding, ladder)
+    kept = ZERO if request.unbound else must_stay(leg.position, request)
+    allowed = max(min(ordered.allowed, leg.position.contracts - kept), ZERO)
+    if binding is not None and binding >= allowed:
+        binding = None
+    return _priced(
+        leg, market, replace(ordered, allowed=allowed), binding, ladder, *cost_beside(leg.holding, request)
+    )
+
+
+def _priced(
+    leg: Leg,
+    market: Market,
+    ordered: Ordered,
+    binding: Decimal | None,
+    ladder: Ladder | None,
+    beside: float = 0.0,
+    likely: float = 0.0,
+) -> Priced:
+    """Say what an order costs that a book may bind; hedges that go with it cost `beside`, and `likely`."""
+    one = ordered.quote
+    allowed = ordered.allowed if binding is None else binding
     cost, resting = ordered.worst + beside, None
-    if cut.ladder is not None:
-        resting = cut.ladder.cost(allowed, priced.mark, as_float(market.taker_fee))
-    expected = expected + likely if resting is None else min(resting + likely, cost)
-    return Priced(priced, allowed, cost, expected, thin, cut.ladder, likely)
+    if ladder is not None:
+        resting = ladder.cost(allowed, one.mark, as_float(market.taker_fee))
+    if resting is not None:
+        expected = min(resting + likely, cost)
+    elif one.style is Style.PASSIVE:
+        fee, side = as_float(market.maker_fee), leg.position.side
+        expected = likely + cost_at(one.worst, one.mark, fee, side, inverse=leg.position.inverse)
+    else:
+        expected = likely + (ordered.worst if leg.holding is None else leg.holding.trade_cost)
+    return Priced(one, allowed, cost, expected, ordered.least, binding is not None, ladder, likely)
 
 
 def take(
@@ -251,10 +302,12 @@ def take(
     assert leg.market is not None
     size = leg.position.contracts
     wanted = size if whole else leg.taken + contracts
-    total = min(fit(wanted, size, leg.market, priced.quote.mark, terms), priced.room)
-    more = max(total - leg.taken, Decimal(0))
+    fitted = fit_to(wanted, size, leg.market.amount_step, priced.least, terms) if wanted > ZERO else ZERO
+    more = min(fitted, priced.room) - leg.taken
+    if more <= ZERO:
+        return ZERO
     leg.taken += more
     if leg.holding is not None:
-        leg.left = leg.holding.notional * float(1 - leg.taken / size)
+        leg.left = 0.0 if leg.taken == size else leg.holding.notional * float(1 - leg.taken / size)
     leg.cost += cost * float(leg.position.notional(more, priced.quote.mark))
     return more

@@ -8,7 +8,6 @@ count as actions only, and leave half of an hour's actions to the trims. Protect
 """
 
 from collections.abc import Sequence
-from copy import copy
 from decimal import Decimal
 
 from msgspec import Struct
@@ -93,7 +92,10 @@ class Allowance:
 
     def copy(self) -> "Allowance":
         """Return the same allowance, to be used without changing this one."""
-        return copy(self)
+        other = Allowance.__new__(Allowance)
+        other.actions, other.notional, other.loss = self.actions, self.notional, self.loss
+        other.caps = self.caps
+        return other
 
     def act(self) -> bool:
         """Use one action; False where none is left."""
@@ -109,10 +111,9 @@ class Allowance:
     def most(self, draft: Draft) -> tuple[Decimal, str, str]:
         """Return how many contracts the caps allow, with the code and words of the tightest cap."""
         most, code, words = draft.contracts, "", ""
-        per_contract = notional_of(draft, Decimal(1))
-        if self.notional is not None and most * per_contract > self.notional:
-            most, code = max(self.notional, Decimal(0)) / per_contract, "cap_notional"
+        if self.notional is not None and notional_of(draft, most) > self.notional:
             left = max(self.notional, Decimal(0))
+            most, code = left / notional_of(draft, Decimal(1)), "cap_notional"
             words = f"notional of {self.caps.notional_per_day} USD a day; {left:.2f} USD are left"
         if self.loss is None:
             return most, code, words
@@ -134,8 +135,10 @@ class Allowance:
         """Write down what a step will use."""
         if self.notional is not None:
             self.notional -= notional_of(draft, contracts)
+        if self.loss is None:
+            return
         loss = loss_per_contract(draft)
-        if self.loss is not None and not isinstance(loss, Unknown):
+        if not isinstance(loss, Unknown):
             self.loss -= loss * contracts
 
 

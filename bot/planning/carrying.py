@@ -14,7 +14,6 @@ from bot.planning.known import Known
 from bot.planning.moving import Moving, begin
 from bot.planning.programme.choice import Chosen, choose
 from bot.planning.programme.loop import Settled, met_by, settle_cheapest
-from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest
 
 
@@ -65,7 +64,7 @@ def _carried(
 ) -> Carried:
     moving = begin(request, known, allowance, None if chosen is None else chosen.margin)
     rest = moving.rest(demands)
-    standing = known.before if moving.request is request else state_before(moving.request)
+    standing = moving.lifted.after
     first = None if chosen is None else chosen.proposal(rest)
     settled = settle_cheapest(moving.request, rest, replace(known, before=standing), allowance, first)
     reasoning = settled.reasoning if chosen is None else chosen.told(settled.reasoning)

@@ -8,19 +8,23 @@ has one, and a demand for survival does not yield to it. Drawdown, daily loss an
 trade improves them, and every cost worsens them.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.model import LimitProof, Number, Sense, Target, Unknown
-from bot.planning.measures import recomputed
+from bot.model import LimitProof, Number, Sense, Unknown
+from bot.planning.measures import is_kept, recomputed
 from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import Removal, State, charged, state_after
 from bot.planning.request import PlanRequest, Watch
 
 TOLERANCE = 1e-9
 """Relative to the level, for floating-point error only."""
+
+ROUNDING = 1e-12
+"""Relative to a value: a gain of no more is none."""
 
 COST_ONLY = frozenset({"account.drawdown", "account.daily_loss", "account.equity"})
 
@@ -30,31 +34,60 @@ class Meter:
 
     def __init__(self, request: PlanRequest) -> None:
         self._context = request.context
-        self._known: dict[tuple[int, str, Target, int], tuple[State, Watch, Number]] = {}
+        self._known: dict[int, tuple[State, _Readings]] = {}
 
     def read(self, watch: Watch, state: State) -> Number:
         """Measure a limit's metric on a recomputed state."""
-        at = (id(state), watch.metric, watch.target, id(watch.scenarios))
-        known = self._known.get(at)
+        known = self._known.get(id(state))
         if known is None:
-            known = (state, watch, recomputed(watch, state, self._context))
-            self._known[at] = known
-        return known[2]
+            known = self._known[id(state)] = (state, {})
+        readings, target = known[1], watch.target
+        at = (watch.metric, target.symbol, target.side, id(watch.scenarios))
+        found = readings.get(at)
+        if found is None:
+            found = readings[at] = (recomputed(watch, state, self._context), watch)
+        return found[0]
 
 
-class Examination(Struct, frozen=True):
+_Readings = dict[tuple[str, str, str, int], tuple[Number, Watch]]
+"""By metric, target and scenarios; what was read first keeps its scenarios alive."""
+
+
+class Examination(Struct, frozen=True, dict=True):
     """The account before and after a set of removals."""
 
     before: State
     worst: State
     expected: State
-    costed: State
-    """As before, with the cost of the worst case paid: what the cost alone does."""
+    """The worst again where nobody asks for it."""
+
+    @cached_property
+    def costed(self) -> State:
+        """As before, with the cost of the worst case paid: what the cost alone does."""
+        before, worst = self.before, self.worst
+        lost, cross = worst.cost - before.cost, worst.cross_cost - before.cross_cost
+        return charged(before, lost, cross) if lost or cross else before
+
+
+class Harm(Struct, frozen=True):
+    """A limit that a plan makes worse."""
+
+    number: int
+    """Its place among the watches."""
+    watch: Watch
+    before: float
+    after: float
+
+    @property
+    def text(self) -> str:
+        """What is made worse, in words."""
+        watch, change = self.watch, f"from {self.before:.6g} to {self.after:.6g}"
+        return f"{watch.rule} ({watch.metric} of {watch.target.text}) would go {change}"
 
 
 def is_inside(value: float, level: float, sense: Sense) -> bool:
     """Whether a value is at or inside a level."""
-    slack = TOLERANCE * max(1.0, abs(level))
+    slack = TOLERANCE * (abs(level) if level > 1.0 or level < -1.0 else 1.0)
     return value <= level + slack if sense is Sense.MAX else value >= level - slack
 
 
@@ -78,34 +111,36 @@ def violations(request: PlanRequest, removals: Mapping[str, Removal]) -> tuple[s
     return tuple(found)
 
 
-def examine(request: PlanRequest, before: State, removals: Mapping[str, Removal]) -> Examination:
-    """Carry the removals out on a recomputed account."""
+def examine(
+    request: PlanRequest, before: State, removals: Mapping[str, Removal], *, expected: bool = False
+) -> Examination:
+    """Carry the removals out on a recomputed account, at `expected` prices as well where that is asked."""
     worst = state_after(before, request, removals)
-    return Examination(
-        before=before,
-        worst=worst,
-        expected=state_after(before, request, removals, expected=True),
-        costed=charged(before, worst.cost, worst.cross_cost),
-    )
+    likely = state_after(before, request, removals, expected=True) if expected else worst
+    return Examination(before, worst, likely)
 
 
 def prove(
     watch: Watch, meter: Meter, examination: Examination | Unknown, *, expected: bool = False
 ) -> LimitProof:
     """Measure one limit before and after."""
-    before: Number
-    after: Number
     if isinstance(examination, Unknown):
-        before = after = examination
-    else:
-        state = examination.expected if expected else examination.worst
-        before = meter.read(watch, examination.before)
-        after = meter.read(watch, state)
-        closed = watch.target.position is not None and state.entry(watch.target.position) is None
-        if closed and examination.before.entry(watch.target.position) is not None:
-            return _proof(watch, before, after, met=True)
-    met = not isinstance(after, Unknown) and is_inside(after, watch.goal, watch.sense)
-    return _proof(watch, before, after, met=met)
+        return _proof(watch, examination, examination, met=False)
+    before = meter.read(watch, examination.before)
+    after = meter.read(watch, examination.expected if expected else examination.worst)
+    return _proof(watch, before, after, met=is_met(watch, meter, examination, expected=expected))
+
+
+def is_met(watch: Watch, meter: Meter, examination: Examination | Unknown, *, expected: bool = False) -> bool:
+    """Whether a limit is at its goal afterwards, or its position closed."""
+    if isinstance(examination, Unknown):
+        return False
+    state = examination.expected if expected else examination.worst
+    after = meter.read(watch, state)
+    if not isinstance(after, Unknown):
+        return is_inside(after, watch.goal, watch.sense)
+    own = watch.target.position
+    return own is not None and state.entry(own) is None and examination.before.entry(own) is not None
 
 
 def _proof(watch: Watch, before: Number, after: Number, *, met: bool) -> LimitProof:
@@ -128,8 +163,8 @@ def is_nearer(proof: LimitProof) -> bool:
         return True
     if isinstance(proof.before, Unknown) or isinstance(proof.after, Unknown):
         return False
-    gain = proof.before - proof.after
-    return gain > 0 if proof.sense == Sense.MAX.value else gain < 0
+    gain = proof.before - proof.after if proof.sense == Sense.MAX.value else proof.after - proof.before
+    return gain > ROUNDING * max(1.0, abs(proof.before))
 
 
 def is_block_nearer(watch: Watch, meter: Meter, examination: Examination, keys: Set[str]) -> bool:
@@ -148,19 +183,25 @@ def is_block_nearer(watch: Watch, meter: Meter, examination: Examination, keys: 
 def _blocks(state: State, keys: Set[str]) -> State:
     cross = any(entry.key in keys for entry in state.cross)
     kept = tuple(entry for entry in state.entries if entry.key in keys or (cross and entry.equity is None))
-    return replace(state, entries=kept)
+    return state if len(kept) == len(state.entries) else replace(state, entries=kept)
 
 
 def worsened(watch: Watch, meter: Meter, examination: Examination, *, expected: bool = False) -> str | None:
     """Say how a limit is made worse by the plan, None where it is not."""
-    if watch.metric in COST_ONLY:
-        return None
-    state = examination.expected if expected else examination.worst
-    after = meter.read(watch, state)
-    if isinstance(after, Unknown) or is_inside(after, watch.limit, watch.sense):
-        return None
-    base = examination.before if watch.metric in SURVIVAL else examination.costed
-    before = meter.read(watch, base)
-    if isinstance(before, Unknown) or not is_worse(after, before, watch.sense):
-        return None
-    return f"{watch.rule} ({watch.metric} of {watch.target.text}) would go from {before:.6g} to {after:.6g}"
+    return next((harm.text for harm in harms((watch,), meter, examination, expected=expected)), None)
+
+
+def harms(
+    watches: Sequence[Watch], meter: Meter, examination: Examination, *, expected: bool = False
+) -> Iterator[Harm]:
+    """Find the limits that a plan makes worse, in their order."""
+    state, read = examination.expected if expected else examination.worst, meter.read
+    for number, watch in enumerate(watches):
+        if watch.metric in COST_ONLY or is_kept(watch, state):
+            continue
+        after = read(watch, state)
+        if isinstance(after, Unknown) or is_inside(after, watch.limit, watch.sense):
+            continue
+        before = read(watch, examination.before if watch.metric in SURVIVAL else examination.costed)
+        if not isinstance(before, Unknown) and is_worse(after, before, watch.sense):
+            yield Harm(number, watch, before, after)

@@ -44,23 +44,21 @@ def dearer(step: Step, demand: Demand) -> float:
 
 def chords(leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
     """Return widths in USD and expected cost of one USD on them, cheapest first, up to all that may go."""
-    holding, market = leg.holding, leg.market
-    assert holding is not None
+    market, ladder, room = leg.market, priced.ladder, priced.usd_of(leg)
     assert market is not None
-    room = holding.notional * float(priced.room / leg.position.contracts)
-    if priced.ladder is None:
+    if ladder is None or priced.room <= ladder.first:
         return ((room, priced.expected),)
     fee = as_float(market.taker_fee)
     first = priced.expected_of(priced.room * KNOTS[0][0], fee)
     if priced.expected - first <= SAME:
         return ((room, priced.expected),)
+    rates = [first]
+    for part, _ in KNOTS[1:-1]:
+        contracts = priced.room * part
+        rates.append(first if contracts <= ladder.first else priced.expected_of(contracts, fee))
+    rates.append(priced.expected)
     found: list[tuple[float, float]] = []
     begun = cost = slope = 0.0
-    rates = [
-        first,
-        *(priced.expected_of(priced.room * part, fee) for part, _ in KNOTS[1:-1]),
-        priced.expected,
-    ]
     for (_, share), rate in zip(KNOTS, rates, strict=True):
         width, then = room * share - begun, room * share * rate
         slope = max((then - cost) / width, slope)
@@ -78,8 +76,10 @@ def funding_of(symbol: str, sign: int, horizon_seconds: float, request: PlanRequ
     prices = request.snapshot.marks.get(symbol)
     if prices is None:
         return Unknown(f"prices of {symbol} are not known")
-    rate = number_of(prices.funding_rate, f"the funding rate of {symbol}")
-    return rate if isinstance(rate, Unknown) else sign * rate * horizon_seconds / FUNDING_SECONDS
+    rate = prices.funding_rate
+    if isinstance(rate, Decimal) and rate.is_finite():
+        return sign * as_float(rate) * horizon_seconds / FUNDING_SECONDS
+    return number_of(rate, f"the funding rate of {symbol}")
 
 
 def saved_of(symbol: str, sign: int, request: PlanRequest) -> float:

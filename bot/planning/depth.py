@@ -6,16 +6,12 @@ is not believed, and everything is priced as it is without one.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from itertools import accumulate
-from operator import gt, mul, truediv
+from operator import gt, lt, mul
 
-from msgspec import Struct
-
-from bot.model import BookLevel, Market, OrderBook, Side
-from bot.risk.ages import age_trouble
+from bot.model import Market, OrderBook, Side
+from bot.planning.pricing import is_price
 
 ZERO = Decimal(0)
 FAR = Decimal("0.05")
@@ -25,21 +21,42 @@ BEYOND = 2.0
 """What lies deeper than a book was told costs this many times what its last level does."""
 
 
-class Ladder(Struct, frozen=True, dict=True):
-    """What a reduction of a position on `side` meets: the bids for a long one, the asks for a short one."""
+class Ladder:
+    """What a reduction of a position on `side` meets: the bids for a long one, the asks for a short one.
 
-    side: Side
-    inverse: bool
-    prices: tuple[Decimal, ...]
-    """Best first."""
-    contracts: tuple[Decimal, ...]
-    """What rests at each."""
+    Best first: `prices`, and the `coins` that rest at each. A contract is `size` coins, or USD where it is
+    `inverse`.
+    """
 
-    @cached_property
-    def _sums(self) -> tuple[list[Decimal], list[Decimal]]:
-        """Contracts down to each level, from nothing on, and what they come to."""
-        worths = map(truediv if self.inverse else mul, self.contracts, self.prices)
-        return list(accumulate(self.contracts, initial=ZERO)), list(accumulate(worths, initial=ZERO))
+    __slots__ = ("_sums", "coins", "first", "inverse", "prices", "side", "size")
+
+    def __init__(
+        self, side: Side, prices: Sequence[Decimal], coins: Sequence[Decimal], size: Decimal, *, inverse: bool
+    ) -> None:
+        self.side = side
+        self.inverse = inverse
+        self.prices = prices
+        self.coins = coins
+        self.size = size
+        self.first = (coins[0] * prices[0] if inverse else coins[0]) / size
+        """Contracts at the best price."""
+        self._sums: tuple[list[Decimal], list[Decimal]] | None = None
+
+    def _down_to(self) -> tuple[list[Decimal], list[Decimal]]:
+        """Sums down to each level, from nothing on: what contracts are counted in, and what they bring.
+
+        Coins and USD, or the reverse. Most positions need no more than the best level, and no sums.
+        """
+        if self._sums is None:
+            coins = list(accumulate(self.coins, initial=ZERO))
+            worths = list(accumulate(map(mul, self.coins, self.prices), initial=ZERO))
+            self._sums = (worths, coins) if self.inverse else (coins, worths)
+        return self._sums
+
+    def holds(self, contracts: Decimal, worst: Decimal) -> bool:
+        """Whether the best price alone takes so many, at `worst` or better."""
+        best = self.prices[0]
+        return contracts <= self.first and (best >= worst if self.side is Side.LONG else best <= worst)
 
     def within(self, worst: Decimal) -> Decimal:
         """Contracts that rest at `worst` or better."""
@@ -47,79 +64,70 @@ class Ladder(Struct, frozen=True, dict=True):
             reached = bisect_right(self.prices, worst)
         else:
             reached = len(self.prices) - bisect_left(self.prices[::-1], worst)
-        return self._sums[0][reached]
+        return self._down_to()[0][reached] / self.size
 
     def ends_inside(self, worst: Decimal) -> bool:
         """Whether the last level that was told is at `worst` or better: nobody knows what rests behind it."""
-        return not self.prices or (self.prices[-1] - worst) * self.side.sign >= 0
-
-    def average(self, contracts: Decimal) -> Decimal | None:
-        """Average price of the first contracts; None where fewer were told, or none are asked for.
-
-        Contracts of an inverse market are worth USD each: their average is the harmonic one.
-        """
-        depths, worths = self._sums
-        if not ZERO < contracts <= depths[-1]:
-            return None
-        last = bisect_left(depths, contracts) - 1
-        more, price = contracts - depths[last], self.prices[last]
-        total = worths[last] + (more / price if self.inverse else more * price)
-        return contracts / total if self.inverse else total / contracts
+        last = self.prices[-1]
+        return last >= worst if self.side is Side.LONG else last <= worst
 
     def cost(self, contracts: Decimal, mark: Decimal, fee: float) -> float | None:
         """Cost of one USD at mark, averaged over the first contracts, taker fee included; at least 0.
 
         What lies deeper than the book was told is taken to cost BEYOND times what its last level does. None
-        where nothing was told, or is asked for.
+        where nothing is asked for.
         """
-        told = min(contracts, self._sums[0][-1])
-        average = self.average(told)
-        if average is None:
+        if contracts <= ZERO:
             return None
-        cost = cost_at(average, mark, fee, self.side, inverse=self.inverse)
-        if told == contracts:
+        side, inverse = self.side, self.inverse
+        if contracts <= self.first:
+            return cost_at(self.prices[0], mark, fee, side, inverse=inverse)
+        depths, others = self._down_to()
+        asked = contracts * self.size
+        told = min(asked, depths[-1])
+        last = bisect_left(depths, told) - 1
+        more, price = told - depths[last], self.prices[last]
+        if inverse:
+            cost = cost_of(float((others[last] + more / price) * mark / told), fee, side, inverse=True)
+        else:
+            cost = cost_of(float((others[last] + more * price) / (told * mark)), fee, side, inverse=False)
+        if told == asked:
             return cost
-        last = cost_at(self.prices[-1], mark, fee, self.side, inverse=self.inverse)
-        part = float(told / contracts)
-        return part * cost + (1.0 - part) * BEYOND * last
+        deepest = cost_at(self.prices[-1], mark, fee, side, inverse=inverse)
+        part = float(told / asked)
+        return part * cost + (1.0 - part) * BEYOND * deepest
 
 
 def cost_at(price: Decimal, mark: Decimal, fee: float, side: Side, *, inverse: bool) -> float:
     """Cost of one USD at mark, taken off a position on `side` at `price`, fee included; at least 0."""
-    share = float(mark / price if inverse else price / mark)
-    slip = share - 1.0 if inverse else 1.0 - share
-    return max(0.0, (slip if side is Side.LONG else -slip) + fee * share)
+    return cost_of(float(mark / price if inverse else price / mark), fee, side, inverse=inverse)
 
 
-def ladder_of(book: OrderBook, side: Side, market: Market) -> Ladder:
-    """Return what a reduction of a position on `side` meets, in contracts of the market."""
-    levels = book.bids if side is Side.LONG else book.asks
-    size, prices = market.contract_size, tuple([level.price for level in levels])
-    if not market.linear:
-        return Ladder(side, True, prices, tuple([level.coins * level.price / size for level in levels]))
-    return Ladder(side, False, prices, tuple([level.coins / size for level in levels]))
+def cost_of(share: float, fee: float, side: Side, *, inverse: bool) -> float:
+    """Cost of one USD at mark where what is traded comes to a share of it; at least 0."""
+    slip = share - 1.0 if inverse is (side is Side.LONG) else 1.0 - share
+    cost = slip + fee * share
+    return cost if cost > 0.0 else 0.0
 
 
-def book_trouble(book: OrderBook, mark: Decimal, at: datetime, max_age_seconds: float) -> str:
-    """Say why a book is not believed; '' where it is. `at` is a time of the venue's clock."""
-    trouble = age_trouble(f"levels of the book of {book.symbol}", book.at, at, max_age_seconds)
-    if trouble:
-        return trouble
+def ladder_of(book: OrderBook, side: Side, market: Market, mark: Decimal) -> Ladder | None:
+    """Return what a reduction of a position on `side` meets; None where the book is not believed.
+
+    It is not where a side is empty, levels are out of order or hold nothing, bid meets ask, or mark is far.
+    Of the other side only the best level is looked at: nobody meets those behind it.
+    """
     if not book.bids or not book.asks:
-        return f"a side of the book of {book.symbol} is empty"
-    if not (_falls(book.bids) and _falls(book.asks[::-1])):
-        return f"the levels of the book of {book.symbol} are out of order, or hold nothing"
-    bid, ask = book.bids[0].price, book.asks[0].price
-    if bid >= ask:
-        return f"the book of {book.symbol} is crossed: bid {bid:f}, ask {ask:f}"
-    apart = abs((bid + ask) / 2 / mark - 1)
-    return f"the book of {book.symbol} is {apart:.1%} apart from mark {mark:f}" if apart > FAR else ""
-
-
-def _falls(levels: Sequence[BookLevel]) -> bool:
-    """Whether every level is one, and prices fall from each to the next."""
-    prices = [level.price for level in levels]
-    coins = [level.coins for level in levels]
-    if not all(map(Decimal.is_finite, (*prices, *coins))):
-        return False
-    return min(coins) > ZERO and prices[-1] > ZERO and all(map(gt, prices, prices[1:]))
+        return None
+    selling = side is Side.LONG
+    met, other = (book.bids, book.asks[0]) if selling else (book.asks, book.bids[0])
+    prices, coins = [one.price for one in met], [one.coins for one in met]
+    if not (all(map(Decimal.is_finite, prices)) and all(map(Decimal.is_finite, coins)) and min(coins) > ZERO):
+        return None
+    if not (is_price(other.price) and is_price(other.coins)):
+        return None
+    bid, ask = (prices[0], other.price) if selling else (other.price, prices[0])
+    if bid >= ask or prices[-1] <= ZERO or not all(map(gt if selling else lt, prices, prices[1:])):
+        return None
+    if abs((bid + ask) / 2 / mark - 1) > FAR:
+        return None
+    return Ladder(side, prices, coins, market.contract_size, inverse=not market.linear)

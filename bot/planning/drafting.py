@@ -14,7 +14,6 @@ from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.mending import mending
 from bot.planning.nature import SURVIVAL
-from bot.planning.pricing import NoQuote
 from bot.planning.quotes import Quotes, manner_of
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.sizing import CannotHelp, Face, Faces, faces
@@ -72,21 +71,17 @@ class Prices:
     def _price(
         self, demand: Demand, legs: Sequence[Leg], *, whole: bool
     ) -> tuple[dict[str, Priced], tuple[Refusal, ...]]:
-        pricer = self.quotes.pricer(manner_of(demand, self._request, whole=whole))
-        priced: dict[str, Priced] = {}
+        request = self._request
         refusals: list[Refusal] = []
-        hedges = self._request.hedge_keys
-        for leg in legs:
-            if leg.key in hedges:
-                if demand.target.position == leg.key:
-                    reason = f"{leg.key} is a hedge: it shrinks with its parent"
-                    refusals.append(refuse(demand, leg.key, "is_hedge", reason))
-                continue
-            found = pricer.price(leg, self._request)
-            if isinstance(found, NoQuote):
-                refusals.append(refuse(demand, leg.key, found.code, found.reason))
-            else:
-                priced[leg.key] = found
+        if request.hedges:
+            own, hedges = demand.target.position, request.hedge_keys
+            if own in hedges and any(leg.key == own for leg in legs):
+                reason = f"{own} is a hedge: it shrinks with its parent"
+                refusals.append(refuse(demand, own, "is_hedge", reason))
+            legs = [leg for leg in legs if leg.key not in hedges]
+        pricer = self.quotes.pricer(manner_of(demand, request, whole=whole), request)
+        priced, refused = pricer.price(legs, request)
+        refusals += [refuse(demand, key, one.code, one.reason) for key, one in refused.items()]
         return priced, tuple(refusals)
 
 
@@ -109,6 +104,8 @@ class Outcome(Struct, frozen=True):
     """Whether what was proposed meets the limit, so that nothing need be added."""
     expected: bool = False
     """Whether it was sized at expected prices, because at the worst permitted ones selling would not help."""
+    resting: bool = True
+    """Whether it would take nothing more of the same book."""
     refusals: tuple[Refusal, ...] = ()
     shortfall: tuple[Refusal, ...] = ()
     """What is missing to the goal, and why."""
@@ -130,6 +127,11 @@ class Drawing(Struct, frozen=True):
 
     book: Book
     outcomes: tuple[Outcome, ...]
+
+    @property
+    def expected(self) -> bool:
+        """Whether any of them was sized at expected prices."""
+        return any(outcome.expected for outcome in self.outcomes)
 
 
 def acting(demands: Sequence[Demand]) -> tuple[Demand, ...]:
@@ -185,7 +187,7 @@ def draw(
     takes may hedge an earlier one's limit, so all are gone through again until none needs more, at most
     _ROUNDS times.
     """
-    book = open_book(request)
+    book = prices.book.anew()
     given = proposed or [Proposed()] * len(demands)
     begun = [_begin(one, book) for one in given]
     outcomes = [
@@ -194,13 +196,27 @@ def draw(
         else _answer(demand, book, effort.tightness, prices, _Begun(taken, one.final, one.met, left_out))
         for demand, effort, one, taken in zip(demands, efforts, given, begun, strict=True)
     ]
-    for _ in range(_ROUNDS):
-        again = [_once_more(outcome, book) for outcome in outcomes]
-        settled = all(new.taken == old.taken for new, old in zip(again, outcomes, strict=True))
-        outcomes = again
-        if settled:
-            break
+    took = [place for place, one in enumerate(outcomes) if one.taken != begun[place]]
+    _go_round(outcomes, book, max(took, default=0))
     return Drawing(book, tuple(outcomes))
+
+
+def _go_round(outcomes: list[Outcome], book: Book, last: int) -> None:
+    """Take what outcomes still need, as long as any takes. `last` is the place of the last that took.
+
+    One that would take nothing more of the book as it is, is left alone.
+    """
+    resting = [one.resting and place >= last for place, one in enumerate(outcomes)]
+    for _ in range(_ROUNDS):
+        if all(resting):
+            break
+        for place, outcome in enumerate(outcomes):
+            if resting[place]:
+                continue
+            outcomes[place] = found = _once_more(outcome, book)
+            if found.taken != outcome.taken:
+                resting = [False] * len(outcomes)
+            resting[place] = found.resting
 
 
 class _Begun(Struct, frozen=True):
@@ -329,7 +345,8 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
     taken = dict(outcome.taken)
     for key, more in result.taken.items():
         taken[key] = taken.get(key, Decimal(0)) + more
-    return replace(outcome, taken=taken, met=result.met, shortfall=_shortfall(outcome, book, result, taken))
+    short = _shortfall(outcome, book, result, taken)
+    return replace(outcome, taken=taken, met=result.met, resting=result.resting, shortfall=short)
 
 
 def _shortfall(

@@ -26,7 +26,7 @@ from bot.planning.effort import Effort
 from bot.planning.hedge_seats import USABLE, NoHedge, Seat, leverage_of, room_for, seat_of
 from bot.planning.nature import Nature, nature_of
 from bot.planning.offers import PLAIN, Desk, Offer, Opening, harm
-from bot.planning.pricing import NoQuote, is_plain
+from bot.planning.pricing import NoQuote, is_apart
 from bot.planning.recomputation import Addition, State, with_addition
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.rounding import round_down, smallest
@@ -89,9 +89,9 @@ def _opening(
     if isinstance(seat, NoHedge):
         return seat
     patient = TrimTerms(max_slippage=terms.max_slippage, order=OrderPolicy.IOC)
-    nature = nature_of(demand.metric)
-    if is_plain(nature, patient, 0.0, request.snapshot.marks.get(seat.symbol)):
-        nature = Nature.OTHER
+    nature, mark = nature_of(demand.metric), request.snapshot.marks.get(seat.symbol)
+    if nature is not Nature.EXPOSURE or mark is None or not is_apart(mark):
+        nature = Nature.OTHER  # they are priced alike
     kind = (*place, terms.max_share, terms.max_slippage, terms.horizon_seconds, nature.value)
     found = desk.openings.get(kind)
     if found is None:
@@ -164,7 +164,7 @@ def _priced(
     usd = room_for(seat, terms, desk.request)
     most = round_down(Decimal(repr(usd / seat.unit.notional)), seat.market.amount_step)
     leg = Leg(seat.one.key, mirrored(seat, most), seat.market, seat.unit)
-    return price_leg(leg, patient, desk.plain, desk.books, 0.0, nature, whole=True)
+    return price_leg(leg, patient, desk.plain, 0.0, nature, whole=True)
 
 
 def mirrored(seat: Seat, contracts: Decimal) -> Position:

@@ -1,6 +1,5 @@
 """Client order ids that come out the same whenever the same step is decided again."""
 
-import base64
 import hashlib
 
 PREFIX = "reef"
@@ -10,7 +9,11 @@ OPENING = "reef0"
 """What the id of an order begins with that may open: none of the others has a 0 there. So an execution tells
 by itself whether the guard meant to open."""
 
-_LENGTH = 26
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+"""Two base32 characters for each ten bits."""
+_SHIFTS = range(120, -1, -10)
+"""Where the ten bits of each of thirteen pairs begin in 130 bits."""
 
 
 def client_order_id(
@@ -23,7 +26,8 @@ def client_order_id(
     """
     text = "|".join((account, rule, target, episode, str(number)))
     digest = hashlib.sha256(text.encode()).digest()
-    letters = base64.b32encode(digest).decode().lower()[:_LENGTH]
+    bits = int.from_bytes(digest[:17], "big") >> 6
+    letters = "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
     return OPENING + letters[1:] if opens else PREFIX + letters
 
 

@@ -38,7 +38,7 @@ from bot.planning.drafting import in_order, is_trading, refuse, tightened
 from bot.planning.known import Known
 from bot.planning.numbering import Numbering
 from bot.planning.purse import CENT, Bound, Purse, cents_below
-from bot.planning.recomputation import State, state_before
+from bot.planning.recomputation import State, funded
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, Faces, faces
 from bot.planning.spread import missing
@@ -73,6 +73,8 @@ class Lift(Struct, frozen=True):
 
     request: PlanRequest
     """The same, as if the margin had been added."""
+    after: State | Unknown
+    """The account so, recomputed."""
     additions: tuple[Addition, ...]
     refusals: tuple[Refusal, ...]
     proofs: tuple[LimitProof, ...]
@@ -119,6 +121,8 @@ class _Lifter:
         self._before = known.before
         self._after = known.before
         """As `request` stands, with the margin that is added."""
+        self._book: Book | None = None
+        """The same; None until it is asked for."""
         self._purse = purse
         self._allowance = allowance
         self._meter = known.meter
@@ -130,6 +134,7 @@ class _Lifter:
     def lift(self) -> Lift:
         return Lift(
             self._request,
+            self._after,
             tuple(self._additions),
             tuple(self._refusals),
             tuple(self._proofs),
@@ -142,7 +147,9 @@ class _Lifter:
             why = f"the account cannot be recomputed: {self._before.reason}"
             self._refuse(demand, demand.target.text, "check_failed", why)
             return
-        needed = _needed(demand, self._request)
+        if self._book is None:
+            self._book = open_book(self._request)
+        needed = _needed(demand, self._book)
         if isinstance(needed, CannotHelp):
             if not is_trading(demand):
                 self._refuse(demand, demand.target.text, needed.code, needed.reason)
@@ -155,16 +162,16 @@ class _Lifter:
         made = [one for one in found if one is not None]
         if not made:
             return
-        after = _with_margin(self._request, made)
-        state = state_before(after)
-        assert isinstance(state, State)
-        fault = self._fault(demand, made, Examination(before, state, state, before))
+        assert isinstance(self._after, State)
+        added = {one.position.key: float(one.amount) for one in made}
+        state = funded(self._after, added)
+        fault = self._fault(demand, made, Examination(before, state, state))
         if fault is not None:
             for one in made:
                 self._purse.take(demand.rule, -one.amount)
             self._refuse(demand, demand.target.text, *fault)
             return
-        self._request, self._after = after, state
+        self._request, self._after, self._book = with_margin(self._request, added), state, None
         self._additions += made
 
     def _share(self, demand: Demand, key: str, need: Need, bound: Bound) -> tuple[Need, float] | None:
@@ -238,7 +245,7 @@ class _Lifter:
         before, after = self._before, self._after
         assert isinstance(before, State)
         assert isinstance(after, State)
-        proof = prove(watch_of(demand), self._meter, Examination(before, after, after, before))
+        proof = prove(watch_of(demand), self._meter, Examination(before, after, after))
         if proof.met:
             self._answered.append(demand)
         if proof.met or not is_trading(demand):
@@ -271,7 +278,7 @@ def margin_rooms(request: PlanRequest, purse: Purse, allowance: Allowance) -> di
     return found
 
 
-def _needed(demand: Demand, request: PlanRequest) -> dict[str, Need] | CannotHelp:
+def _needed(demand: Demand, book: Book) -> dict[str, Need] | CannotHelp:
     """Return the margin that isolated positions are short of, by key.
 
     For a limit of the account no more than cross positions can spare at the same goal: margin that is taken
@@ -279,7 +286,7 @@ def _needed(demand: Demand, request: PlanRequest) -> dict[str, Need] | CannotHel
     """
     if demand.metric not in MARGIN_HELPS:
         return CannotHelp(f"margin does not move {demand.metric}", "margin_cannot_help")
-    book, watch = open_book(request), watch_of(demand)
+    watch = watch_of(demand)
     found = _short(faces(watch, book), book)
     if isinstance(found, CannotHelp):
         return found
@@ -324,10 +331,6 @@ def _held(position: Position, request: PlanRequest) -> tuple[str, str] | None:
 def waiting(item: str, request: PlanRequest) -> RefusedBefore | None:
     """Return what the venue refused of a move and is not asked for yet."""
     return next((one for one in request.refused if one.item == item and request.at < one.until), None)
-
-
-def _with_margin(request: PlanRequest, additions: Sequence[Addition]) -> PlanRequest:
-    return with_margin(request, {one.position.key: float(one.amount) for one in additions})
 
 
 def with_margin(request: PlanRequest, added: dict[str, float]) -> PlanRequest:

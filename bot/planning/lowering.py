@@ -22,7 +22,6 @@ from bot.model import (
     StepKind,
     Unknown,
 )
-from bot.planning.book import is_open
 from bot.planning.caps import Allowance
 from bot.planning.check import Examination, Meter, worsened
 from bot.planning.drafting import in_order, refuse
@@ -77,7 +76,7 @@ def lowerings(
 def _symbols(demand: Demand, request: PlanRequest) -> list[str]:
     if demand.target.symbol:
         return [demand.target.symbol]
-    return sorted({position.symbol for position in request.snapshot.positions if is_open(position)})
+    return sorted({position.symbol for position in request.snapshot.positions if position.is_open})
 
 
 def _lowering(
@@ -89,7 +88,7 @@ def _lowering(
     allowance: Allowance,
 ) -> Lowering | _No | None:
     """Decide about one symbol; None where its leverage is low enough already."""
-    legs = [one for one in request.snapshot.positions if one.symbol == symbol and is_open(one)]
+    legs = [one for one in request.snapshot.positions if one.symbol == symbol and one.is_open]
     wanted = Decimal(f"{demand.moves.leverage_to:g}")
     was = _leverage_of(legs, wanted)
     if not isinstance(was, Decimal):
@@ -169,7 +168,7 @@ def _worse(request: PlanRequest, before: State | Unknown, moved: dict[str, float
         unknown = before if isinstance(before, Unknown) else after
         assert isinstance(unknown, Unknown)
         return _No("check_failed", f"the account cannot be recomputed: {unknown.reason}")
-    meter, examination = Meter(request), Examination(before, after, after, before)
+    meter, examination = Meter(request), Examination(before, after, after)
     for watch in request.watches:
         worse = worsened(watch, meter, examination)
         if worse is not None:

@@ -1,15 +1,13 @@
 """Metrics of a recomputed state, each by its definition rather than by a closed form."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from msgspec import Struct
-
-from bot.model import Number, Scenario, Unknown
+from bot.model import Number, Scenario, Sense, Unknown
 from bot.planning.nature import MOVES_ALL
 from bot.planning.papers import leaning, paper_gain
-from bot.planning.recomputation import Entry, Purse, State, margin_for
+from bot.planning.recomputation import Entry, State, margin_for
 from bot.planning.request import Watch
-from bot.planning.roots import falling_root
+from bot.planning.swings import breaking_move, rates_of, reaches, sides_of
 from bot.risk.context import MetricContext
 
 BEYOND = 1e9
@@ -74,15 +72,6 @@ def _equity_share(watch: Watch, state: State, context: MetricContext) -> Number:
     return entry if isinstance(entry, Unknown) else _ratio(entry.value, state.equity)
 
 
-def _room_of(legs: tuple[Entry, ...], state: State) -> Number:
-    """Margin above maintenance before any move, for legs that move together."""
-    if legs[0].equity is not None:
-        return legs[0].equity - margin_for(legs[0], 1.0)
-    if isinstance(state.balance, Unknown):
-        return state.balance
-    return state.balance - state.surcharge - state.needed
-
-
 def _edges(legs: tuple[Entry, ...], *, upward: bool) -> list[float]:
     """Prices, as shares of mark and in the order they are met, at which some leg enters another slice."""
     found = {_edge(leg, floor) for leg in legs for floor, _, _ in leg.slices if floor > 0.0}
@@ -125,18 +114,62 @@ def _distance(watch: Watch, state: State, context: MetricContext) -> Number:
     entry = _own(watch, state)
     if isinstance(entry, Unknown):
         return entry
-    legs: tuple[Entry, ...] = (entry,)
-    if entry.equity is None and entry.base in state.unpriced_coins:
+    standing = _standing(entry, state)
+    return standing if isinstance(standing, Unknown) else walk_to_liquidation(entry.sign, *standing)
+
+
+def _standing(entry: Entry, state: State) -> tuple[tuple[Entry, ...], float, float] | Unknown:
+    """What moves with a position, the margin above maintenance before any move, and what of it are coins that
+    move, too."""
+    if entry.equity is not None:
+        return (entry,), entry.equity - margin_for(entry, 1.0) - entry.early, 0.0
+    if entry.base in state.unpriced_coins:
         return Unknown(state.unpriced_coins[entry.base])
-    if entry.equity is None:
-        legs += tuple(
-            one for one in state.cross_of(entry.base) if one.key != entry.key and _falls_along(one, entry)
-        )
-    room = _room_of(legs, state)
-    if isinstance(room, Unknown):
-        return room
-    coins = sum(coin.margin for coin in state.coins if coin.base == entry.base and entry.equity is None)
-    return walk_to_liquidation(entry.sign, legs, room - entry.early, coins)
+    if isinstance(state.balance, Unknown):
+        return state.balance
+    others = state.cross_of(entry.base)
+    legs: tuple[Entry, ...] = (entry,)
+    if len(others) > 1:
+        legs += tuple(one for one in others if one.key != entry.key and _falls_along(one, entry))
+    coins = sum([coin.margin for coin in state.coins if coin.base == entry.base])
+    return legs, state.balance - state.surcharge - state.needed - entry.early, coins
+
+
+def _is_distant(watch: Watch, entry: Entry, state: State) -> bool:
+    """Whether margin is left at the limit: it falls ever faster, so that some is left all the way."""
+    share, standing = 1.0 - entry.sign * watch.limit, _standing(entry, state)
+    if watch.sense is Sense.MAX or share <= 0.0 or isinstance(standing, Unknown):
+        return False
+    legs, room, coins = standing
+    left = room + coins * (share - 1.0)
+    for leg in legs:
+        left += leg.sign * leg.value * (share - 1.0) - (margin_for(leg, share) - margin_for(leg, 1.0))
+    return room > 0.0 and left > 0.0
+
+
+def _is_small(watch: Watch, entry: Entry, state: State) -> bool:
+    own = entry.equity if watch.metric == "position.leverage" else None
+    equity = state.equity if own is None else own
+    return (
+        watch.sense is Sense.MAX
+        and not isinstance(equity, Unknown)
+        and equity > 0.0
+        and entry.value <= watch.limit * equity
+    )
+
+
+_KEPT: dict[str, Callable[[Watch, Entry, State], bool]] = {
+    "position.leverage": _is_small,
+    "position.equity_share": _is_small,
+    "position.liquidation_distance": _is_distant,
+}
+
+
+def is_kept(watch: Watch, state: State) -> bool:
+    """Whether the limit of a position certainly holds; False where it must be measured to be told."""
+    kept = _KEPT.get(watch.metric)
+    entry = None if kept is None else state.entry(watch.target.position)
+    return kept is not None and entry is not None and kept(watch, entry, state)
 
 
 def _in_units(table: str) -> Callable[[Watch, State, MetricContext], Number]:
@@ -150,137 +183,43 @@ def _in_units(table: str) -> Callable[[Watch, State, MetricContext], Number]:
     return measured
 
 
-def _rates(movers: Sequence[Entry | Purse], sides: Mapping[str, int], direction: float) -> list[float]:
-    """Adverse move of every position or coin for one unit of the market's move; the floor at 0 left out.
-
-    All that is held of a base shares the residual of its net side.
-    """
-    return [one.beta * direction - sides[one.base] * one.residual for one in movers]
-
-
-def _sides(entries: tuple[Entry, ...], coins: tuple[Purse, ...]) -> dict[str, int]:
-    """Return the side of what is held of each base: the one that its residual hurts; 0 where it cancels."""
-    nets: dict[str, float] = {}
-    for entry in entries:
-        nets[entry.base] = nets.get(entry.base, 0.0) + entry.sign * entry.value
-    for coin in coins:
-        nets[coin.base] = nets.get(coin.base, 0.0) + coin.worth
-    return {base: 1 if net > 0 else -1 if net < 0 else 0 for base, net in nets.items()}
-
-
-class _Block(Struct, frozen=True):
-    """Positions and coins behind which one margin stands, `room` of it before maintenance."""
-
-    entries: tuple[Entry, ...]
-    coins: tuple[Purse, ...]
-    room: float
-
-    def left(self, rates: Sequence[float]) -> Callable[[float], float]:
-        """Return what gives the margin above maintenance after a move of the market, each position and coin
-        by its own rate.
-
-        It is asked a dozen times for each root, so the maintenance margin of what is linear is written out:
-        `margin_for`, slice by slice.
-        """
-        lanes = [
-            (rate, one.sign * one.value, one.value, one.surcharge, one.slices, one if one.inverse else None)
-            for one, rate in zip(self.entries, rates, strict=False)
-        ]
-        coins = list(zip(self.coins, rates[len(self.entries) :], strict=True))
-
-        def left(move: float) -> float:
-            room = self.room
-            for rate, pull, whole, surcharge, slices, inverse in lanes:
-                change = rate * move
-                if change < -1.0:
-                    change = -1.0
-                if inverse is not None:
-                    room += pull * change - margin_for(inverse, 1.0 + change)
-                    continue
-                value, needed = whole * (1.0 + change), 0.0
-                for floor, cap, asked in slices:
-                    if value <= floor:
-                        break
-                    needed += asked * ((value if value < cap else cap) - floor)
-                room += pull * change - (surcharge + needed)
-            for coin, rate in coins:
-                room += coin.margin * max(rate * move, -1.0)
-            return room
-
-        return left
-
-
-def _first_root(block: _Block, rates: Sequence[float], at_mark: float, bound: float) -> float:
-    """Smallest move in one direction, up to a bound, that uses the room up: false position between kinks at
-    price 0. `at_mark` is the room before any move, above 0."""
-    left, low, at_low = block.left(rates), 0.0, at_mark
-    for high in sorted({-1.0 / rate for rate in rates if rate * bound < -1.0} | {bound}):
-        at_high = left(high)
-        if at_high <= 0.0:
-            return falling_root(left, low, at_low, high, at_high)
-        low, at_low = high, at_high
-    return bound
-
-
-def _nearest(block: _Block, bound: float) -> float:
-    """Smallest move of the market either way, up to a bound, that uses the room of a block up."""
-    at_mark = block.left([0.0] * (len(block.entries) + len(block.coins)))(0.0)
-    if at_mark <= 0.0:
-        return 0.0
-    sides = _sides(block.entries, block.coins)
-    movers: tuple[Entry | Purse, ...] = (*block.entries, *block.coins)
-    for direction in (-1.0, 1.0):
-        bound = _first_root(block, _rates(movers, sides, direction), at_mark, bound)
-    return bound
-
-
-def _reaches(entry: Entry, bound: float) -> bool:
-    """Whether a move of the market up to a bound, either way, uses up an isolated position's margin.
-
-    What is left falls ever faster with the price: where it is above 0 at the bounds, it is between them.
-    """
-    equity, side = entry.equity or 0.0, 0 if entry.value == 0.0 else entry.sign
-    for move in (0.0, -bound, bound):
-        change = max(entry.beta * move - side * entry.residual * abs(move), -1.0)
-        if equity + entry.sign * entry.value * change - margin_for(entry, 1.0 + change) <= 0.0:
-            return True
-    return False
-
-
 def _joint_distance(watch: Watch, state: State, context: MetricContext) -> Number:
     nearest = JOINT_BOUND
     if state.cross:
         if isinstance(state.balance, Unknown):
             return state.balance
-        nearest = _nearest(_Block(state.cross, state.coins, state.balance - state.surcharge), nearest)
+        room = state.balance - state.surcharge
+        nearest = breaking_move(state.cross, state.coins, room, nearest) if room > state.needed else 0.0
     for entry in state.isolated:
-        if _reaches(entry, nearest):
-            nearest = _nearest(_Block((entry,), (), entry.equity or 0.0), nearest)
+        equity = entry.equity or 0.0
+        if reaches(entry, nearest):
+            nearest = breaking_move((entry,), (), equity, nearest) if equity > margin_for(entry, 1.0) else 0.0
     return nearest
 
 
-def _loss(state: State, scenario: Scenario) -> float:
+def _loss(state: State, scenario: Scenario, sides: Mapping[str, int]) -> float:
     """Loss in USD at shocked prices; an isolated position loses at most its own margin."""
-    market = scenario.shocks.get(state.reference, 0.0)
+    shocks = scenario.shocks
+    market = shocks.get(state.reference, 0.0)
     size = abs(market)
     direction = 1.0 if market > 0 else -1.0
-    sides = _sides(state.entries, state.coins)
-    rates = _rates((*state.entries, *state.coins), sides, direction)
     loss = 0.0
-    for coin, rate in zip(state.coins, rates[len(state.entries) :], strict=True):
-        loss -= coin.worth * max(scenario.shocks.get(coin.base, rate * size), -1.0)
+    for coin, rate in zip(state.coins, rates_of(state.coins, sides, direction), strict=True):
+        loss -= coin.worth * max(shocks.get(coin.base, rate * size), -1.0)
     for paper in state.papers:
         rate = paper.beta * direction - sides.get(paper.base, 0) * paper.residual
-        loss -= paper_gain(paper, max(scenario.shocks.get(paper.base, rate * size), -1.0))
-    for entry, rate in zip(state.entries, rates, strict=False):
-        change = max(scenario.shocks.get(entry.base, rate * size), -1.0)
-        own = -entry.sign * entry.value * change
-        loss += own if entry.equity is None else min(own, max(entry.equity, 0.0))
+        loss -= paper_gain(paper, max(shocks.get(paper.base, rate * size), -1.0))
+    for entry, rate in zip(state.entries, rates_of(state.entries, sides, direction), strict=True):
+        change = shocks.get(entry.base, rate * size)
+        own = -entry.sign * entry.value * (change if change > -1.0 else -1.0)
+        equity = entry.equity
+        loss += own if equity is None else min(own, max(equity, 0.0))
     return loss
 
 
 def _stress_loss(watch: Watch, state: State, context: MetricContext) -> Number:
-    worst = max((_loss(state, scenario) for scenario in watch.scenarios), default=0.0)
+    sides = sides_of(state.entries, state.coins)
+    worst = max((_loss(state, scenario, sides) for scenario in watch.scenarios), default=0.0)
     return _ratio(max(0.0, worst + state.cost), state.before)
 
 

@@ -1,5 +1,7 @@
 """From demands' amounts to orders: one a position, under the rule that asked most of it."""
 
+from decimal import Decimal
+
 from bot.planning.book import Leg
 from bot.planning.caps import Draft
 from bot.planning.drafting import Drawing, Outcome, is_lifeline
@@ -12,26 +14,25 @@ def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:
 
     The order carries the rule that asked most of the position, with that rule's price.
     """
-    found: list[tuple[int, Draft]] = []
+    asked: dict[str, tuple[Decimal, int]] = {}
+    for index, outcome in enumerate(drawing.outcomes):
+        for key, contracts in outcome.taken.items():
+            known = asked.get(key)
+            if known is None or contracts > known[0]:
+                asked[key] = (contracts, index)
+    found: list[Draft] = []
     short: set[str] = set()
-    for leg in drawing.book.legs:
-        asked = [
-            (outcome.taken[leg.key], -index)
-            for index, outcome in enumerate(drawing.outcomes)
-            if leg.key in outcome.taken
-        ]
-        if not asked:
-            continue
-        index = -max(asked)[1]
-        draft = _draft(leg, drawing.outcomes[index])
+    words = [(one.demand.target.text, one.demand.standing) for one in drawing.outcomes]
+    for index, key in sorted([(index, key) for key, (_, index) in asked.items()]):
+        leg = drawing.book.by_key[key]
+        draft = _draft(leg, drawing.outcomes[index], *words[index])
         if draft.contracts < leg.taken:
-            short.add(leg.key)
-        found.append((index, draft))
-    found.sort(key=lambda entry: (entry[0], entry[1].key))
-    return tuple(draft for _, draft in found), frozenset(short)
+            short.add(key)
+        found.append(draft)
+    return tuple(found), frozenset(short)
 
 
-def _draft(leg: Leg, outcome: Outcome) -> Draft:
+def _draft(leg: Leg, outcome: Outcome, target: str, standing: str) -> Draft:
     demand, priced = outcome.demand, outcome.priced[leg.key]
     assert leg.market is not None
     most = largest(leg.market, priced.quote.style)
@@ -39,12 +40,12 @@ def _draft(leg: Leg, outcome: Outcome) -> Draft:
     return Draft(
         rule=demand.rule,
         episode=demand.episode,
-        target=demand.target.text,
+        target=target,
         position=leg.position,
         market=leg.market,
         quote=priced.told(leg.position.contracts),
         contracts=contracts,
         trade_cost=priced.expected_of(contracts, as_float(leg.market.taker_fee)),
         lifeline=is_lifeline(demand),
-        reason=demand.standing,
+        reason=standing,
     )

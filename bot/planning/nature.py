@@ -1,6 +1,6 @@
 """What a limit is about, as far as it decides how boldly orders for it are priced."""
 
-from enum import Enum
+from enum import StrEnum
 
 SURVIVAL = frozenset(
     {
@@ -31,7 +31,7 @@ MOVES_ALL = frozenset(
 """Metrics for which all that moves with the market must be known."""
 
 
-class Nature(Enum):
+class Nature(StrEnum):
     """Kinds of limits."""
 
     SURVIVAL = "survival"

@@ -29,7 +29,6 @@ from bot.planning.options.screening import Screens
 from bot.planning.recomputation import State, charged
 from bot.planning.request import OrderTerms, PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp
-from bot.planning.slicing import Books
 from bot.risk.definitions import OPTIONS_HELP
 from bot.risk.portfolio import Holding
 from bot.risk.shock import scenario_moves
@@ -125,11 +124,6 @@ class Desk(Struct, frozen=True, dict=True):
         return open_book(self.request)
 
     @cached_property
-    def books(self) -> Books:
-        """No order books: hedges are opened within the slippage that their rule permits."""
-        return Books(self.plain)
-
-    @cached_property
     def plain(self) -> PlanRequest:
         """The request as what opens is priced by it: nothing that stands already matters to that."""
         return replace(self.request, hedges=(), depths={})
@@ -159,9 +153,7 @@ class Desk(Struct, frozen=True, dict=True):
         known = self.examined.get(opened)
         if known is None:
             then = after()
-            lost, paid = then.cost - before.cost, then.cross_cost - before.cross_cost
-            known = Examination(before, then, then, charged(before, lost, paid))
-            self.examined[opened] = known
+            known = self.examined[opened] = Examination(before, then, then)
         return known
 
 

@@ -17,7 +17,6 @@ from bot.model import (
     StepKind,
     Unknown,
 )
-from bot.planning.book import is_open
 from bot.planning.cancelling import cancel_step, cancels, clearing
 from bot.planning.caps import Allowance, Draft, notional_of
 from bot.planning.carrying import carry
@@ -153,7 +152,7 @@ def _unreadable(request: PlanRequest, demands: Sequence[Demand]) -> list[Refusal
     odd = [
         position
         for position in request.snapshot.positions
-        if not is_open(position) and position.contracts != 0
+        if not position.is_open and position.contracts != 0
     ]
     return [
         refuse(

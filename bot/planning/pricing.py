@@ -14,16 +14,21 @@ on exposure waits while mark and index are further than `PRICE_BAND` apart: one 
 
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TypeGuard
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.model import Caps, Figure, Mark, Market, OrderPolicy, Side, Style, TrimTerms, Unknown
 from bot.planning.nature import Nature
 from bot.planning.rounding import exact
-from bot.risk.ages import age_trouble
+from bot.risk.ages import Ages, age_trouble
 
 PRICE_BAND = Decimal("0.05")
 """Largest difference of mark and index, as a fraction of index, at which orders on exposure are priced."""
+RESTS = "; it only rests there, as the best of its side"
+LAST = "; last resort: bounded against mark alone, whatever the index says"
+ZERO = Decimal(0)
 
 
 class Quote(Struct, frozen=True):
@@ -46,6 +51,31 @@ class NoQuote(Struct, frozen=True):
 
     code: str
     reason: str
+
+
+class Way(Struct, frozen=True):
+    """How a demand orders now, whatever the position."""
+
+    style: Style
+    slippage: Decimal
+    """The cap in force, as a fraction."""
+    below: Decimal
+    """1 less the cap: the worst price of a sale by its anchor."""
+    above: Decimal
+    share: Decimal
+    """Largest share of a position in one cycle."""
+    alone: bool = False
+    """Whether mark alone bounds it: the last resort of a limit of survival."""
+    banded: bool = False
+    """Whether it waits while mark and index are a band apart: a limit on exposure."""
+    note: str = ""
+    """What a reader of its orders must be told; '' for nothing."""
+    otherwise: "Way | None" = None
+    """How it orders where an order is to rest and the venue tells no best price; None where none is to."""
+
+    def unbanded(self) -> "Way":
+        """Return the same for a limit that heeds no band."""
+        return replace(self, banded=False) if self.banded else self
 
 
 def round_price(price: Decimal, step: Decimal, *, up: bool) -> Decimal:
@@ -71,13 +101,6 @@ def is_last_resort(terms: TrimTerms, acting_seconds: float) -> bool:
     return acting_seconds >= 2 * terms.escalate_after_seconds
 
 
-def is_plain(nature: Nature, terms: TrimTerms, acting_seconds: float, mark: Mark | None) -> bool:
-    """Whether `quote` prices a reduction as that of any other limit, whatever its nature."""
-    if nature is Nature.SURVIVAL:
-        return terms.order is not OrderPolicy.PASSIVE and not is_last_resort(terms, acting_seconds)
-    return nature is not Nature.EXPOSURE or mark is None or _band_trouble(mark) is None
-
-
 def slippage_now(terms: TrimTerms, caps: Caps, acting_seconds: float) -> tuple[Style, Decimal]:
     """Return style and slippage cap after an episode has been taking for so long (`taking_seconds`).
 
@@ -94,101 +117,103 @@ def slippage_now(terms: TrimTerms, caps: Caps, acting_seconds: float) -> tuple[S
     return style, min(slippage, caps.max_slippage)
 
 
+def way_of(
+    terms: TrimTerms, caps: Caps, acting_seconds: float, nature: Nature, *, whole: bool = False
+) -> Way:
+    """Return how a limit orders; `acting_seconds` are those of `taking_seconds`, `whole` is for a close."""
+    style, slippage = slippage_now(terms, caps, acting_seconds)
+    share = Decimal(1) if whole else min(exact(terms.max_share), caps.max_share)
+    bounds = (style, slippage, 1 - slippage, 1 + slippage, share)
+    banded = nature is Nature.EXPOSURE
+    if acting_seconds < 0:
+        otherwise = way_of(terms, caps, 0.0, Nature.OTHER, whole=whole)
+        return Way(*bounds, banded=banded, note=RESTS, otherwise=otherwise)
+    if nature is not Nature.SURVIVAL:
+        return Way(*bounds, banded=banded)
+    alone = is_last_resort(terms, acting_seconds)
+    note = LAST if alone else ""
+    if terms.order is OrderPolicy.PASSIVE:
+        note = f"; a limit of survival does not wait: no passive order{note}"
+    return Way(*bounds, alone=alone, note=note)
+
+
+def is_price(figure: Figure) -> TypeGuard[Decimal]:
+    """Whether a figure is known, and a price."""
+    return isinstance(figure, Decimal) and figure.is_finite() and figure > ZERO
+
+
 def _trouble(price: Figure) -> str:
-    """Say why a figure is no price; '' where it is one."""
-    if isinstance(price, Unknown):
-        return f"is unknown: {price.reason}"
-    return "" if price.is_finite() and price > 0 else f"is {price}, which is no price"
+    """Say why a figure is no price."""
+    return f"is unknown: {price.reason}" if isinstance(price, Unknown) else f"is {price}, which is no price"
 
 
 def fresh_mark(mark: Mark | None, symbol: str, at: datetime, max_age_seconds: float) -> Decimal | NoQuote:
     """Return the mark price where it is known, positive and fresh; `at` is a time of the venue's clock."""
     if mark is None:
         return NoQuote("unknown_mark", f"the snapshot holds no prices of {symbol}")
-    trouble = _trouble(mark.mark)
-    if isinstance(mark.mark, Unknown) or trouble:
-        return NoQuote("unknown_mark", f"mark price of {symbol} {trouble}")
+    if not is_price(mark.mark):
+        return NoQuote("unknown_mark", f"mark price of {symbol} {_trouble(mark.mark)}")
     trouble = age_trouble(f"prices of {symbol}", mark.at, at, max_age_seconds)
     return NoQuote("stale_data", trouble) if trouble else mark.mark
-
-
-def _out_of_reach(side: Side, worst: Decimal, mark: Mark) -> str | None:
-    best = mark.bid if side is Side.LONG else mark.ask
-    if isinstance(best, Unknown) or _trouble(best):
-        return None
-    if (best - worst) * side.sign >= 0:
-        return None
-    word = "bid" if side is Side.LONG else "ask"
-    return f"best {word} {best} is beyond {worst}, the worst price that the slippage cap permits"
 
 
 def _resting_price(side: Side, market: Market, mark: Mark) -> Decimal | None:
     """Return the best price of the own side, None where the venue told none."""
     best = mark.ask if side is Side.LONG else mark.bid
-    if isinstance(best, Unknown) or _trouble(best):
-        return None
-    return round_price(best, market.price_step, up=side is Side.LONG)
+    return round_price(best, market.price_step, up=side is Side.LONG) if is_price(best) else None
 
 
-def _reference(mark: Mark, nature: Nature) -> Decimal | NoQuote:
-    """Return the index price, where it is known and not a band apart from mark for a limit on exposure."""
-    index = mark.index
-    trouble = _trouble(index)
-    if isinstance(index, Unknown) or trouble:
-        return NoQuote("unknown_index", f"index price of {mark.symbol} {trouble}")
-    return (_band_trouble(mark) if nature is Nature.EXPOSURE else None) or index
-
-
-def _band_trouble(mark: Mark) -> NoQuote | None:
-    """Say that mark and index are a band apart; None where they are not, or one of them is not known."""
+def is_apart(mark: Mark) -> bool:
+    """Whether mark and index are further than `PRICE_BAND` apart; False where one of them is not known."""
     price, index = mark.mark, mark.index
-    if isinstance(price, Unknown) or isinstance(index, Unknown) or _trouble(price) or _trouble(index):
-        return None
-    apart = abs(price / index - 1)
-    if apart <= PRICE_BAND:
-        return None
-    why = f"mark {price:f} and index {index:f} of {mark.symbol} are {apart:.1%} apart, the band is"
-    return NoQuote("price_band", f"{why} {PRICE_BAND:.0%}: orders on exposure wait until they agree")
+    return is_price(price) and is_price(index) and abs(price / index - 1) > PRICE_BAND
 
 
-def quote(
-    side: Side,
-    market: Market,
-    mark: Mark | None,
-    terms: TrimTerms,
-    caps: Caps,
-    at: datetime,
-    acting_seconds: float,
-    max_age_seconds: float,
-    nature: Nature,
-) -> Quote | NoQuote:
-    """Price a reduction of a position on `side`; `acting_seconds` are those of `taking_seconds`.
+def _band_trouble(price: Decimal, index: Decimal, symbol: str) -> NoQuote:
+    """Say that mark and index are a band apart."""
+    why = f"mark {price:f} and index {index:f} of {symbol} are {abs(price / index - 1):.1%} apart, the band"
+    return NoQuote("price_band", f"{why} is {PRICE_BAND:.0%}: orders on exposure wait until they agree")
+
+
+def _beyond(side: Side, best: Decimal, worst: Decimal, symbol: str, way: Way) -> NoQuote:
+    """Say that the best price of a book is beyond the cap."""
+    word, bounds = ("bid" if side is Side.LONG else "ask"), ("mark" if way.alone else "mark and of index")
+    beyond = f"best {word} {best} is beyond {worst}, the worst price that the slippage cap permits"
+    return NoQuote("cap_slippage", f"{symbol}: {beyond} ({way.slippage * 100:f} % of {bounds})")
+
+
+def quote(side: Side, market: Market, mark: Mark | None, way: Way, ages: Ages) -> Quote | NoQuote:
+    """Price a reduction of a position on `side`.
 
     NoQuote where mark or index are unknown, stale, or a band apart (a market order needs them for its cap as
     well), or where the book's best price is already beyond the cap.
     """
-    price = fresh_mark(mark, market.symbol, at, max_age_seconds)
-    if isinstance(price, NoQuote):
-        return price
-    assert mark is not None
-    alone = nature is Nature.SURVIVAL and is_last_resort(terms, acting_seconds)
-    index = price if alone else _reference(mark, nature)
-    if isinstance(index, NoQuote):
-        return index
-    rests = None if acting_seconds >= 0 else _resting_price(side, market, mark)
-    style, slippage = slippage_now(terms, caps, acting_seconds if rests else max(acting_seconds, 0.0))
-    selling = side is Side.LONG
-    anchor = max(price, index) if selling else min(price, index)
-    worst = round_price(anchor * (1 - side.sign * slippage), market.price_step, up=selling)
-    beyond = _out_of_reach(side, worst, mark)
-    if beyond is not None:
-        bounds = "of mark" if alone else "of mark and of index"
-        return NoQuote("cap_slippage", f"{market.symbol}: {beyond} ({slippage * 100:f} % {bounds})")
+    if mark is None or not is_price(mark.mark) or not ages.is_fresh(mark.at):
+        found = fresh_mark(mark, market.symbol, ages.now, ages.max_seconds)
+        assert isinstance(found, NoQuote)
+        return found
+    price, index = mark.mark, mark.mark if way.alone else mark.index
+    if not is_price(index):
+        return NoQuote("unknown_index", f"index price of {mark.symbol} {_trouble(index)}")
+    if way.banded and is_apart(mark):
+        return _band_trouble(price, index, mark.symbol)
+    rests = None
+    if way.otherwise is not None:
+        rests = _resting_price(side, market, mark)
+        way = way if rests else way.otherwise
+    step = market.price_step
+    if side is Side.LONG:
+        anchor, best = (price if price >= index else index), mark.bid
+        worst = (anchor * way.below / step).to_integral_value(ROUND_CEILING) * step
+        beyond = is_price(best) and best < worst
+    else:
+        anchor, best = (price if price <= index else index), mark.ask
+        worst = (anchor * way.above / step).to_integral_value(ROUND_FLOOR) * step
+        beyond = is_price(best) and best > worst
+    if beyond:
+        assert isinstance(best, Decimal)
+        return _beyond(side, best, worst, market.symbol, way)
     if rests:
-        price_at = max(rests, worst) if selling else min(rests, worst)
-        note = "; it only rests there, as the best of its side"
-        return Quote(style, price_at, price, price_at, slippage, note)
-    note = "; last resort: bounded against mark alone, whatever the index says" if alone else ""
-    if terms.order is OrderPolicy.PASSIVE and nature is Nature.SURVIVAL:
-        note = f"; a limit of survival does not wait: no passive order{note}"
-    return Quote(style, worst if style is Style.IOC else None, price, worst, slippage, note)
+        at = max(rests, worst) if side is Side.LONG else min(rests, worst)
+        return Quote(way.style, at, price, at, way.slippage, way.note)
+    return Quote(way.style, worst if way.style is Style.IOC else None, price, worst, way.slippage, way.note)

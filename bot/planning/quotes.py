@@ -1,17 +1,16 @@
 """Prices of positions, each worked out once for all demands and all plans of a request that order alike."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from msgspec import Struct
 
 from bot.model import Demand, TrimTerms
-from bot.planning.book import Leg, Ordered, Priced, bound_by_book, order_leg, sliced
+from bot.planning.book import Leg, Ordered, Priced, bounded, order_leg
 from bot.planning.costs import chords
 from bot.planning.nature import Nature, nature_of
-from bot.planning.pricing import NoQuote, is_plain, taking_seconds
+from bot.planning.pricing import NoQuote, Way, is_apart, taking_seconds, way_of
 from bot.planning.request import PlanRequest
-from bot.planning.slicing import Books, Slice, is_pressing
+from bot.planning.slicing import Books, is_pressing, reach_of
 from bot.planning.strangers import stranger_quote
 
 
@@ -43,47 +42,61 @@ _Known = dict[str, Ordered | NoQuote]
 class Pricer:
     """Prices positions in one manner, each once."""
 
-    def __init__(self, manner: Manner, shared: "Quotes") -> None:
-        self._manner = manner
-        self._shared = shared
-        self._found: dict[str, Priced | NoQuote] = {}
-        terms, taking, whole = manner.terms, manner.taking, manner.whole
-        self._plain = shared.ordered(terms, taking, Nature.OTHER, whole)
-        self._own = shared.ordered(terms, taking, manner.nature, whole)
-        self._is_plain = is_plain(manner.nature, terms, taking, None)
-        """Whether it prices as any other limit does, where mark and index agree."""
+    def __init__(self, manner: Manner, request: PlanRequest, shared: "Quotes") -> None:
+        terms, taking, nature, whole = manner.terms, manner.taking, manner.nature, manner.whole
+        self._way = way_of(terms, request.caps, taking, nature, whole=whole)
+        self._plain = self._way.unbanded()
+        self._reach = reach_of(terms, taking, nature, whole=whole, pressing=manner.pressing)
+        self._books = shared.books
+        self._known = shared.ordered(self._plain)
+        self._priced: dict[str, Priced] = {}
+        self._refused: dict[str, NoQuote] = {}
 
-    def price(self, leg: Leg, request: PlanRequest) -> Priced | NoQuote:
-        """Price one leg; NoQuote says why nothing may be taken off it."""
-        found = self._found.get(leg.key)
-        if found is None:
-            found = self._found[leg.key] = self._price(leg, request)
-        return found
+    def price(
+        self, legs: Sequence[Leg], request: PlanRequest
+    ) -> tuple[dict[str, Priced], dict[str, NoQuote]]:
+        """Price legs, by key; the others are those of which nothing may be taken, and why."""
+        priced, refused = self._priced, self._refused
+        keys = [leg.key for leg in legs]
+        for key, leg in zip(keys, legs, strict=True):
+            if key not in priced and key not in refused:
+                self._price(leg, request)
+        if not refused:
+            return {key: priced[key] for key in keys}, {}
+        return (
+            {key: priced[key] for key in keys if key in priced},
+            {key: refused[key] for key in keys if key in refused},
+        )
 
-    def _price(self, leg: Leg, request: PlanRequest) -> Priced | NoQuote:
+    def _price(self, leg: Leg, request: PlanRequest) -> None:
         ordered = self._order(leg, request)
+        found: Priced | NoQuote
         if isinstance(ordered, NoQuote):
-            return ordered
-        one, books = self._manner, self._shared.books
-        kind = (one.terms, books, one.taking, one.nature)
-        cut = sliced(leg, ordered, *kind, whole=one.whole, pressing=one.pressing)
-        return cut if isinstance(cut, NoQuote) else self._shared.bounded(leg, ordered, cut, request)
+            found = ordered
+        else:
+            found = bounded(leg, ordered, request, self._books, self._reach)
+        if isinstance(found, NoQuote):
+            self._refused[leg.key] = found
+        else:
+            self._priced[leg.key] = found
 
     def _order(self, leg: Leg, request: PlanRequest) -> Ordered | NoQuote:
-        """Price one leg without its book: the same for limits of every nature, but for a few."""
-        one, plain = self._manner, self._is_plain
-        if plain and one.nature is Nature.EXPOSURE:
+        """Price one leg without its book: for limits of every nature the same, but where a band counts."""
+        if self._way.banded:
             mark = request.snapshot.marks.get(leg.position.symbol)
-            plain = is_plain(one.nature, one.terms, one.taking, mark)
-        nature, known = (Nature.OTHER, self._plain) if plain else (one.nature, self._own)
-        found = known.get(leg.key)
+            if mark is not None and is_apart(mark):
+                return self._ordered(leg, self._way, request)
+        found = self._known.get(leg.key)
         if found is None:
-            now = self._shared.books.now
-            found = stranger_quote(leg.position, request) or order_leg(
-                leg, one.terms, request, now, one.taking, nature, whole=one.whole
-            )
-            known[leg.key] = found
+            found = self._known[leg.key] = self._ordered(leg, self._plain, request)
         return found
+
+    def _ordered(self, leg: Leg, way: Way, request: PlanRequest) -> Ordered | NoQuote:
+        if request.strangers:
+            stranger = stranger_quote(leg.position, request)
+            if stranger is not None:
+                return stranger
+        return order_leg(leg, way, request, self._books.ages)
 
 
 class Quotes:
@@ -92,33 +105,19 @@ class Quotes:
     def __init__(self, request: PlanRequest) -> None:
         self.books = Books(request)
         self._pricers: dict[Manner, Pricer] = {}
-        self._ordered: dict[tuple[TrimTerms, float, Nature, bool], _Known] = {}
-        self._bounded: dict[tuple[int, Decimal | None], tuple[Ordered, Priced]] = {}
+        self._ordered: dict[Way, _Known] = {}
         self._chords: dict[int, tuple[Priced, Sequence[tuple[float, float]]]] = {}
 
-    def pricer(self, manner: Manner) -> Pricer:
+    def pricer(self, manner: Manner, request: PlanRequest) -> Pricer:
         """Return what prices in a manner."""
         known = self._pricers.get(manner)
         if known is None:
-            known = self._pricers[manner] = Pricer(manner, self)
+            known = self._pricers[manner] = Pricer(manner, request, self)
         return known
 
-    def ordered(self, terms: TrimTerms, taking: float, nature: Nature, whole: bool) -> _Known:
-        """Return what was ordered so far in a manner, but for the book, by position key."""
-        return self._ordered.setdefault((terms, taking, nature, whole), {})
-
-    def bounded(self, leg: Leg, ordered: Ordered, cut: Slice, request: PlanRequest) -> Priced:
-        """Bound an order by its book; where no book and no hedge binds it all manners share one price."""
-        if request.hedges:
-            return bound_by_book(leg, ordered, cut, request)
-        binding = cut.contracts
-        if binding is not None and binding >= ordered.allowed:
-            binding = None
-        known = self._bounded.get((id(ordered), binding))
-        if known is None:
-            known = ordered, bound_by_book(leg, ordered, cut, request)
-            self._bounded[id(ordered), binding] = known
-        return known[1]
+    def ordered(self, way: Way) -> _Known:
+        """Return what was ordered so far in a way, but for the book, by position key."""
+        return self._ordered.setdefault(way, {})
 
     def chords(self, leg: Leg, priced: Priced) -> Sequence[tuple[float, float]]:
         """Return what trimming one leg is expected to cost, as `costs.chords` does."""

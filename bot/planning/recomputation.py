@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from math import inf
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import Number, Position, Right, Side, Tier, Unknown
 from bot.planning.request import PlanRequest
+from bot.risk.figures import as_float
 from bot.risk.portfolio import Holding, OptionHolding
 
 
@@ -25,6 +27,7 @@ class Removal(Struct, frozen=True):
     contracts: Decimal
     worst: Decimal
     expected: Decimal
+    """The worst again where nobody asks for it."""
 
 
 class Addition(Struct, frozen=True):
@@ -255,9 +258,10 @@ def cost_of(position: Position, price: float, contracts: Decimal, fill: Decimal,
     coins = float(contracts * position.contract_size)
     sign = 1 if position.side is Side.LONG else -1
     if position.inverse:  # contracts of a USD, paid for in coins that are worth the mark
-        back = price / float(fill)
-        return max(0.0, sign * (back - 1.0) * coins + float(fee) * back * coins)
-    return max(0.0, sign * (price - float(fill)) * coins + float(fee * fill) * coins)
+        back = price / as_float(fill)
+        return max(0.0, sign * (back - 1.0) * coins + as_float(fee) * back * coins)
+    filled = as_float(fill)
+    return max(0.0, (sign * (price - filled) + as_float(fee) * filled) * coins)
 
 
 def _reduced(entry: Entry, share: float, cost: float, *, released: bool) -> Entry:
@@ -279,13 +283,14 @@ def state_after(
     """Carry out removals at their worst permitted (or expected) prices; positions that are gone leave."""
     cross_cost = total = 0.0
     entries: list[Entry] = []
+    snapshot, releases = request.snapshot, request.terms.releases_isolated_margin
     for entry in before.entries:
         removal = removals.get(entry.key)
-        position = None if removal is None else request.snapshot.position(entry.key)
+        position = None if removal is None else snapshot.position(entry.key)
         if removal is None or position is None:
             entries.append(entry)
             continue
-        fee = request.snapshot.markets[entry.symbol].taker_fee
+        fee = snapshot.markets[entry.symbol].taker_fee
         fill = removal.expected if expected else removal.worst
         cost = cost_of(position, entry.price, removal.contracts, fill, fee)
         total += cost
@@ -294,11 +299,11 @@ def state_after(
         left = position.contracts - removal.contracts
         if left > 0:
             share = float(left / position.contracts)
-            entries.append(_reduced(entry, share, cost, released=request.terms.releases_isolated_margin))
+            entries.append(_reduced(entry, share, cost, released=releases))
     papers: list[Paper] = []
     for paper in before.papers:
         removal = removals.get(paper.key)
-        held = request.snapshot.option(paper.key)
+        held = snapshot.option(paper.key)
         if removal is None or held is None:
             papers.append(paper)
             continue
@@ -309,7 +314,7 @@ def state_after(
         coins = paper.coins - float(removal.contracts * size)
         if coins > 0.0:
             papers.append(replace(paper, coins=coins))
-    return charged(replace(before, entries=tuple(entries), papers=tuple(papers)), total, cross_cost)
+    return charged(before, total, cross_cost, entries=tuple(entries), papers=tuple(papers))
 
 
 def sold_for(
@@ -328,15 +333,30 @@ def with_paper(before: State, paper: Paper, price: float, fee: float) -> State:
     return charged(replace(before, papers=(*before.papers, paper)), cost, coins * (price + fee))
 
 
-def charged(state: State, total: float, cross: float) -> State:
+def charged(state: State, total: float, cross: float, **changes: Any) -> State:
     """The state with a cost paid: `total` out of equity, `cross` of it out of the cross margin balance."""
     equity, balance = state.equity, state.balance
     return replace(
         state,
+        **changes,
         equity=equity if isinstance(equity, Unknown) else equity - total,
         balance=balance if isinstance(balance, Unknown) else balance - cross,
         cost=state.cost + total,
         cross_cost=state.cross_cost + cross,
+    )
+
+
+def funded(state: State, added: Mapping[str, float]) -> State:
+    """Move margin from what is free to isolated positions, in USD by key."""
+    entries = tuple(
+        replace(one, equity=(one.equity or 0.0) + added[one.key]) if one.key in added else one
+        for one in state.entries
+    )
+    balance = state.balance
+    return replace(
+        state,
+        entries=entries,
+        balance=balance if isinstance(balance, Unknown) else balance - sum(added.values()),
     )
 
 

@@ -10,19 +10,21 @@ from bot.planning.recomputation import Removal
 from bot.planning.request import PlanRequest
 
 
-def removal_of(draft: Draft) -> Removal:
-    """Return what a draft takes off, at its worst permitted and its expected price."""
+def removal_of(draft: Draft, *, expected: bool = False) -> Removal:
+    """Return what a draft takes off, at its worst permitted price and, where that is asked, its expected."""
+    worst = draft.quote.worst
+    if not expected:
+        return Removal(draft.contracts, worst, worst)
     slip = max(Decimal(repr(draft.trade_cost)) - draft.market.taker_fee, Decimal(0))
-    expected = draft.quote.mark * (1 - draft.position.side.sign * slip)
-    return Removal(draft.contracts, draft.quote.worst, expected)
+    return Removal(draft.contracts, worst, draft.quote.mark * (1 - draft.position.side.sign * slip))
 
 
-def removals_of(drafts: Sequence[Draft]) -> dict[str, Removal]:
+def removals_of(drafts: Sequence[Draft], *, expected: bool) -> dict[str, Removal]:
     """Return what drafts take off, by position key."""
-    return {draft.key: removal_of(draft) for draft in drafts}
+    return {draft.position.key: removal_of(draft, expected=expected) for draft in drafts}
 
 
-def hedge_removals(drafts: Sequence[Draft], request: PlanRequest) -> dict[str, Removal]:
+def hedge_removals(drafts: Sequence[Draft], request: PlanRequest, *, expected: bool) -> dict[str, Removal]:
     """Return what of the hedges goes with drafts of their parents, by the hedge's key."""
     if not request.hedges:
         return {}
@@ -38,7 +40,9 @@ def hedge_removals(drafts: Sequence[Draft], request: PlanRequest) -> dict[str, R
             continue
         mark = Decimal(repr(holding.price))
         fee = request.snapshot.markets[lot.symbol].taker_fee
-        slip = max(Decimal(repr(holding.trade_cost)) - fee, Decimal(0))
-        worst = mark * (1 - lot.side.sign * Decimal(repr(SLIPPAGE)))
-        found[key] = Removal(contracts, worst, mark * (1 - lot.side.sign * slip))
+        likely = worst = mark * (1 - lot.side.sign * Decimal(repr(SLIPPAGE)))
+        if expected:
+            slip = max(Decimal(repr(holding.trade_cost)) - fee, Decimal(0))
+            likely = mark * (1 - lot.side.sign * slip)
+        found[key] = Removal(contracts, worst, likely)
     return found

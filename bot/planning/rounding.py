@@ -6,6 +6,8 @@ from functools import lru_cache
 from bot.model import Market, Style
 from bot.planning.request import OrderTerms
 
+ZERO, ONE = Decimal(0), Decimal(1)
+
 
 @lru_cache(1024)
 def exact(number: float) -> Decimal:
@@ -25,19 +27,19 @@ def round_down(amount: Decimal, step: Decimal) -> Decimal:
 
 def smallest(market: Market, price: Decimal, terms: OrderTerms) -> Decimal:
     """Return the smallest order in contracts, from the market's minimum amount and minimum value."""
-    least = max(market.amount_min, market.amount_step)
-    if market.notional_min > 0 and not terms.exempt_from_notional_min:
-        least = max(least, market.notional_min / market.notional(Decimal(1), price))
-    return round_up(least, market.amount_step)
+    step = market.amount_step
+    least = max(market.amount_min, step)
+    if market.notional_min > ZERO and not terms.exempt_from_notional_min:
+        least = max(least, market.notional_min / market.notional(ONE, price))
+    return round_up(least, step)
 
 
 def largest(market: Market, style: Style) -> Decimal | None:
     """Return the largest order in contracts, None where the market has no bound."""
-    bounds = [market.amount_max]
-    if style is Style.MARKET:
-        bounds.append(market.market_amount_max)
-    known = [bound for bound in bounds if bound is not None]
-    return round_down(min(known), market.amount_step) if known else None
+    most = market.amount_max
+    if style is Style.MARKET and market.market_amount_max is not None:
+        most = market.market_amount_max if most is None else min(most, market.market_amount_max)
+    return None if most is None else round_down(most, market.amount_step)
 
 
 def fit(wanted: Decimal, position: Decimal, market: Market, price: Decimal, terms: OrderTerms) -> Decimal:
@@ -47,9 +49,15 @@ def fit(wanted: Decimal, position: Decimal, market: Market, price: Decimal, term
     smallest order would stay and the venue's terms say so, the whole position.
     """
     if wanted <= 0:
-        return Decimal(0)
-    least = smallest(market, price, terms)
-    amount = max(round_up(wanted, market.amount_step), least)
+        return ZERO
+    return fit_to(wanted, position, market.amount_step, smallest(market, price, terms), terms)
+
+
+def fit_to(wanted: Decimal, position: Decimal, step: Decimal, least: Decimal, terms: OrderTerms) -> Decimal:
+    """Return the same for contracts above 0, where the smallest order is known."""
+    if wanted >= position:
+        return position
+    amount = max(round_up(wanted, step), least)
     if amount >= position or (terms.close_dust and position - amount < least):
         return position
     return amount

@@ -1,6 +1,7 @@
 """One attempt at answering all demands: sized, capped, examined, and what of it does not pass."""
 
 from collections.abc import Sequence, Set
+from functools import cached_property
 
 from msgspec import Struct, structs
 
@@ -8,30 +9,42 @@ from bot.model import Action, Demand, LimitProof, Refusal, Target, Unknown
 from bot.planning.caps import Allowance, Capped, apply
 from bot.planning.check import (
     Examination,
+    Harm,
     Meter,
     examine,
+    harms,
     is_block_nearer,
     is_nearer,
     prove,
     violations,
-    worsened,
 )
 from bot.planning.drafting import Drawing, Outcome, Prices, draw, refuse
 from bot.planning.effort import Effort, can_be_even
 from bot.planning.merging import drafts_of
 from bot.planning.nature import SURVIVAL
-from bot.planning.recomputation import State
+from bot.planning.recomputation import Removal, State
 from bot.planning.removing import hedge_removals, removals_of
 from bot.planning.request import PlanRequest, watch_of
 
 
-class Attempt(Struct, frozen=True):
+class Attempt(Struct, frozen=True, dict=True):
     """One sizing of all demands, capped and examined."""
 
+    request: PlanRequest
     drawing: Drawing
     capped: Capped
+    removals: dict[str, Removal]
+    """What the drafts take off, by position key."""
     examination: Examination | Unknown
     meter: Meter
+
+    @cached_property
+    def harms(self) -> tuple[Harm, ...]:
+        """The limits that it makes worse; none where that cannot be told."""
+        if isinstance(self.examination, Unknown):
+            return ()
+        expected = self.drawing.expected
+        return tuple(harms(self.request.watches, self.meter, self.examination, expected=expected))
 
 
 class Fault(Struct, frozen=True):
@@ -114,17 +127,22 @@ def attempt_of(
 ) -> Attempt:
     drafts, short = drafts_of(drawing)
     capped = apply(drafts, allowance.copy(), request.order_terms)
-    removals = {**hedge_removals(capped.drafts, request), **removals_of(capped.drafts)}
-    examination = before if isinstance(before, Unknown) else examine(request, before, removals)
-    return Attempt(drawing, Capped(capped.drafts, capped.refusals, capped.short | short), examination, meter)
+    drafts, expected = capped.drafts, drawing.expected
+    removals = removals_of(drafts, expected=expected)
+    if isinstance(before, Unknown):
+        examination: Examination | Unknown = before
+    else:
+        beside = hedge_removals(drafts, request, expected=expected)
+        examination = examine(request, before, {**beside, **removals}, expected=expected)
+    capped = Capped(drafts, capped.refusals, capped.short | short)
+    return Attempt(request, drawing, capped, removals, examination, meter)
 
 
 def fault_of(request: PlanRequest, attempt: Attempt, efforts: Sequence[Effort]) -> Fault | None:
     """Find the first demand that does not pass, or the last one where a limit is made worse."""
     outcomes = attempt.drawing.outcomes
     taking = [index for index, outcome in enumerate(outcomes) if outcome.taken]
-    removals = removals_of(attempt.capped.drafts)
-    broken = violations(request, removals)
+    broken = violations(request, attempt.removals)
     if broken:
         return Fault(taking[-1], "; ".join(broken), retry=False)
     for index, outcome in enumerate(outcomes):
@@ -132,15 +150,11 @@ def fault_of(request: PlanRequest, attempt: Attempt, efforts: Sequence[Effort]) 
         if fault is not None:
             return fault
     yielding = [index for index in taking if not _is_final(outcomes[index])]
-    if isinstance(attempt.examination, Unknown) or not yielding:
-        return None
-    expected = any(outcome.expected for outcome in outcomes)
-    for watch in request.watches:
-        worse = worsened(watch, attempt.meter, attempt.examination, expected=expected)
-        lesser = watch.metric not in SURVIVAL
+    for harm in attempt.harms if yielding else ():
+        lesser = harm.watch.metric not in SURVIVAL
         giving = [index for index in yielding if not (lesser and outcomes[index].demand.metric in SURVIVAL)]
-        if worse is not None and giving:
-            return Fault(giving[-1], f"another limit would be made worse: {worse}", retry=False)
+        if giving:
+            return Fault(giving[-1], f"another limit would be made worse: {harm.text}", retry=False)
     return None
 
 

@@ -29,7 +29,7 @@ what e was before the trim's cost, which is the safe side. Where the venue relea
 pro rata, e shrinks with the position (w_i falls by e/N): trimming then helps only through lower brackets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import isfinite
 
 from msgspec import Struct
@@ -43,7 +43,7 @@ from bot.risk.context import MetricContext
 from bot.risk.definitions import METRICS
 from bot.risk.options import exposure_of, option_gain
 from bot.risk.portfolio import Coin, Holding
-from bot.risk.shock import adverse_signs, scenario_moves
+from bot.risk.shock import scenario_moves
 
 
 class CannotHelp(Struct, frozen=True):
@@ -75,22 +75,13 @@ class Face(Struct, frozen=True):
 Faces = tuple[Face, ...] | CannotHelp
 
 
-def _members(book: Book, *, cross: bool) -> list[Holding]:
-    holdings = [leg.holding for leg in book.legs if leg.holding is not None]
-    return [holding for holding in holdings if (holding.isolated_equity is None) == cross]
-
-
-def _everyone(book: Book) -> frozenset[str]:
-    return frozenset(leg.key for leg in book.legs)
-
-
 def _equity_face(
     book: Book, weights: dict[str, float], share: float, cost_weight: float, excess: float = 0.0
 ) -> Faces:
     equity = book.request.portfolio.equity
     if isinstance(equity, Unknown):
         return CannotHelp(f"equity is unknown: {equity.reason}", "unknown_figure")
-    return (Face(weights, {}, excess, share * equity, cost_weight, _everyone(book)),)
+    return (Face(weights, {}, excess, share * equity, cost_weight, book.keys),)
 
 
 def _cross_face(
@@ -104,12 +95,11 @@ def _cross_face(
     balance = portfolio.margin_balance
     if isinstance(balance, Unknown):
         return CannotHelp(f"margin balance is unknown: {balance.reason}", "unknown_figure")
-    members = _members(book, cross=True)
     filled = {
         holding.key: weights.get(holding.key, 0.0) + holding.maintenance_excess / holding.notional
-        for holding in members
+        for holding in book.cross
     }
-    shocked = {holding.key: factors.get(holding.key, 1.0) for holding in members}
+    shocked = {key: factors.get(key, 1.0) for key in filled}
     excess = portfolio.maintenance_excess + lost
     return (Face(filled, shocked, excess, ratio * balance, ratio, frozenset(filled)),)
 
@@ -216,7 +206,7 @@ def _distance_of(watch: Watch, book: Book, distance: float) -> Faces:
         return CannotHelp(unpriced[holding.base], "unknown_figure")
     legs = [
         leg
-        for leg in _members(book, cross=True)
+        for leg in book.cross
         if leg.base == holding.base and (leg.symbol == holding.symbol or leg.sign == holding.sign)
     ]
     weights = {leg.key: leg.sign * holding.sign * distance for leg in legs}
@@ -227,34 +217,28 @@ def _distance_of(watch: Watch, book: Book, distance: float) -> Faces:
 
 
 def _margin_ratio(watch: Watch, book: Book, context: MetricContext) -> Faces:
-    own = tuple(_isolated_face(holding, 0.0, 1.0, watch.goal) for holding in _members(book, cross=False))
-    cross = _cross_face(book, {}, {}, watch.goal) if _members(book, cross=True) else ()
+    own = tuple(_isolated_face(holding, 0.0, 1.0, watch.goal) for holding in book.isolated)
+    cross = _cross_face(book, {}, {}, watch.goal) if book.cross else ()
     return cross if isinstance(cross, CannotHelp) else cross + own
 
 
 def _joint_distance(watch: Watch, book: Book, context: MetricContext) -> Faces:
     faces: list[Face] = []
-    members, coins = _members(book, cross=True), book.request.portfolio.coins
+    members, coins, sides = book.cross, book.request.portfolio.coins, book.sides
     for move in (-watch.goal, watch.goal):
         if members:
-            changes = _changes(members, move, coins)
-            losses = {holding.key: -holding.sign * changes[holding.key] for holding in members}
-            factors = {holding.key: 1.0 + changes[holding.key] for holding in members}
-            lost = -sum(coin.margin * changes[coin.key] for coin in coins)
+            changes = {one.key: _change(one, move, sides[one.base]) for one in members}
+            losses = {one.key: -one.sign * changes[one.key] for one in members}
+            factors = {key: 1.0 + change for key, change in changes.items()}
+            lost = -sum([coin.margin * _change(coin, move, sides[coin.base]) for coin in coins])
             cross = _cross_face(book, losses, factors, 1.0, lost)
             if isinstance(cross, CannotHelp):
                 return cross
             faces.extend(cross)
-        for holding in _members(book, cross=False):
-            change = _changes([holding], move)[holding.key]
+        for holding in book.isolated:
+            change = _change(holding, move, holding.sign)
             faces.append(_isolated_face(holding, -holding.sign * change, 1.0 + change, 1.0))
     return tuple(faces)
-
-
-def _changes(holdings: Sequence[Holding], move: float, coins: Sequence[Coin] = ()) -> dict[str, float]:
-    signs = adverse_signs(holdings, coins)
-    movers: list[Holding | Coin] = [*holdings, *coins]
-    return {one.key: _change(one, move, signs[one.base]) for one in movers}
 
 
 def _change(one: Holding | Coin, move: float, adverse: int) -> float:

@@ -19,12 +19,13 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from bot.model import Demand, Market, Position, Sense, Style, TrimTerms
-from bot.planning.depth import Ladder, book_trouble, ladder_of
+from bot.model import Demand, Market, Position, Sense, TrimTerms
+from bot.planning.depth import Ladder, ladder_of
 from bot.planning.nature import Nature
 from bot.planning.pricing import NoQuote, Quote, is_last_resort
 from bot.planning.request import PlanRequest
 from bot.planning.rounding import round_down
+from bot.risk.ages import ages_at
 
 SLIVER = Decimal("0.005")
 """A patient slice below this share of the position waits until more rests there."""
@@ -33,72 +34,83 @@ PRESSING = 0.1
 """A limit that is passed by more than this share of itself is not patient."""
 
 
-class Slice(Struct, frozen=True):
-    """What may go at once."""
-
-    contracts: Decimal | None = None
-    """None where the book bounds nothing."""
-    ladder: Ladder | None = None
-    """None where there is no book that can be believed."""
-
-
 class Books:
     """The order books of a request that can be believed, each read once."""
 
     def __init__(self, request: PlanRequest) -> None:
-        self._request = request
-        self.now = request.snapshot.venue_time(request.at)
-        """The moment of the request by the venue's clock."""
+        self.ages = ages_at(request.snapshot.venue_time(request.at), request.max_age_seconds)
+        """What is fresh at the moment of the request, by the venue's clock."""
+        self._depths = request.depths
         self._read: dict[str, Ladder | None] = {}
 
     def ladder(self, position: Position, market: Market, mark: Decimal) -> Ladder | None:
         """Return what a reduction of a position meets; None where no book of its market can be believed."""
         key = position.key
         if key not in self._read:
-            self._read[key] = self._ladder(position, market, mark)
+            book = self._depths.get(position.symbol)
+            believed = book is not None and self.ages.is_fresh(book.at)
+            self._read[key] = ladder_of(book, position.side, market, mark) if book and believed else None
         return self._read[key]
 
-    def _ladder(self, position: Position, market: Market, mark: Decimal) -> Ladder | None:
-        request = self._request
-        book = request.depths.get(position.symbol)
-        if book is None:
-            return None
-        if book_trouble(book, mark, self.now, request.max_age_seconds):
-            return None
-        return ladder_of(book, position.side, market)
+
+class Reach(Struct, frozen=True):
+    """How deep into a book a demand goes now, whatever the position."""
+
+    free: bool = False
+    """Whether no book bounds it."""
+    survival: bool = False
+    near: Decimal | None = None
+    """How far from mark a patient limit goes, as a fraction; None for one that is not patient."""
+    wait: float = 0.0
+    """Seconds for which a patient limit waits at most."""
 
 
-def slice_of(
-    position: Position,
-    market: Market,
-    priced: Quote,
-    terms: TrimTerms,
-    books: Books,
-    acting_seconds: float,
-    nature: Nature,
-    least: Decimal,
-    *,
-    whole: bool,
-    pressing: bool,
-) -> Slice | NoQuote:
-    """Size a reduction to the book; NoQuote where a patient one waits. `least` is the smallest order."""
-    ladder = books.ladder(position, market, priced.mark)
-    if ladder is None or priced.style is Style.PASSIVE:
-        return Slice()
-    takes = round_down(ladder.within(priced.worst), market.amount_step)
+def reach_of(
+    terms: TrimTerms, acting_seconds: float, nature: Nature, *, whole: bool, pressing: bool
+) -> Reach:
+    """Return how deep a limit goes; `acting_seconds` are those of `taking_seconds`.
+
+    A patient one goes the deeper the longer it has acted: half of the rule's slippage from mark at first, all
+    of it at the deadline, twice as much before the last resort.
+    """
+    acting = max(acting_seconds, 0.0)
+    last = is_last_resort(terms, acting)
     if whole or nature is Nature.SURVIVAL:
-        bound = not (whole or is_last_resort(terms, acting_seconds) or ladder.ends_inside(priced.worst))
-        return Slice(takes if bound and takes >= least else None, ladder)
-    if pressing or is_last_resort(terms, acting_seconds):
-        return Slice(max(takes, least), ladder)
-    near = _near(position, priced, terms, acting_seconds)
-    takes = round_down(ladder.within(near), market.amount_step)
+        return Reach(free=whole or last, survival=True)
+    if pressing or last:
+        return Reach()
+    gone = acting / terms.escalate_after_seconds
+    near = Decimal(repr(terms.max_slippage * max(0.5 + 0.5 * gone, gone)))
+    return Reach(near=near, wait=2 * terms.escalate_after_seconds - acting)
+
+
+def within_book(
+    position: Position, market: Market, priced: Quote, least: Decimal, ladder: Ladder, reach: Reach
+) -> Decimal | NoQuote | None:
+    """Return the contracts that a book takes at once, None where it bounds nothing; `least` is the smallest
+    order.
+
+    NoQuote where a patient limit waits.
+    """
+    worst = priced.worst
+    if reach.free or (reach.survival and ladder.ends_inside(worst)):
+        return None
+    if reach.near is not None:
+        worst = _near(position, priced, reach.near)
+    if ladder.holds(position.contracts, worst):
+        return None
+    takes = round_down(ladder.within(worst), market.amount_step)
+    if reach.survival:
+        return takes if takes >= least else None
+    if reach.near is None:
+        return max(takes, least)
     if takes < min(position.contracts, max(least, position.contracts * SLIVER)):
-        wait = 2 * terms.escalate_after_seconds - acting_seconds
         holds = f"{takes.normalize():f} of {position.contracts.normalize():f} contracts of {position.key}"
-        reason = f"the book takes {holds} at {near:.8g} or better: it waits for more, at most {wait:.0f} s"
+        reason = (
+            f"the book takes {holds} at {worst:.8g} or better: it waits for more, at most {reach.wait:.0f} s"
+        )
         return NoQuote("thin_book", reason)
-    return Slice(takes, ladder)
+    return takes
 
 
 def is_pressing(demand: Demand) -> bool:
@@ -107,13 +119,8 @@ def is_pressing(demand: Demand) -> bool:
     return past > PRESSING * abs(demand.limit)
 
 
-def _near(position: Position, priced: Quote, terms: TrimTerms, acting_seconds: float) -> Decimal:
-    """How deep a patient slice goes: the longer it has been acted the deeper, never beyond what is permitted.
-
-    Half of the rule's slippage from mark at first, all of it at the deadline, twice as much before the last
-    resort.
-    """
-    sign, gone = position.side.sign, acting_seconds / terms.escalate_after_seconds
-    share = Decimal(repr(terms.max_slippage * max(0.5 + 0.5 * gone, gone)))
+def _near(position: Position, priced: Quote, share: Decimal) -> Decimal:
+    """Return how deep a patient slice goes, never beyond what is permitted."""
+    sign = position.side.sign
     near = priced.mark * (1 - sign * share)
     return max(near, priced.worst) if sign > 0 else min(near, priced.worst)

@@ -5,7 +5,7 @@ limit is met. A solver over all limits at once can stand here instead, behind th
 """
 
 from decimal import Decimal
-from math import isfinite
+from math import inf, isfinite
 from operator import itemgetter
 
 from msgspec import Struct
@@ -25,6 +25,8 @@ class Spread(Struct, frozen=True):
     taken: dict[str, Decimal]
     met: bool
     shortfall: float
+    resting: bool
+    """Whether going round once more would take nothing."""
     help: CannotHelp | None = None
     """Why a position that was asked could not help, where the limit is not met."""
 
@@ -49,12 +51,13 @@ def maintenance(leg: Leg, notional: float, factor: float) -> float:
         for _, margin in holding.asked(notional, factor):
             most = max(most, margin)
         return most
-    value = notional * factor
-    for one in holding.brackets:
+    value, last = notional * factor, -inf
+    for one in holding.brackets:  # it rises up to its own bracket and falls from there on
         margin = one.rate * value - one.deduction
-        if margin > most:
-            most = margin
-    return most
+        if margin < last:
+            break
+        last = margin
+    return max(last, 0.0)
 
 
 def _own(face: Face, leg: Leg) -> float:
@@ -68,18 +71,17 @@ def _own(face: Face, leg: Leg) -> float:
 
 def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
-    if face.alone and all(book.by_key[key].left == 0.0 for key in face.payers):
+    legs = book.by_key
+    payers = [legs[key] for key in face.payers] if face.alone else legs.values()
+    if face.alone and all(leg.left == 0.0 for leg in payers):
         return 0.0
-    total, weights, factors, payers = face.excess - face.budget, face.weights, face.factors, face.payers
-    for leg in [book.by_key[key] for key in face.payers] if face.alone else book.legs:
-        key = leg.key
-        own = face.cost_weight * leg.cost if leg.cost and key in payers else 0.0
-        if leg.holding is not None:
-            own += weights.get(key, 0.0) * leg.left
-            if key in factors:
-                own += maintenance(leg, leg.left, factors[key])
-        total += own
-    return total
+    total = face.excess - face.budget
+    total += sum([weight * legs[key].left for key, weight in face.weights.items()])
+    for key, factor in face.factors.items():
+        leg = legs[key]
+        total += maintenance(leg, leg.left, factor)
+    begun = [leg for leg in payers if leg.cost]
+    return total + face.cost_weight * sum([leg.cost for leg in begun if leg.key in face.payers])
 
 
 def _is_met(face: Face, gap: float) -> bool:
@@ -202,6 +204,7 @@ def spread(
     """
     taken: dict[str, Decimal] = {}
     trouble: CannotHelp | None = None
+    resting = False
     for _ in range(_ROUNDS):
         before, gaps = dict(taken), []
         for face in found:
@@ -209,11 +212,11 @@ def spread(
             gaps.append(gap)
             trouble = _fill(face, book, candidates, taken, gap=gap, whole=whole, strict=strict) or trouble
         if taken == before:
+            resting = True
             break
     else:
         gaps = [missing(face, book) for face in found]
     met = all(face.reachable and _is_met(face, gap) for face, gap in zip(found, gaps, strict=True))
     shortfall = 0.0 if met else max([0.0, *gaps])
-    return Spread(
-        {key: more for key, more in taken.items() if more > 0}, met, shortfall, None if met else trouble
-    )
+    given = {key: more for key, more in taken.items() if more > 0}
+    return Spread(given, met, shortfall, resting, None if met else trouble)

@@ -23,7 +23,6 @@ from bot.planning.pricing import NoQuote
 from bot.planning.recomputation import State
 from bot.planning.removing import removal_of
 from bot.planning.request import PlanRequest
-from bot.planning.slicing import Books
 
 
 class Off(Struct, frozen=True):
@@ -130,7 +129,7 @@ def drafted(off: Off, request: PlanRequest) -> Draft | Refusal:
         terms = TrimTerms(max_slippage=float(request.caps.max_slippage), order=OrderPolicy.MARKET)
     plain = replace(request, hedges=(), depths={})
     leg = Leg(lot.key, position, market, holding)
-    priced = price_leg(leg, terms, plain, Books(plain), 0.0, Nature.OTHER, whole=True)
+    priced = price_leg(leg, terms, plain, 0.0, Nature.OTHER, whole=True)
     if isinstance(priced, NoQuote):
         return _refusal(lot, priced.code, priced.reason)
     contracts = min(off.contracts, priced.room, position.contracts)

@@ -1,7 +1,9 @@
 """How old a part of a snapshot may be: one measure for what is decided and for what is ordered."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from bot.model import Snapshot
 
@@ -11,6 +13,25 @@ FUTURE_SLACK_SECONDS = 2.0
 PARTS = ("positions", "balance", "orders", "stops", "marks")
 SEEN = ("positions", "balance")
 """Parts without which no rule can say anything; the age of a mark is judged by symbol."""
+
+
+class Ages(Struct, frozen=True):
+    """Which parts of a snapshot are fresh at a moment of the venue's clock: `age_trouble`, told once."""
+
+    now: datetime
+    max_seconds: float
+    oldest: datetime
+    newest: datetime
+
+    def is_fresh(self, at: datetime) -> bool:
+        """Whether a part that is stamped so may be acted on."""
+        return self.oldest <= at <= self.newest
+
+
+def ages_at(now: datetime, max_age_seconds: float) -> Ages:
+    """Return what is fresh at a moment."""
+    slack = timedelta(seconds=FUTURE_SLACK_SECONDS)
+    return Ages(now, max_age_seconds, now - timedelta(seconds=max_age_seconds), now + slack)
 
 
 def age_trouble(what: str, true_at: datetime, now: datetime, max_age_seconds: float) -> str:

@@ -106,16 +106,20 @@ class Holding(Struct, frozen=True, dict=True):
         """USD that it gains or loses with a move of 100 %: q p; of an inverse one N until its price moves."""
         return self.size * self.price if self.inverse else self.notional
 
-    def asked(self, notional: float, factor: float) -> list[tuple[float, float]]:
+    def asked(
+        self, notional: float, factor: float, first: int = 0, last: int | None = None
+    ) -> list[tuple[float, float]]:
         """Return each bracket's line at a notional of less contracts, with price `factor` times as high.
 
-        Slope in USD a USD of notional, and the maintenance margin that the line gives there.
+        Slope in USD a USD of notional, and the maintenance margin that the line gives there. `first` and
+        `last` are places of brackets: only these, `last` not included.
         """
+        brackets = self.brackets[first:last]
         if not self.inverse:
             value = notional * factor
-            return [(one.rate * factor, one.rate * value - one.deduction) for one in self.brackets]
+            return [(one.rate * factor, one.rate * value - one.deduction) for one in brackets]
         lines: list[tuple[float, float]] = []
-        for one in self.brackets:
+        for one in brackets:
             slope = -one.deduction / self.notional
             lines.append((slope, slope * notional + one.rate * self.value * factor))
         return lines

@@ -47,7 +47,9 @@ def _rate(asked: PlanRequest, holding: Holding, contracts: Decimal) -> float:
     if found is None:
         return holding.trade_cost
     assert isinstance(mark, Decimal)
-    cost = ladder_of(found, holding.side, market).cost(contracts, mark, float(market.taker_fee))
+    ladder = ladder_of(found, holding.side, market, mark)
+    assert ladder is not None
+    cost = ladder.cost(contracts, mark, float(market.taker_fee))
     assert cost is not None
     return cost
 

@@ -13,7 +13,6 @@ from bot.planning.costs import KNOTS, chords, funding_of, saved_of
 from bot.planning.nature import Nature
 from bot.planning.planner import plan
 from bot.planning.request import PlanRequest
-from bot.planning.slicing import Books
 from tests.planning import books, inverse
 from tests.planning.build import NOW, demand, mark, position, request, snapshot
 
@@ -41,7 +40,7 @@ def asked(**depths: OrderBook) -> PlanRequest:
 def priced(given: PlanRequest, key: str = f"{BTC}#long", **trim: Any) -> tuple[Leg, Priced]:
     """A leg as a limit of survival prices it: a book that ends inside the cap does not bound it."""
     leg = open_book(given).by_key[key]
-    found = price_leg(leg, TrimTerms(**trim), given, Books(given), 0.0, Nature.SURVIVAL)
+    found = price_leg(leg, TrimTerms(**trim), given, 0.0, Nature.SURVIVAL)
     assert isinstance(found, Priced)
     return leg, found
 

@@ -28,12 +28,11 @@ from bot.model import (
     StepKind,
     Unknown,
 )
-from bot.planning.book import Leg, worst_cost
 from bot.planning.check import is_inside
+from bot.planning.depth import cost_at
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.measures import recomputed
 from bot.planning.planner import plan
-from bot.planning.pricing import Quote
 from bot.planning.recomputation import cost_of
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.securing import converted
@@ -61,7 +60,6 @@ from tests.planning.inverse import (
     account,
     coin_tiers,
     held,
-    inverse_market,
     with_inverse,
 )
 from tests.planning.test_random_accounts import (
@@ -174,14 +172,7 @@ def test_what_a_fill_costs_is_settled_in_coins(side: Side, worst: str) -> None:
     lost = float((coins * side.sign + 100_000 / fill * fee) * MARK)
     assert cost_of(one, 100_000.0, one.contracts, fill, fee) == pytest.approx(lost)
     assert cost_of(one, 100_000.0, one.contracts, MARK * (100 + side.sign) / 100, fee) == 0.0
-    priced = Quote(_style(), None, MARK, fill, Decimal("0.01"))
-    leg = Leg(one.key, one, None, None)
-    assert worst_cost(leg, priced, inverse_market("BTC")) * 100_000 == pytest.approx(lost)
-
-
-def _style() -> Any:
-    order = ordered(request(account(), [demand("account.leverage", 0.5)]))
-    return order.style
+    assert cost_at(fill, MARK, float(fee), side, inverse=True) * 100_000 == pytest.approx(lost)
 
 
 def test_caps_count_dollars_and_the_loss_in_coins() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bot.model import Caps, Mark, OrderPolicy, Side, Style, TrimTerms, Unknown
 from bot.planning.nature import Nature, nature_of
-from bot.planning.pricing import NoQuote, Quote, is_plain, quote, slippage_now
+from bot.planning.pricing import NoQuote, Quote, is_apart, quote, slippage_now, way_of
+from bot.risk.ages import ages_at
 from bot.risk.metrics import METRICS
 from bot.rules.limits import TRADING_CANNOT_MOVE
 from tests.planning.build import NOW, later, mark, market
@@ -25,7 +26,8 @@ def priced(
     terms: TrimTerms = TERMS,
     nature: Nature = Nature.OTHER,
 ) -> Quote | NoQuote:
-    return quote(side, market(SYMBOL), found, terms, Caps(), NOW, seconds, 10, nature)
+    way = way_of(terms, Caps(), seconds, nature)
+    return quote(side, market(SYMBOL), found, way, ages_at(NOW, 10))
 
 
 def test_the_limit_holds_against_mark_and_index() -> None:
@@ -143,18 +145,27 @@ def test_exposure_waits_while_mark_and_index_are_a_band_apart(index: str, waits:
         assert isinstance(priced(torn, nature=nature), Quote)
 
 
-@pytest.mark.parametrize("index", [PRICE, PRICE * 2, Unknown("none"), Decimal(0)])
 @pytest.mark.parametrize("order", list(OrderPolicy))
 @pytest.mark.parametrize("seconds", [-5.0, 0.0, 25.0, 40.0])
-def test_what_is_plain_is_priced_as_any_other_limit_is(
-    index: Decimal | Unknown, order: OrderPolicy, seconds: float
-) -> None:
-    shown, terms = mark(SYMBOL, PRICE, index=index), TrimTerms(order=order)
-    kind = (Side.LONG, market(SYMBOL), shown, terms, Caps(), NOW, seconds, 10.0)
-    other = quote(*kind, Nature.OTHER)
-    for nature in Nature:
-        assert quote(*kind, nature) == other or not is_plain(nature, terms, seconds, shown)
-    assert is_plain(Nature.EXPOSURE, terms, seconds, shown) is not (index == PRICE * 2)
+def test_but_for_the_band_exposure_orders_as_any_other_limit_does(order: OrderPolicy, seconds: float) -> None:
+    terms = TrimTerms(order=order)
+    exposure, other = (way_of(terms, Caps(), seconds, one) for one in (Nature.EXPOSURE, Nature.OTHER))
+    assert exposure != other
+    assert exposure.unbanded() == other
+    assert other.unbanded() is other
+
+
+def test_survival_orders_as_others_do_until_its_last_resort() -> None:
+    for seconds, alike in ((0.0, True), (39.0, True), (40.0, False)):
+        survival, other = (way_of(TERMS, Caps(), seconds, one) for one in (Nature.SURVIVAL, Nature.OTHER))
+        assert (survival == other) is alike
+
+
+def test_mark_and_index_that_are_not_known_are_not_apart() -> None:
+    assert is_apart(mark(SYMBOL, PRICE, index=PRICE * 2))
+    for index in (PRICE, Unknown("none"), Decimal(0)):
+        assert not is_apart(mark(SYMBOL, PRICE, index=index))
+    assert not is_apart(mark(SYMBOL, PRICE, mark=Unknown("none")))
 
 
 def test_every_metric_that_a_trim_can_move_has_a_nature() -> None:

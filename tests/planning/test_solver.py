@@ -7,9 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from bot.model import (
-    Side,
-)
+from bot.model import MarginMode, Side
 from bot.planning.book import open_book
 from bot.planning.drafting import Prices
 from bot.planning.effort import Effort
@@ -20,7 +18,8 @@ from bot.planning.programme.rows import Rows, highest
 from bot.planning.programme.solver import Failed, Solution, judged, solve
 from bot.planning.request import watch_of
 from bot.planning.sizing import faces
-from bot.planning.spread import missing
+from bot.planning.spread import maintenance, missing
+from bot.risk.portfolio import Bracket
 from tests.planning.build import (
     demand,
     position,
@@ -28,6 +27,7 @@ from tests.planning.build import (
     snapshot,
     tiers,
 )
+from tests.planning.inverse import account, held
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 CAP = demand("account.leverage", 3.0, rule="cap", episode="cap.1")
@@ -38,7 +38,7 @@ def matrix(*, low: float = 1.0, cost: float = 1.0) -> Matrix:
     """Minimise cost (x + 2 y) with x + y >= low, x <= 0.75."""
     made = Matrix()
     x, y = made.column(cost, 0.75), made.column(2.0 * cost, 10.0)
-    made.row([(x, 1.0), (y, 1.0)], low=low)
+    made.row([x, y], [1.0, 1.0], low=low)
     return made
 
 
@@ -104,6 +104,55 @@ def test_only_brackets_on_the_way_are_written() -> None:
     assert len(tiers()) == 5
 
 
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.7])
+def test_the_lines_of_an_inverse_position_are_as_high_as_its_margin(factor: float) -> None:
+    (leg,) = open_book(request(account(one=held(contracts="50000000")), [])).legs
+    assert leg.holding is not None
+    lines = highest(leg, Candidate(leg, -1, leg.left, 0.0, ((leg.left, 0.001),)), factor)
+    assert 1 < len(lines) <= len(leg.holding.brackets)
+    for part in (0.0, 0.1, 0.5, 0.9, 1.0):
+        moved = part * leg.left
+        asked = max(margin - slope * moved for slope, margin in lines)
+        assert asked == pytest.approx(maintenance(leg, leg.left - moved, factor), abs=1e-6)
+
+
+def test_a_line_that_falls_below_nothing_is_not_followed() -> None:
+    (leg,) = open_book(request(snapshot(PAIR[:1], 30_000))).legs
+    assert leg.holding is not None
+    every = Candidate(leg, -1, leg.left, 0.0, ((leg.left, 0.001),))
+    leg.holding = replace(leg.holding, brackets=(Bracket(0.0, 0.01, 100.0),))
+    assert highest(leg, every, 1.0) == [(0.01, 900.0), (0.0, 0.0)]
+    leg.holding = replace(leg.holding, brackets=())
+    assert highest(leg, every, 1.0) == [(0.0, 0.0)]
+
+
+def test_what_is_not_moved_keeps_its_margin() -> None:
+    ratio = demand("account.margin_ratio", 0.01)
+    given = request(snapshot(PAIR, 30_000), [ratio])
+    book = open_book(given)
+    face = faces(watch_of(ratio), book)[0]  # type: ignore[index]
+    found = Rows(list(book.legs), [], 1.0).expression(face, 0.0, {})
+    assert (found.moved, found.others) == ({}, {})
+    assert found.constant - face.budget == pytest.approx(missing(face, book))
+
+
+def test_an_isolated_limit_binds_only_where_trims_can_carry_it_past_its_budget() -> None:
+    """2 000 USD hold a position that needs 277.50. A trim frees its part, and costs its price."""
+    apart = replace(PAIR[0], contracts=Decimal(1), margin_mode=MarginMode.ISOLATED)
+    given = request(snapshot([replace(apart, isolated_margin=Decimal(2_000))], 30_000))
+    book = open_book(given)
+    (leg,) = book.legs
+    ratio = demand("account.margin_ratio", 0.2)
+    (face,) = faces(watch_of(ratio), book)  # type: ignore[misc]
+    assert missing(face, book) == pytest.approx(277.5 - 400)
+    half = Candidate(leg, -1, leg.left / 2, 0.001, ((leg.left / 2, 0.001),))
+    rows = Rows([leg], [half], 1.0)
+    assert rows.stays_inside(face, {})
+    assert not rows.stays_inside(face, {leg.key: 0.1})
+    assert rows.stays_inside(replace(face, factors={}), {leg.key: 0.01})
+    assert Rows([leg], [], 1.0).stays_inside(face, {leg.key: 0.1})
+
+
 def test_what_closes_took_counts_in_every_row() -> None:
     given = request(snapshot(PAIR, 30_000), [CAP])
     legs = list(open_book(given).legs)
@@ -145,8 +194,12 @@ def test_sums_that_limits_share_are_written_once() -> None:
     prices = Prices(given)
     asked = asked_of([ratio], [Effort()], book, prices, frozenset())
     rows = Rows(list(book.legs), trims(list(book.legs), asked, given, prices.quotes), 30_000.0)
-    first = rows.expression(asked[0].faces[0], 0.01, asked[0].paid)
-    written = rows.matrix.rows
-    again = rows.expression(asked[0].faces[0], 0.01, asked[0].paid)
-    assert rows.matrix.rows == written
-    assert (again.constant, again.parts) == (first.constant, first.parts)
+    face, paid = asked[0].faces[0], asked[0].paid
+    alone = rows.expression(face, 0.01, paid)
+    assert (rows.matrix.rows, alone.others) == (0, {})
+    first = rows.expression(face, 0.01, paid)
+    assert (rows.matrix.rows, len(first.others)) == (2, 2)
+    again = rows.expression(face, 0.01, paid)
+    assert rows.matrix.rows == 2
+    assert (again.constant, again.moved, again.others) == (first.constant, first.moved, first.others)
+    assert first.constant == pytest.approx(alone.constant)

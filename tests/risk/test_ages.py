@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.model import PartTimes, Snapshot
-from bot.risk.ages import PARTS, age_trouble, parts_trouble
+from bot.risk.ages import PARTS, age_trouble, ages_at, parts_trouble
 from tests.risk.build import AT, position, snapshot
 
 
@@ -25,6 +25,7 @@ def later(seconds: float) -> timedelta:
 )
 def test_an_age_is_fine_or_said(age: float, trouble: str) -> None:
     assert age_trouble("marks", AT - later(age), AT, 10.0) == trouble
+    assert ages_at(AT, 10.0).is_fresh(AT - later(age)) == (not trouble)
 
 
 def aged(part: str, seconds: float) -> Snapshot:

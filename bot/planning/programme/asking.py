@@ -77,7 +77,7 @@ def asked_of(
             continue
         legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
         known, _ = prices.of(demand, legs if trims else [], whole=False)
-        priced = {key: one for key, one in known.items() if key not in left_out}
+        priced = {key: one for key, one in known.items() if key not in left_out} if left_out else known
         kept = _within_reach(demand, made, priced, book, mended)
         if kept and (priced or mended or not trims):
             kept_faces, gaps = zip(*kept, strict=True)
@@ -152,17 +152,30 @@ def shared_out(
             contracts = whole
         if contracts <= 0:
             continue
-        able = [one for one in asked if key in one.priced and one.priced[key].room > 0]
-        widest = max(one.priced[key].room for one in able)
-        able = [one for one in able if one.priced[key].room >= min(contracts, widest)]
-        best = max(able, key=lambda one: (_need(one, key, usd, book), -one.index))
+        rooms = [(one, one.priced[key].room) for one in asked if key in one.priced]
+        enough = min(contracts, max([room for _, room in rooms]))
+        able = [one for one, room in rooms if room >= enough]
+        best = able[0] if len(able) == 1 else _neediest(able, key, usd, book)
         given[best.index].amounts[key] = contracts
         given[best.index].priced[key] = best.priced[key]
     return given
 
 
+def _neediest(able: Sequence[Asked], key: str, usd: float, book: Book) -> Asked:
+    """The demand that would need most USD of a position if nobody else gave anything, at most what is taken:
+    the first of those that need the same."""
+    best, most = able[0], -1.0
+    for one in able:
+        need = _need(one, key, usd, book)
+        if need > most:
+            best, most = one, need
+        if need >= usd:
+            break
+    return best
+
+
 def _need(one: Asked, key: str, usd: float, book: Book) -> float:
-    """USD of a position that a demand would need if nobody else gave anything, at most what is taken."""
+    """USD of a position that a demand would need, at most what is taken."""
     candidate = Candidate(book.by_key[key], one.priced[key], one.priced[key].cost)
     most = 0.0
     for face, gap in zip(one.faces, one.gaps, strict=True):

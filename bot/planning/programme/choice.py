@@ -138,10 +138,11 @@ def choose(
     if isinstance(found, Failed):
         return None
     answers = frozenset(places[one.index] for one in asked)
-    reasoning = reasoning_of(found, rows, [*moved, *columns.beside], written)
-    made = _chosen(columns, found, rows, answers, reasoning)
+    usd = rows.usd(found.values)
+    reasoning = reasoning_of(found, usd, rows, [*moved, *columns.beside], written)
+    made = _chosen(columns, usd, answers, reasoning)
     if not (any((made.margin or {}).values()) or made.hedges or made.options):
-        made = replace(made, trimmed=_trimmed(columns, demands, asked, written, found, rows, book))
+        made = replace(made, trimmed=_trimmed(columns, demands, asked, written, found, usd, book))
     spoken = bool(columns.margin) and _speaks_of_margin(request, answers)
     return made if spoken else replace(made, margin=None)
 
@@ -152,13 +153,13 @@ def _trimmed(
     asked: Sequence[Asked],
     written: Sequence[Written],
     found: Solution,
-    rows: Rows,
+    usd: Mapping[str, float],
     book: Book,
 ) -> tuple[tuple[Demand, Proposed], ...]:
     """Return what is trimmed where that is all that is done: without what was not taken it is the same."""
     if len(columns.trims) < 2 or not all(map(is_trading, demands)):
         return ()
-    shares = shares_of(found, rows, columns.trims, asked, written, book, len(demands))
+    shares = shares_of(found, usd, columns.trims, asked, written, book, len(demands))
     return tuple(zip(demands, shares, strict=True))
 
 
@@ -275,9 +276,8 @@ def _spare(asked: Sequence[Asked]) -> list[float]:
 
 
 def _chosen(
-    columns: _Columns, found: Solution, rows: Rows, answers: frozenset[int], reasoning: Reasoning
+    columns: _Columns, usd: Mapping[str, float], answers: frozenset[int], reasoning: Reasoning
 ) -> Chosen:
-    usd = {key: found.values[column] * rows.unit for key, column in rows.moved.items()}
     every: list[Candidate | Bought] = [*columns.trims, *columns.hedges, *columns.bought]
     used = {one.key for one in every if usd[one.key] > USED * one.room}
     left = {

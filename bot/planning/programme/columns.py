@@ -139,20 +139,22 @@ def trims(
     legs: Sequence[Leg], terms: Sequence[Terms], request: PlanRequest, quotes: Quotes
 ) -> list[Candidate]:
     """Return one candidate a leg that some demand may trim, with the widest room and the dearest price."""
-    kept = _kept(legs, terms)
+    kept, widest, dearest = _kept(legs, terms), dict[str, Priced](), dict[str, float]()
+    for one in terms:
+        for key, priced in one.priced.items():
+            best = widest.get(key)
+            if best is None or priced.room > best.room:
+                widest[key] = priced
+            if best is None or priced.cost > dearest[key]:
+                dearest[key] = priced.cost
     found: list[Candidate] = []
     for leg in legs:
-        known = [one.priced[leg.key] for one in terms if leg.key in one.priced]
-        if leg.taken or not known or leg.holding is None or leg.market is None:
+        wide = widest.get(leg.key)
+        if leg.taken or wide is None or wide.room <= 0 or leg.holding is None or leg.market is None:
             continue
-        widest = max(known, key=lambda one: one.room)
-        if widest.room > 0:
-            room = leg.holding.notional * float(widest.room / leg.position.contracts)
-            paid = max(one.cost for one in known)
-            dear = KEPT if leg.position.symbol in kept else 0.0
-            found.append(
-                Candidate(leg, -1, room, paid, _slopes(leg, quotes.chords(leg, widest), dear, request))
-            )
+        dear = KEPT if leg.position.symbol in kept else 0.0
+        slopes = _slopes(leg, quotes.chords(leg, wide), dear, request)
+        found.append(Candidate(leg, -1, wide.usd_of(leg), dearest[leg.key], slopes))
     return found
 
 
@@ -170,5 +172,9 @@ def _slopes(
     holding = leg.holding
     assert holding is not None
     saved = saved_of(holding.symbol, holding.sign, request)
-    found = [(width, max(rate + dear, FREE)) for width, rate in costs]
-    return tuple((width, max(rate - saved, LEAST * rate)) for width, rate in found)
+    found: list[tuple[float, float]] = []
+    for width, rate in costs:
+        cost = rate + dear if rate + dear > FREE else FREE
+        least = LEAST * cost
+        found.append((width, cost - saved if cost - saved > least else least))
+    return tuple(found)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from bot.model import Demand, Reasoning, Refusal, Target, Unknown
 from bot.planning.caps import Allowance
-from bot.planning.check import Meter, prove, worsened
+from bot.planning.check import Meter, is_met
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import ATTEMPTS, Effort
 from bot.planning.known import Known
@@ -78,13 +78,11 @@ def settle_cheapest(
 
 def met_by(attempt: Attempt) -> set[tuple[str, Target]]:
     """Name the demands whose goal an attempt reaches."""
-    outcomes = attempt.drawing.outcomes
-    proofs = (
-        prove(watch_of(one.demand), attempt.meter, attempt.examination, expected=one.expected)
-        for one in outcomes
-    )
+    meter, examination = attempt.meter, attempt.examination
     return {
-        (one.demand.rule, one.demand.target) for one, proof in zip(outcomes, proofs, strict=True) if proof.met
+        (one.demand.rule, one.demand.target)
+        for one in attempt.drawing.outcomes
+        if is_met(watch_of(one.demand), meter, examination, expected=one.expected)
     }
 
 
@@ -164,16 +162,13 @@ class _Search:
         Where a limit gets worse although it has its row, its level is tightened; where that does not help,
         the lots are too coarse for it, and the trims that harm it are left out.
         """
-        assert not isinstance(attempt.examination, Unknown)
-        expected = any(outcome.expected for outcome in attempt.drawing.outcomes)
         new = False
-        for number, watch in enumerate(self._request.watches):
-            if worsened(watch, self._meter, attempt.examination, expected=expected) is None:
-                continue
-            kept = self._kept.get(number)
+        for harm in attempt.harms:
+            kept = self._kept.get(harm.number)
             effort = Effort() if kept is None else _further(kept)
             if effort is not None:
-                self._kept[number] = further = kept_of(watch, self._meter, self._before, effort)
+                further = kept_of(harm.watch, self._meter, self._before, effort)
+                self._kept[harm.number] = further
                 if self._programme is not None:
                     self._programme.keep((further,))
                 new = True

@@ -5,7 +5,6 @@ Minimise cost x with lower <= x <= upper and low <= A x <= high. The rows are ke
 """
 
 from array import array
-from collections.abc import Iterable
 from math import inf
 
 
@@ -32,6 +31,12 @@ class Matrix:
         """Number of rows."""
         return len(self.starts)
 
+    def add(self, costs: list[float], uppers: list[float]) -> None:
+        """Add columns from 0 on."""
+        self.costs.fromlist(costs)
+        self.uppers.fromlist(uppers)
+        self.lowers.fromlist([0.0] * len(costs))
+
     def column(self, cost: float = 0.0, upper: float = inf, lower: float = 0.0) -> int:
         """Add a column; return its number."""
         self.costs.append(cost)
@@ -39,12 +44,11 @@ class Matrix:
         self.uppers.append(upper)
         return len(self.costs) - 1
 
-    def row(self, entries: Iterable[tuple[int, float]], low: float = -inf, high: float = inf) -> int:
-        """Add a row; return its number. A column may not stand in it twice."""
+    def row(self, indices: list[int], values: list[float], low: float = -inf, high: float = inf) -> int:
+        """Add a row of columns and their multiples; return its number. A column may not stand in it twice."""
         self.starts.append(len(self.indices))
         self.lows.append(low)
         self.highs.append(high)
-        kept = [entry for entry in entries if entry[1]]
-        self.indices.extend([column for column, _ in kept])
-        self.values.extend([value for _, value in kept])
+        self.indices.fromlist(indices)
+        self.values.fromlist(values)
         return len(self.starts) - 1

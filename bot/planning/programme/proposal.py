@@ -1,6 +1,6 @@
 """One solve: all demands, all limits that may not get worse, all caps, at the least expected cost."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from math import isfinite
 
@@ -144,8 +144,9 @@ class Programme:
         if isinstance(found, Failed):
             return found
         given = (self._asked, self._written, self._book, len(self._demands))
-        shares = shares_of(found, rows, self._candidates, *given)
-        return Proposal(shares, reasoning_of(found, rows, self._candidates, self._written))
+        usd = rows.usd(found.values)
+        shares = shares_of(found, usd, self._candidates, *given)
+        return Proposal(shares, reasoning_of(found, usd, rows, self._candidates, self._written))
 
 
 def programme_of(
@@ -167,16 +168,16 @@ def programme_of(
 
 def shares_of(
     found: Solution,
-    rows: Rows,
+    usd: Mapping[str, float],
     candidates: Sequence[Candidate],
     asked: Sequence[Asked],
     written: Sequence[Written],
     book: Book,
     count: int,
 ) -> list[Proposed]:
-    """Read back the trims, by demand."""
-    usd = {one.key: found.values[rows.moved[one.key]] * rows.unit for one in candidates}
-    return shared_out(usd, asked, _short(found, written), book, count)
+    """Read back the trims, by demand; `usd` is what is moved, by key."""
+    amounts = {one.leg.key: usd[one.leg.key] for one in candidates}
+    return shared_out(amounts, asked, _short(found, written), book, count)
 
 
 def _short(found: Solution, written: Sequence[Written]) -> frozenset[int]:
@@ -197,14 +198,17 @@ def unit_of(request: PlanRequest, legs: Sequence[Leg]) -> float:
 
 
 def demanded(ask: Asked, rows: Rows, beside: Sequence[Beside] = ()) -> list[Written]:
-    """Write the faces of a demand, with what else than trims and hedges may answer it."""
+    """Write the faces of a demand, with what else than trims and hedges may answer it: all that may bind."""
     demand = ask.demand
     found: list[Written] = []
+    binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
     for number, (face, gap) in enumerate(zip(ask.faces, ask.gaps, strict=True)):
+        reachable = face.reachable and ask.whole
+        if face.alone and gap <= 0.0 and reachable and rows.stays_inside(face, ask.paid):
+            continue
         effects = [(one.key, one.effect(demand, number, face)) for one in beside]
         row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid, effects)
-        binding = Binding(demand.rule, demand.metric, demand.target.text, 0.0)
-        found.append(Written(row, binding, short, ask.index, face.reachable and ask.whole))
+        found.append(Written(row, binding, short, ask.index, reachable))
     return found
 
 
@@ -216,7 +220,10 @@ def _kept(limit: Kept, rows: Rows, book: Book) -> list[Written]:
     found: list[Written] = []
     for face in made:
         one: Face = folded(face, book) if book.request.hedges else face
-        row = rows.keep(one, missing(one, book), bears_cost=limit.bears_cost)
+        gap = missing(one, book)
+        if one.alone and gap <= 0.0 and rows.stays_inside(one, {}):
+            continue
+        row = rows.keep(one, gap, bears_cost=limit.bears_cost)
         found.append(Written(row, Binding(watch.rule, watch.metric, watch.target.text, 0.0)))
     return found
 
@@ -266,23 +273,32 @@ def _draft(leg: Leg, priced: Priced, demand: Demand) -> Draft:
 
 
 def reasoning_of(
-    found: Solution, rows: Rows, candidates: Sequence[Candidate | Beside], written: Sequence[Written]
+    found: Solution,
+    usd: Mapping[str, float],
+    rows: Rows,
+    candidates: Sequence[Candidate | Beside],
+    written: Sequence[Written],
 ) -> Reasoning:
-    """Read back which rows bind, and by how much each action that is not taken would have been dearer."""
+    """Read back which rows bind, and by how much each action that is not taken would have been dearer.
+
+    `usd` is what is moved, by key.
+    """
     prices: dict[tuple[str, str, str], float] = {}
     for one in written:
-        price, what = -found.row_duals[one.row], one.binding
+        price = -found.row_duals[one.row]
         if price > _BINDS:
+            what = one.binding
             named = (what.rule, what.metric, what.target)
             prices[named] = prices.get(named, 0.0) + price
-    binding = tuple(Binding(*named, price) for named, price in prices.items())
+    binding = tuple([Binding(*named, price) for named, price in prices.items()])
     cost = 0.0
     left: list[Alternative] = []
     for candidate in candidates:
         key = candidate.key
-        usd = found.values[rows.moved[key]] * rows.unit
-        cost += candidate.expected(usd)
-        if usd <= _BINDS * candidate.room:
+        moved = usd[key]
+        if moved:
+            cost += candidate.expected(moved)
+        if moved <= _BINDS * candidate.room:
             dearer = rows.dearer(key, found.column_duals)
             left.append(Alternative(candidate.name, candidate.chords[0][1], dearer))
     return Reasoning("programme", "", "", cost, binding, nearest(left))

@@ -6,6 +6,7 @@ leaves with its position, or where the goal is out of reach by itself.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from bot.model import Action, Demand
 from bot.planning.book import Book, Leg
@@ -22,14 +23,16 @@ def all_beyond(unmet: Sequence[Demand], demands: Sequence[Demand], book: Book, p
     """Whether none of the unmet demands can be met by the trims that all demands together permit."""
     if any(_CLOSES & set(demand.permits) for demand in demands):
         return False
-    lowest = {leg.key: leg.left for leg in book.legs}
+    rooms: dict[str, Decimal] = {}
     for demand in demands:
         legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
         for key, terms in prices.of(demand, legs, whole=False)[0].items():
-            leg = book.by_key[key]
-            assert leg.holding is not None
-            stays = leg.holding.notional * float(1 - terms.room / leg.position.contracts)
-            lowest[key] = min(lowest[key], stays)
+            rooms[key] = max(rooms.get(key, terms.room), terms.room)
+    lowest = {leg.key: leg.left for leg in book.legs}
+    for key, room in rooms.items():
+        leg = book.by_key[key]
+        assert leg.holding is not None
+        lowest[key] = leg.holding.notional * float(1 - room / leg.position.contracts)
     return all(_is_beyond(demand, book, lowest, prices) for demand in unmet)
 
 

@@ -2,48 +2,46 @@
 
     sum w_i n_i + sum MM_i(f_i n_i) + excess + kappa C <= budget
 
-MM_i is convex: a column m_if stands for it, at least as large as each bracket's line. Sums that many limits
+MM_i is convex: its line at the start, and a column m_if for what it is above that, at least as large as each
+further bracket's line asks. Sums that many limits
 share stand in columns of their own, T for the maintenance margin of the cross block at mark and C for its
 costs: without them every row would name every position, and a solve would take ten times as long.
+
+What a candidate moves is a column for each of its chords; a row that names the candidate names all of them.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from operator import itemgetter
+
+from msgspec import Struct
 
 from bot.planning.book import Leg
 from bot.planning.programme.columns import Beside, Candidate
 from bot.planning.programme.matrix import Matrix
 from bot.planning.sizing import Face
 from bot.planning.spread import maintenance
+from bot.risk.portfolio import Holding
 
 TIE = 1e-5
 """Of two candidates that cost the same the first by key is taken."""
 WORSE = 10.0
 """A limit that gets worse weighs so many times as much as one that does not get better."""
 _SHARED = 3
-"""From so many positions on whose margin stands in a face at mark, their sum is taken from T."""
+"""From so many positions on whose margin stands in faces at mark, their sum is taken from T."""
+_NONE = -1
+
+_EDGE = 1e-12
+"""Share of a margin that is rounding."""
+_NOTHING = (0.0, 0.0)
 
 
-class Expression:
-    """A constant and multiples of columns."""
+class Expression(Struct):
+    """A constant and multiples of what is moved, by key, and of other columns."""
 
-    __slots__ = ("constant", "parts")
-
-    def __init__(self, constant: float = 0.0) -> None:
-        self.constant = constant
-        self.parts: dict[int, float] = {}
-
-    def add(self, column: int, value: float) -> None:
-        """Add a multiple of a column."""
-        self.parts[column] = self.parts.get(column, 0.0) + value
-
-    def plus(self, other: "Expression", times: float = 1.0) -> None:
-        """Add another expression so many times."""
-        self.constant += times * other.constant
-        parts = self.parts
-        for column, value in other.parts.items():
-            parts[column] = parts.get(column, 0.0) + times * value
+    constant: float
+    moved: dict[str, float]
+    others: dict[int, float]
 
 
 class Rows:
@@ -61,30 +59,40 @@ class Rows:
         self._legs = {leg.key: leg for leg in legs}
         self._left = {leg.key: leg.left / unit for leg in legs}
         self._begun = {leg.key: leg.cost for leg in legs if leg.cost}
-        self._by_key = {one.key: one for one in candidates}
-        self._first: dict[str, int] = {}
-        every: list[Candidate | Beside] = [*candidates, *beside]
-        self.moved = {one.key: self._candidate(one, rank) for rank, one in enumerate(every)}
-        self._moving = {one.key: (self.moved[one.key], one.sign) for one in candidates}
-        self._margins: dict[tuple[str, float], Expression] = {}
-        self._totals: dict[frozenset[str], Expression] = {}
-        self._costs: dict[tuple[frozenset[str], int], Expression] = {}
-        self._dearest = {one.key: one.paid for one in candidates}
+        self._by_key = {one.leg.key: one for one in candidates}
+        self._signs = {key: one.sign for key, one in self._by_key.items()}
+        self._dearest = {key: one.paid for key, one in self._by_key.items()}
+        self._columns: dict[str, tuple[int, ...]] = {}
+        self._owners: list[str] = []
+        """Key of the candidate that each of the first columns belongs to."""
+        self._add_columns([*self._by_key.items(), *((one.key, one) for one in beside)])
+        self._margins: dict[tuple[str, float], tuple[float, float, int]] = {}
+        self._named: set[frozenset[str]] = set()
+        self._totals: dict[frozenset[str], tuple[float, int]] = {}
+        self._costs: dict[tuple[frozenset[str], int], int] = {}
 
-    def _candidate(self, one: Candidate | Beside, rank: int) -> int:
-        tie = 1.0 + TIE * rank
-        if len(one.chords) == 1:
-            return self.matrix.column(one.chords[0][1] * tie, one.room / self.unit)
-        moved = self.matrix.column(0.0, one.room / self.unit)
-        parts = [self.matrix.column(slope * tie, width / self.unit) for width, slope in one.chords]
-        self._first[one.key] = parts[0]
-        self.matrix.row([(moved, 1.0), *((part, -1.0) for part in parts)], 0.0, 0.0)
-        return moved
+    def _add_columns(self, every: Sequence[tuple[str, Candidate | Beside]]) -> None:
+        unit = self.unit
+        costs: list[float] = []
+        widths: list[float] = []
+        for rank, (key, one) in enumerate(every):
+            tie, first = 1.0 + TIE * rank, len(costs)
+            for width, slope in one.chords:
+                costs.append(slope * tie)
+                widths.append(width / unit)
+            self._columns[key] = tuple(range(first, len(costs)))
+            self._owners += [key] * len(one.chords)
+        self.matrix.add(costs, widths)
+        self._every = list(range(len(costs)))
+
+    def usd(self, values: Sequence[float]) -> dict[str, float]:
+        """Return how many USD are moved of each candidate, by key."""
+        unit = self.unit
+        return {key: sum([values[one] for one in at]) * unit for key, at in self._columns.items()}
 
     def dearer(self, key: str, duals: Sequence[float]) -> float:
         """Return what a USD more of a candidate that is not taken adds to the cost of the whole."""
-        moved = self.moved[key]
-        return duals[moved] + (duals[self._first[key]] if key in self._first else 0.0)
+        return duals[self._columns[key][0]]
 
     def demand(
         self,
@@ -93,22 +101,36 @@ class Rows:
         weight: float,
         paid: dict[str, float],
         beside: Sequence[tuple[str, float]] = (),
-    ) -> tuple[int, tuple[int, int]]:
+    ) -> tuple[int, tuple[int, ...]]:
         """Write a face that must be met; return its row, and the columns of what is missing to it.
 
         `gap` is what is missing now: more than that, it would get worse, and that weighs more. `paid` is what
         a USD costs under the demand's own terms; one dictionary a demand. `beside` is what a USD of what
         moves no leg adds to the face, each with its key.
         """
-        short = self.matrix.column(weight, max(gap, 0.0) / self.unit)
         found = self.expression(face, face.cost_weight, paid)
-        worse = self.matrix.column(WORSE * weight)
-        for key, effect in beside:
-            if effect:
-                found.add(self.moved[key], effect)
-        found.add(short, -1.0)
-        found.add(worse, -1.0)
-        return self._write(found, face.budget), (short, worse)
+        found.moved.update(beside)
+        short = [self.matrix.column(WORSE * weight)]
+        if gap > 0.0:
+            short.append(self.matrix.column(weight, gap / self.unit))
+        found.others.update(dict.fromkeys(short, -1.0))
+        return self._write(found, face.budget), tuple(short)
+
+    def stays_inside(self, face: Face, paid: Mapping[str, float]) -> bool:
+        """Whether an isolated position's face that is met stays so whatever is done.
+
+        It is convex: met at both ends of what may be moved, it is met between them. What moves no leg takes
+        nothing of it.
+        """
+        (key,) = face.payers
+        candidate, leg = self._by_key.get(key), self._legs[key]
+        if candidate is None:
+            return True
+        _, stays = candidate.ends
+        cost = leg.cost + candidate.room * paid.get(key, candidate.paid)
+        total = face.excess - face.budget + face.weights[key] * stays + face.cost_weight * cost
+        factor = face.factors.get(key)
+        return (total if factor is None else total + maintenance(leg, stays, factor)) <= 0.0
 
     def keep(self, face: Face, gap: float, *, bears_cost: bool) -> int:
         """Write a face that may not get worse: it stays inside its budget, or where it is, `gap` USD past it.
@@ -125,115 +147,135 @@ class Rows:
 
     def bound(self, weights: Iterable[tuple[str, float]], most: float) -> int:
         """Bound a sum of what is moved, in USD."""
-        parts = [(self.moved[key], weight) for key, weight in weights]
-        return self.matrix.row(parts, high=max(most, 0.0) / self.unit)
+        return self._write(Expression(0.0, dict(weights), {}), max(most, 0.0))
 
     def _write(self, found: Expression, budget: float) -> int:
-        return self.matrix.row(found.parts.items(), high=budget / self.unit - found.constant)
+        return self._row(found.moved, found.others, high=budget / self.unit - found.constant)
+
+    def _row(
+        self, moved: Mapping[str, float], others: Mapping[int, float], low: float = -inf, high: float = inf
+    ) -> int:
+        if len(moved) == len(self._columns):
+            indices, values = self._every, [moved[key] for key in self._owners]
+        else:
+            columns = self._columns
+            indices = [column for key in moved for column in columns[key]]
+            values = [value for key, value in moved.items() for _ in columns[key]]
+        return self.matrix.row([*indices, *others], [*values, *others.values()], low, high)
 
     def expression(self, face: Face, cost_weight: float, paid: dict[str, float]) -> Expression:
         """Return the left side of a face, in units."""
-        factors = face.factors
-        shared = list(factors.values()).count(1.0) >= _SHARED
-        found, weights = Expression(face.excess / self.unit), face.weights
+        factors, left, signs = face.factors, self._left, self._signs
+        shared = list(factors.values()).count(1.0) >= _SHARED and self._is_known(frozenset(factors))
+        weights = self._above(face) if shared else face.weights
+        constant = sum([weight * left[key] for key, weight in weights.items()])
+        moved = {key: weight * signs[key] for key, weight in weights.items() if key in signs}
+        found = Expression(face.excess / self.unit + constant, moved, {})
         if shared:
-            found.plus(self._total(frozenset(factors)))
-            weights = {
-                key: weight - self._excess(key) if key in factors else weight
-                for key, weight in weights.items()
-            }
-        self._add_left(found, weights)
-        for key, factor in factors.items():
-            if factor != 1.0:
-                found.plus(self._margin(key, factor))
-                if shared:
-                    found.plus(self._margin(key, 1.0), -1.0)
-            elif not shared:
-                found.plus(self._margin(key, factor))
-        self._add_cost(found, face, cost_weight, paid, through=shared)
+            begun, total = self._total(frozenset(factors))
+            found.constant += begun
+            found.others[total] = 1.0
+            moving = [(key, factor) for key, factor in factors.items() if factor != 1.0]
+            self._add_margins(found, moving)
+            self._add_margins(found, [(key, 1.0) for key, _ in moving], -1.0)
+        else:
+            self._add_margins(found, factors.items())
+        if cost_weight:
+            self._add_cost(found, face, cost_weight, paid, through=shared)
         return found
 
-    def _total(self, keys: frozenset[str]) -> Expression:
-        """Maintenance margin of these legs at mark, with what the venue asks above it: T."""
-        if keys not in self._totals:
-            inside = Expression()
-            for key in sorted(keys):
-                inside.plus(self._margin(key, 1.0))
-            self._add_left(inside, {key: self._excess(key) for key in sorted(keys)})
-            self._totals[keys] = self._column_for(inside)
-        return self._totals[keys]
-
-    def _paid(self, keys: frozenset[str], paid: dict[str, float]) -> Expression:
-        """Cost of moving these legs under one demand's terms: C."""
-        at = (keys, id(paid) if paid else 0)
-        if at not in self._costs:
-            inside = Expression()
-            for key, (column, _) in self._moving.items():
-                if key in keys:
-                    inside.add(column, paid.get(key, self._dearest[key]))
-            self._costs[at] = self._column_for(inside)
-        return self._costs[at]
-
-    def _column_for(self, inside: Expression) -> Expression:
-        """Let a column stand for the variable part of an expression: it is at least as large."""
-        column = self.matrix.column(lower=-inf)
-        self.matrix.row([(column, 1.0), *((at, -value) for at, value in inside.parts.items())], low=0.0)
-        outside = Expression(inside.constant)
-        outside.add(column, 1.0)
-        return outside
-
-    def _margin(self, key: str, factor: float) -> Expression:
-        """Maintenance margin of one leg, its price moved by a factor."""
-        known = self._margins.get((key, factor))
-        if known is None:
-            known = self._margins[key, factor] = self._write_margin(key, factor)
+    def _is_known(self, keys: frozenset[str]) -> bool:
+        """Whether a limit named these legs before: one alone shares with nobody."""
+        known = keys in self._named
+        self._named.add(keys)
         return known
 
-    def _write_margin(self, key: str, factor: float) -> Expression:
+    def _above(self, face: Face) -> dict[str, float]:
+        """Weights of a face without what T holds of them."""
+        factors = face.factors
+        return {
+            key: weight - self._excess(key) if key in factors else weight
+            for key, weight in face.weights.items()
+        }
+
+    def _total(self, keys: frozenset[str]) -> tuple[float, int]:
+        """Maintenance margin of these legs at mark, with what the venue asks above it: constant, and T."""
+        known = self._totals.get(keys)
+        if known is None:
+            inside, every = Expression(0.0, {}, {}), sorted(keys)
+            for key in every:
+                excess = self._excess(key)
+                inside.constant += excess * self._left[key]
+                if key in self._signs:
+                    inside.moved[key] = excess * self._signs[key]
+            self._add_margins(inside, [(key, 1.0) for key in every])
+            known = self._totals[keys] = inside.constant, self._column_for(inside)
+        return known
+
+    def _paid(self, keys: frozenset[str], paid: dict[str, float]) -> int:
+        """Cost of moving these legs under one demand's terms: C."""
+        at = (keys, id(paid) if paid else 0)
+        known = self._costs.get(at)
+        if known is None:
+            moved = {key: paid.get(key, most) for key, most in self._dearest.items() if key in keys}
+            known = self._costs[at] = self._column_for(Expression(0.0, moved, {}))
+        return known
+
+    def _column_for(self, inside: Expression) -> int:
+        """Let a column stand for the variable part of an expression: it is at least as large."""
+        column = self.matrix.column(lower=-inf)
+        self._row(inside.moved, {**inside.others, column: -1.0}, high=0.0)
+        return column
+
+    def _add_margins(
+        self, found: Expression, factors: Iterable[tuple[str, float]], times: float = 1.0
+    ) -> None:
+        """Add the maintenance margin of legs, each with its price moved by a factor, so many times."""
+        margins, moved, others = self._margins, found.moved, found.others
+        constant = 0.0
+        for at in factors:
+            known = margins.get(at)
+            if known is None:
+                known = margins[at] = self._write_margin(*at)
+            margin, slope, column = known
+            constant += margin
+            if slope:
+                key = at[0]
+                moved[key] = moved.get(key, 0.0) + times * slope
+            if column != _NONE:
+                others[column] = times
+        found.constant += times * constant
+
+    def _write_margin(self, key: str, factor: float) -> tuple[float, float, int]:
+        """Return maintenance margin at the start, what a USD that is moved adds, and the column of what
+        further brackets ask."""
         leg, candidate = self._legs[key], self._by_key.get(key)
         if candidate is None:
-            return Expression(maintenance(leg, leg.left, factor) / self.unit)
-        lines = highest(leg, candidate, factor)
-        if len(lines) == 1:
-            slope, margin = lines[0]
-            found = Expression(margin / self.unit)
-            found.add(self.moved[key], slope * candidate.sign)
-            return found
-        column = self.matrix.column()
-        for slope, margin in lines:
-            entries = ((column, 1.0), (self.moved[key], -slope * candidate.sign))
-            self.matrix.row(entries, low=margin / self.unit)
-        found = Expression()
-        found.add(column, 1.0)
-        return found
-
-    def _add_left(self, found: Expression, weights: Mapping[str, float]) -> None:
-        """Add what is left of legs, each so many times."""
-        parts, left, moving = found.parts, self._left, self._moving
-        total = 0.0
-        for key, weight in weights.items():
-            total += weight * left[key]
-            if key in moving:
-                column, sign = moving[key]
-                parts[column] = parts.get(column, 0.0) + weight * sign
-        found.constant += total
+            return maintenance(leg, leg.left, factor) / self.unit, 0.0, _NONE
+        sign, unit = candidate.sign, self.unit
+        (at, begun), *others = highest(leg, candidate, factor)
+        if not others:
+            return begun / unit, at * sign, _NONE
+        column, moved = self.matrix.column(), self._columns[key]
+        indices = [*moved, column]
+        for slope, margin in others:
+            values = [(slope - at) * sign] * len(moved)
+            self.matrix.row(indices, [*values, -1.0], -inf, (begun - margin) / unit)
+        return begun / unit, at * sign, column
 
     def _add_cost(
         self, found: Expression, face: Face, weight: float, paid: dict[str, float], *, through: bool
     ) -> None:
-        if not weight:
-            return
+        payers, dearest, moved = face.payers, self._dearest, found.moved
         if self._begun:
-            begun = sum(cost for key, cost in self._begun.items() if key in face.payers)
+            begun = sum(cost for key, cost in self._begun.items() if key in payers)
             found.constant += weight * begun / self.unit
         if through:
-            found.plus(self._paid(face.payers, paid), weight)
+            found.others[self._paid(payers, paid)] = weight
             return
-        parts, moved, payers = found.parts, self._moving, face.payers
-        for key in payers if face.alone else moved:
-            if key in payers and key in moved:
-                column = moved[key][0]
-                parts[column] = parts.get(column, 0.0) + weight * paid.get(key, self._dearest[key])
+        for key in payers if face.alone else dearest:
+            if key in payers and key in dearest:
+                moved[key] = moved.get(key, 0.0) + weight * paid.get(key, dearest[key])
 
     def _excess(self, key: str) -> float:
         holding = self._legs[key].holding
@@ -242,19 +284,26 @@ class Rows:
 
 
 def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, float]]:
-    """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start."""
-    assert leg.holding is not None
-    start, end = candidate.ends
-    width = end - start
-    lines = [*leg.holding.asked(start, factor), (0.0, 0.0)]
-    ranked = [(margin, margin + slope * width, -number) for number, (slope, margin) in enumerate(lines)]
-    first = max(ranked)
-    if first[1] == max(ranked, key=itemgetter(1))[1]:
-        return [lines[-first[2]]]
-    found: list[tuple[float, float]] = []
-    most = -inf
-    for _, then, number in sorted(ranked, reverse=True):
-        if then > most:
-            found.append(lines[-number])
-            most = then
+    """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start. The
+    first is the one that holds there."""
+    holding = leg.holding
+    assert holding is not None
+    width = candidate.sign * candidate.room
+    floors = [one.floor for one in holding.brackets]
+    first, last = _place(holding, floors, leg.left, factor), _place(holding, floors, leg.left + width, factor)
+    if first <= last:
+        found = holding.asked(leg.left, factor, first, last + 1)
+    else:
+        found = holding.asked(leg.left, factor, last, first + 1)[::-1]
+    slope, margin = found[-1] if found else _NOTHING
+    if not found or margin + slope * width < -_EDGE * margin:
+        found.append(_NOTHING)
     return found
+
+
+def _place(holding: Holding, floors: Sequence[float], notional: float, factor: float) -> int:
+    """Place of the bracket that holds at a notional, its price moved by a factor."""
+    value = notional * factor
+    if holding.inverse:
+        value = holding.value * factor * holding.notional / notional if notional > 0.0 else inf
+    return max(bisect_right(floors, value) - 1, 0)
