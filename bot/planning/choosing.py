@@ -205,10 +205,11 @@ def _partial(offer: Offer) -> Offer:
 
 def best_offer(demand: Demand, one: _Open, desk: Desk) -> Offer | tuple[Refusal, ...]:
     """Return the hedge that answers a demand: one that reaches its goal, the cheaper of a perpetual and an
-    option; or why there is none."""
+    option; or why there is none, where nothing else may answer it."""
     terms = demand.hedge
     perpetual = offer_of(demand, desk) if terms is not None and terms.perp else ()
-    option = best_option(one.ways, desk)
+    barred = bool(one.ways) and is_trading(demand) and desk.is_barred
+    option = () if barred else best_option(one.ways, desk)
     offers = [found for found in (perpetual, option) if isinstance(found, Offer)]
     if offers:
         return min(offers, key=lambda found: (not found.proof.met, found.cost))

@@ -1,7 +1,7 @@
 """What a way to hedge is made from, and what it comes to: the same for perpetuals and for options."""
 
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping, Set
+from functools import cached_property, partial
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -26,12 +26,17 @@ from bot.planning.known import Known
 from bot.planning.nature import SURVIVAL
 from bot.planning.options.ranking import Candidate
 from bot.planning.options.screening import Screens
-from bot.planning.recomputation import State
+from bot.planning.recomputation import State, charged
 from bot.planning.request import OrderTerms, PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp
+from bot.risk.definitions import OPTIONS_HELP
 from bot.risk.portfolio import Holding
 from bot.risk.shock import scenario_moves
 
+MOVED = frozenset({"account.net_leverage", *OPTIONS_HELP})
+"""Metrics that an option moves by more than what is paid for it."""
+SLIVER = 1e-7
+"""Share of equity below which nothing that is paid is a hedge."""
 PLAIN = OrderTerms()
 """What opens is never exempt from the smallest order."""
 
@@ -104,6 +109,16 @@ class Desk(Struct, frozen=True, dict=True):
         return tuple(parents(self.request))
 
     @cached_property
+    def is_barred(self) -> bool:
+        """Whether a limit is past its level that any payment harms, so that no option passes the check."""
+        before = self.before
+        if isinstance(before, Unknown) or isinstance(before.equity, Unknown):
+            return False
+        paid = SLIVER * before.equity
+        after = partial(charged, before, paid, paid)
+        return bool(harm(self.examine(before, ("payment",), after), self, MOVED))
+
+    @cached_property
     def book(self) -> Book:
         """The account as it is. Nobody may take from it."""
         return open_book(self.request)
@@ -142,12 +157,15 @@ class Desk(Struct, frozen=True, dict=True):
         return known
 
 
-def harm(examination: Examination, desk: Desk) -> str:
-    """Say which limit a hedge would make worse beyond its target; '' for none.
+def harm(examination: Examination, desk: Desk, apart: Set[str] = frozenset()) -> str:
+    """Say which limit a hedge would make worse beyond its target; '' for none, those on metrics in `apart`
+    left out.
 
     As with trims, a limit on exposure that stays inside may lose what the cost alone takes.
     """
     for watch in desk.request.watches:
+        if watch.metric in apart:
+            continue
         now = desk.meter.read(watch, examination.worst)
         if watch.metric in COST_ONLY or isinstance(now, Unknown) or is_inside(now, watch.goal, watch.sense):
             continue

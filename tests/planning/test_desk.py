@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bot.model import Action, Demand, HedgeTerms, Refusal, Scenario
+from bot.model import Action, Demand, HedgeTerms, Refusal, Scenario, Unknown
 from bot.planning.caps import Allowance
 from bot.planning.choosing import _offered
 from bot.planning.hedge_seats import NoHedge
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.hedging import openings
 from bot.planning.known import known_of
-from bot.planning.offers import Desk, Opening
-from bot.planning.options.offering import Way, option_ways
+from bot.planning.offers import Desk, Offer, Opening
+from bot.planning.options.offering import Way, best_option, option_ways
 from bot.planning.programme.choice import choose
-from bot.planning.request import PlanRequest
+from bot.planning.request import PlanRequest, watch_of
 from tests.planning.build import demand, mark
 from tests.planning.hedges import BTC, ETH, account, asked, shock
 from tests.planning.options import test_buying as buying
@@ -104,3 +104,38 @@ def test_the_programme_is_asked_again_only_of_other_perpetuals(
     plan_with_hedges(asked(shot, one, replace(net, permits=both, hedge=terms)))
     assert refused == [one]
     assert len(answers) == questions
+
+
+def test_no_option_is_sized_where_any_payment_harms_a_limit_that_is_past_its_level(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its own leverage is past its limit, and leaves no room for a premium: the trims that are permitted
+    answer, and options are not even drafted."""
+    tried: list[object] = []
+
+    def counted(*given: Any) -> Any:
+        tried.append(best_option(*given))
+        return tried[-1]
+
+    monkeypatch.setattr("bot.planning.choosing.best_option", counted)
+    monkeypatch.setattr("bot.planning.choosing.choose", lambda *given: None)
+    one = buying.shock(permits=(Action.TRIM, Action.HEDGE))
+    for limit, barred in ((2.0, True), (3.0, False)):
+        high = watch_of(demand("account.leverage", limit, rule="high"))
+        given = buying.asked(buying.account(), one, watches=(watch_of(one), high))
+        desk = desk_of(given)
+        ways = [way for way in option_ways(one, desk) if isinstance(way, Way)]
+        assert desk.is_barred is barred
+        assert isinstance(best_option(ways, desk), Offer) is not barred
+        tried.clear()
+        plan_with_hedges(given)
+        assert bool(tried) is not barred
+
+
+def test_what_is_not_known_bars_nothing() -> None:
+    shot = buying.account()
+    blind = replace(shot, balance=replace(shot.balance, equity=Unknown("not told")))
+    assert not desk_of(buying.asked(blind, buying.shock())).is_barred
+    lost = buying.asked(shot, buying.shock())
+    gone = replace(lost, portfolio=replace(lost.portfolio, holdings=()))
+    assert not desk_of(gone).is_barred

@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from bot.model import Chain, Figure, OptionMarket, OptionQuote, OptionTerms, Right, Unknown
 from bot.planning.pricing import round_price
-from bot.planning.rounding import round_down
 from bot.risk import black76
 from bot.risk.ages import age_trouble
 from bot.risk.figures import as_float
@@ -165,10 +164,7 @@ def _priced(
         return (
             f"its spread is {(ask - bid) / (ask + bid) * 2:.0%} of the middle, at most {WIDEST:.0%} will do"
         )
-    size = quote.ask_size
-    if isinstance(size, Unknown) or not size.is_finite():
-        size = Decimal(0)
-    most = round_down(size, market.amount_step)
+    most = round_price(Decimal(repr(_number(quote.ask_size) or 0.0)), market.amount_step, up=False)
     if most < market.amount_min:
         return f"{most.normalize():f} contracts are offered, the smallest order is {market.amount_min:f}"
     years = market.years_left(wanted.at)
