@@ -141,11 +141,15 @@ def scenario_moves(portfolio: Portfolio, scenario: Scenario) -> dict[str, float]
     A base that the scenario names moves exactly as named. Another moves by beta m - s residual |m| where the
     scenario names the reference market (m its move), else not at all.
     """
-    m = scenario.shocks.get(portfolio.reference, 0.0)
-    signs = adverse_signs(portfolio.holdings, portfolio.coins)
+    shocks, signs = scenario.shocks, adverse_signs(portfolio.holdings, portfolio.coins)
+    m = shocks.get(portfolio.reference, 0.0)
+    size = abs(m)
     moves = {portfolio.reference: m}
     for one in _movable(portfolio):
-        moves[one.key] = _scenario_move(one, scenario, m, signs.get(one.base, 0))
+        move = shocks.get(one.base)
+        if move is None:
+            move = one.beta * m - signs.get(one.base, 0) * one.residual * size
+        moves[one.key] = -1.0 if move < -1.0 else move
     return moves
 
 
