@@ -13,7 +13,7 @@ from bot.journal.controls import Churned
 from bot.journal.records import Kind, Outside
 from bot.model import CUTS, Churning, ChurnTerms, OrderRequest, Side, position_key
 from bot.model.churn import LONGEST
-from bot.planning.drafting import is_lifeline
+from bot.planning.demands import is_lifeline
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from bot.model import Refusal, Step, StepKind
 from bot.planning.cancels import MOST, Batch, Cancel, batch_of, cancel_request
 from bot.planning.caps import Allowance, Draft
 from bot.planning.crowding import own_in_the_way
-from bot.planning.drafting import refuse
+from bot.planning.demands import refuse
 from bot.planning.numbering import Numbering
 from bot.planning.request import PlanRequest
 

@@ -15,9 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import LimitProof, Number, Sense, Unknown
+from bot.planning.aftermath import Removal, charged, state_after
 from bot.planning.measures import is_kept, recomputed
 from bot.planning.nature import SURVIVAL
-from bot.planning.recomputation import Removal, State, charged, state_after
+from bot.planning.recomputation import State
 from bot.planning.request import PlanRequest, Watch
 
 TOLERANCE = 1e-9

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bot.model import Action, Demand, OrderRequest, Plan, Refusal
 from bot.planning.costs import dearer
-from bot.planning.drafting import is_trading, refuse
+from bot.planning.demands import is_trading, refuse
 from bot.planning.hedge_seats import NoHedge
 from bot.planning.hedging import offer_at, offer_of, openings, resized
 from bot.planning.nature import SURVIVAL

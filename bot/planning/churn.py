@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bot.model import Action, Churning, Demand, Refusal
-from bot.planning.drafting import is_lifeline, refuse
+from bot.planning.demands import is_lifeline, refuse
 
 BACKS_OFF = "churn"
 """Code of the refusal that says so."""

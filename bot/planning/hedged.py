@@ -24,7 +24,7 @@ from bot.model import (
 )
 from bot.planning.caps import Allowance, Draft, apply, notional_of
 from bot.planning.choosing import Choice, choose_hedges, item_of
-from bot.planning.drafting import refuse
+from bot.planning.demands import refuse
 from bot.planning.known import Known, known_of
 from bot.planning.linked import must_stay
 from bot.planning.numbering import Numbering, numbering_after

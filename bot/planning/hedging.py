@@ -17,17 +17,18 @@ from bot.model import (
     TrimTerms,
     Unknown,
 )
+from bot.planning.aftermath import Addition, with_addition
 from bot.planning.book import Leg, Priced, price_leg
 from bot.planning.caps import Capped, Draft, apply
 from bot.planning.check import is_nearer, prove
 from bot.planning.costs import DEAREST_FUNDING, FUNDING_SECONDS, funding_of
-from bot.planning.drafting import refuse
+from bot.planning.demands import refuse
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import USABLE, NoHedge, Seat, leverage_of, room_for, seat_of
 from bot.planning.nature import Nature, nature_of
 from bot.planning.offers import PLAIN, Desk, Offer, Opening, harm
 from bot.planning.pricing import NoQuote, is_apart
-from bot.planning.recomputation import Addition, State, with_addition
+from bot.planning.recomputation import State
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.rounding import round_down, smallest
 from bot.planning.sizing import CannotHelp

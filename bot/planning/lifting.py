@@ -31,14 +31,15 @@ from bot.model import (
     StepKind,
     Unknown,
 )
+from bot.planning.aftermath import funded
 from bot.planning.book import Book, open_book
 from bot.planning.caps import Allowance
 from bot.planning.check import Examination, is_block_nearer, is_nearer, prove, worsened
-from bot.planning.drafting import in_order, is_trading, refuse, tightened
+from bot.planning.demands import in_order, is_trading, refuse, tightened
 from bot.planning.known import Known
 from bot.planning.numbering import Numbering
 from bot.planning.purse import CENT, Bound, Purse, cents_below
-from bot.planning.recomputation import State, funded
+from bot.planning.recomputation import State
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, Faces, faces
 from bot.planning.spread import missing

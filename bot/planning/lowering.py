@@ -24,7 +24,7 @@ from bot.model import (
 )
 from bot.planning.caps import Allowance
 from bot.planning.check import Examination, Meter, worsened
-from bot.planning.drafting import in_order, refuse
+from bot.planning.demands import in_order, refuse
 from bot.planning.lifting import waiting, with_margin
 from bot.planning.numbering import Numbering
 from bot.planning.purse import Purse

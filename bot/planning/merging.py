@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from bot.planning.book import Leg
 from bot.planning.caps import Draft
-from bot.planning.drafting import Drawing, Outcome, is_lifeline
+from bot.planning.demands import is_lifeline
+from bot.planning.drafting import Drawing, Outcome
 from bot.planning.rounding import largest
 from bot.risk.figures import as_float
 

@@ -16,17 +16,18 @@ from bot.model import (
     Side,
     Unknown,
 )
+from bot.planning.aftermath import charged
 from bot.planning.book import Book, Priced, open_book
 from bot.planning.caps import Allowance, Draft
 from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_worse
-from bot.planning.drafting import tightened
+from bot.planning.demands import tightened
 from bot.planning.hedge_seats import NoHedge, Seat, parents
 from bot.planning.hedge_sizing import Begun, begun_with, needed
 from bot.planning.known import Known
 from bot.planning.nature import SURVIVAL
 from bot.planning.options.ranking import Candidate
 from bot.planning.options.screening import Screens
-from bot.planning.recomputation import State, charged
+from bot.planning.recomputation import State
 from bot.planning.request import OrderTerms, PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp
 from bot.risk.definitions import OPTIONS_HELP

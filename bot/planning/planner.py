@@ -23,7 +23,7 @@ from bot.planning.carrying import carry
 from bot.planning.check import (
     prove,
 )
-from bot.planning.drafting import acting, refuse
+from bot.planning.demands import acting, refuse
 from bot.planning.known import Known, known_of
 from bot.planning.moving import finish
 from bot.planning.numbering import Numbering

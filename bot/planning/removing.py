@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from bot.planning.aftermath import Removal
 from bot.planning.caps import Draft
 from bot.planning.linked import SLIPPAGE, as_holding, removed, virtual
 from bot.planning.options.held import option_removal
-from bot.planning.recomputation import Removal
 from bot.planning.request import PlanRequest
 
 

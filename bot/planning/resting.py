@@ -26,7 +26,7 @@ from bot.model import (
     position_key,
 )
 from bot.planning.cancels import cancel_request
-from bot.planning.drafting import acting, is_trading, refuse
+from bot.planning.demands import acting, is_trading, refuse
 from bot.planning.identity import OPENING, is_own
 from bot.planning.nature import Nature, nature_of
 from bot.planning.numbering import numbering_after

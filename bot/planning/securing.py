@@ -27,15 +27,16 @@ from bot.model import (
     TransferRequest,
     Unknown,
 )
+from bot.planning.aftermath import charged
 from bot.planning.caps import Allowance
 from bot.planning.check import Meter, is_inside, is_worse
-from bot.planning.drafting import in_order, refuse
+from bot.planning.demands import in_order, refuse
 from bot.planning.lifting import waiting
 from bot.planning.measures import RECOMPUTED
 from bot.planning.nature import SURVIVAL
 from bot.planning.numbering import Numbering
 from bot.planning.purse import Bound, Purse, cents_below, daily
-from bot.planning.recomputation import State, charged
+from bot.planning.recomputation import State
 from bot.planning.request import PlanRequest
 
 LEAST = 10.0

@@ -6,6 +6,7 @@ from functools import cached_property
 from msgspec import Struct, structs
 
 from bot.model import Action, Demand, LimitProof, Refusal, Target, Unknown
+from bot.planning.aftermath import Removal
 from bot.planning.caps import Allowance, Capped, apply
 from bot.planning.check import (
     Examination,
@@ -18,11 +19,12 @@ from bot.planning.check import (
     prove,
     violations,
 )
-from bot.planning.drafting import Drawing, Outcome, Prices, draw, refuse
+from bot.planning.demands import refuse
+from bot.planning.drafting import Drawing, Outcome, Prices, draw
 from bot.planning.effort import Effort, can_be_even
 from bot.planning.merging import drafts_of
 from bot.planning.nature import SURVIVAL
-from bot.planning.recomputation import Removal, State
+from bot.planning.recomputation import State
 from bot.planning.removing import hedge_removals, removals_of
 from bot.planning.request import PlanRequest, watch_of
 

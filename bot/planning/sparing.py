@@ -2,7 +2,7 @@
 
 from bot.model import Refusal
 from bot.planning.cancels import Cancel, wanted_cancels
-from bot.planning.drafting import refuse
+from bot.planning.demands import refuse
 from bot.planning.request import PlanRequest
 from bot.planning.strangers import stranger_order
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from bot.model import Unknown
+from bot.planning.aftermath import Removal, state_after
 from bot.planning.check import is_inside
 from bot.planning.depth import ladder_of
 from bot.planning.measures import recomputed
-from bot.planning.recomputation import Removal, State, state_after, state_before
+from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.rounding import round_up
 from bot.risk.portfolio import Holding

@@ -35,11 +35,12 @@ from bot.model import (
     Unknown,
     position_key,
 )
+from bot.planning.aftermath import Removal, state_after
 from bot.planning.check import is_inside
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.measures import recomputed
 from bot.planning.nature import SURVIVAL
-from bot.planning.recomputation import Removal, State, state_after, state_before
+from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, watch_of
 from bot.risk.definitions import HEDGEABLE
 from tests.planning.build import (

@@ -22,10 +22,11 @@ from bot.model import (
     Unknown,
     position_key,
 )
+from bot.planning.aftermath import with_paper
 from bot.planning.check import is_inside
 from bot.planning.lifting import with_margin
 from bot.planning.measures import recomputed
-from bot.planning.recomputation import Paper, State, state_before, with_paper
+from bot.planning.recomputation import Paper, State, state_before
 from bot.planning.request import PlanRequest, watch_of
 from bot.risk import black76
 from bot.risk.definitions import MARGIN_HELPS, OPTIONS_HELP

@@ -17,12 +17,12 @@ from bot.model import (
     Unknown,
 )
 from bot.planning import drafting, settling
+from bot.planning.aftermath import Removal
 from bot.planning.caps import Allowance
 from bot.planning.check import Meter, examine, is_block_nearer, is_met, is_nearer, violations
 from bot.planning.drafting import Prices
 from bot.planning.planner import plan
 from bot.planning.programme.loop import met_by
-from bot.planning.recomputation import Removal
 from bot.planning.request import Watch, watch_of
 from bot.planning.settling import settle
 from tests.planning.build import (

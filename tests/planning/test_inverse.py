@@ -28,12 +28,12 @@ from bot.model import (
     StepKind,
     Unknown,
 )
+from bot.planning.aftermath import cost_of
 from bot.planning.check import is_inside
 from bot.planning.depth import cost_at
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.measures import recomputed
 from bot.planning.planner import plan
-from bot.planning.recomputation import cost_of
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.securing import converted
 from bot.risk.metrics import measure

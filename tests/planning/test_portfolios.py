@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bot.model import OrderRequest, Sense, StepKind, Unknown
+from bot.planning.aftermath import charged, state_after
 from bot.planning.check import is_inside
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.measures import recomputed
 from bot.planning.nature import EXPOSURE, SURVIVAL
 from bot.planning.planner import plan
-from bot.planning.recomputation import State, charged, state_after, state_before
+from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.risk.assemble import build_portfolio
 from tests.planning.build import dec, demand, measured

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bot.model import OrderRequest, OrderSide, Plan, Sense, Side, Step, Unknown
+from bot.planning.aftermath import Removal, state_after
 from bot.planning.check import is_inside
 from bot.planning.measures import recomputed
 from bot.planning.planner import plan
-from bot.planning.recomputation import Removal, state_after
 from bot.planning.request import PlanRequest, watch_of
 from tests.examples import examples
 from tests.planning.build import KEPT, RELEASED, context, demand, measured, opened, random_account, request

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bot.model import Action, Hedge, OrderRequest, Plan, Side, StepKind, Unknown, position_key
+from bot.planning.aftermath import Addition, with_addition
 from bot.planning.check import is_inside
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.linked import as_holding, virtual
 from bot.planning.measures import recomputed
-from bot.planning.recomputation import Addition, with_addition
 from bot.planning.request import OrderTerms, PlanRequest, watch_of
 from bot.planning.rounding import smallest
 from bot.risk.assemble import build_portfolio

@@ -4,10 +4,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from bot.model import Hedge, OptionMarket, OptionPosition, Refusal, Style
+from bot.planning.aftermath import Removal
 from bot.planning.caps import Draft
 from bot.planning.options.screening import WIDEST
 from bot.planning.pricing import Quote, round_price
-from bot.planning.recomputation import Removal
 from bot.planning.request import PlanRequest
 from bot.planning.rounding import round_up
 from bot.risk.options import exposure_of

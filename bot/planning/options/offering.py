@@ -20,9 +20,10 @@ from bot.model import (
     Unknown,
     position_key,
 )
+from bot.planning.aftermath import with_paper
 from bot.planning.caps import Draft, apply
 from bot.planning.check import is_nearer, prove
-from bot.planning.drafting import refuse, tightened
+from bot.planning.demands import refuse, tightened
 from bot.planning.effort import Effort
 from bot.planning.hedge_seats import NoHedge
 from bot.planning.linked import NOT_TOLD, ZERO, hedged
@@ -31,7 +32,7 @@ from bot.planning.options.ranking import Candidate, gain_of, ranked
 from bot.planning.options.screening import Fit, Wanted
 from bot.planning.options.sizing import Bounds, needed, sized
 from bot.planning.pricing import Quote
-from bot.planning.recomputation import Paper, State, with_paper
+from bot.planning.recomputation import Paper, State
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, faces
 from bot.planning.spread import missing

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bot.model import Action, Demand, Hedge, Plan, Refusal, Severity, TrimTerms, Unknown
 from bot.planning.caps import Allowance
 from bot.planning.check import is_inside
-from bot.planning.drafting import refuse
+from bot.planning.demands import refuse
 from bot.planning.hedged import hedge_step
 from bot.planning.known import Known, known_of
 from bot.planning.linked import hedged

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from bot.model import Action, Binding, Demand, Reasoning
 from bot.planning.book import Book, Leg, open_book
 from bot.planning.caps import Allowance
-from bot.planning.drafting import Prices, Proposed, is_trading
+from bot.planning.demands import is_trading
+from bot.planning.drafting import Prices, Proposed
 from bot.planning.effort import Effort
 from bot.planning.hedge_sizing import opened
 from bot.planning.lifting import margin_rooms

@@ -12,7 +12,8 @@ from bot.model import Action, Alternative, Binding, Demand, Reasoning, Unknown
 from bot.planning.book import Book, Leg, Priced
 from bot.planning.caps import Allowance, Draft, loss_per_contract
 from bot.planning.check import Meter, is_inside
-from bot.planning.drafting import Drawing, Prices, Proposed, tightened
+from bot.planning.demands import tightened
+from bot.planning.drafting import Drawing, Prices, Proposed
 from bot.planning.effort import Effort
 from bot.planning.folding import folded
 from bot.planning.nature import SURVIVAL

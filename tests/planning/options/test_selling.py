@@ -20,11 +20,11 @@ from bot.model import (
     StepKind,
     Unknown,
 )
+from bot.planning.aftermath import state_after
 from bot.planning.hedge_stops import own_stops_of
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.linked import exposure, hedged, must_stay
 from bot.planning.options.held import fit_option, is_old
-from bot.planning.recomputation import state_after
 from bot.planning.removing import removal_of
 from bot.planning.request import watch_of
 from bot.planning.unwinding import Off, drafted
