@@ -12,7 +12,7 @@ from bot.planning.drafting import Prices
 from bot.planning.effort import ATTEMPTS, Effort
 from bot.planning.planner import plan
 from bot.planning.programme import loop
-from bot.planning.programme.asking import Asked, asked_again, asked_of
+from bot.planning.programme.asking import Asked, asked_again, asked_of, shared_out
 from bot.planning.programme.proposal import Programme, Proposal, programme_of
 from bot.planning.request import PlanRequest
 from bot.planning.settling import Attempt, Fault, _share_missed
@@ -79,6 +79,15 @@ def test_a_hair_is_made_good_by_the_first_step_and_a_mile_by_the_last() -> None:
 def test_by_which_share_a_goal_is_missed(after: Any, goal: float, share: float) -> None:
     proof = LimitProof("cap", "account.leverage", "main", "max", 5.0, goal, goal, after, met=False)
     assert _share_missed(proof) == pytest.approx(share)
+
+
+def test_a_ten_thousandth_of_a_lot_is_nothing() -> None:
+    """That is what the solver's tolerance leaves."""
+    one, prices = known(asked(CAP))
+    lot = f"{BTC}#long"
+    none, some = (shared_out({lot: usd}, [one], set(), prices.book, 1)[0].amounts for usd in (1e-9, 100.0))
+    assert none == {}
+    assert some[lot] > 0
 
 
 def test_a_demand_is_asked_again_at_a_tighter_goal() -> None:

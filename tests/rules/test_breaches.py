@@ -35,6 +35,22 @@ EQUITIES = st.one_of(st.floats(100.0, 5000.0), st.just(Unknown("not read")))
 SIZES = st.dictionaries(st.sampled_from([BTC, ETH, "SOL/USDT:USDT#long"]), st.floats(1.0, 4000.0))
 
 
+def test_two_accounts_that_are_past_some_limits_and_far_from_others() -> None:
+    around = Surroundings(
+        {"BTC": {"realized_vol_24h": 1.0, "fall_24h": Unknown("not read")}}, {"greed": 10.0}
+    )
+    shot, numbers = snapshot(BTC, ETH), portfolio({BTC: 3000.0, ETH: 1000.0}, 1000.0, {})
+    found = [(one.name, target.text) for one, target in breaches(EAGER, shot, numbers, context(), around)]
+    assert found[:3] == [
+        ("leverage cap", "main"),
+        ("fear", "main"),
+        ("share", f"main {BTC.replace('#', ' ')}"),
+    ]
+    assert {name for name, _ in found}.isdisjoint({"fall", "greed", "elsewhere"})
+    calm = breaches(EAGER, snapshot(), portfolio({}, 1000.0, {}), context(), around)
+    assert list(calm) == []
+
+
 @given(SIZES, EQUITIES, NUMBERS, NUMBERS, st.floats(0.0, 100.0), st.booleans(), st.sampled_from(["", BTC]))
 def test_they_are_what_an_evaluation_finds_firing(
     sizes: dict[str, float],
