@@ -148,6 +148,8 @@ def test_a_daemon_that_does_not_start_says_why_and_leaves_nothing_behind(
 def test_children_never_outlive_the_demo(tmp_path: Path, number: signal.Signals) -> None:
     folder = tmp_path / "demo"
     started = [sys.executable, "-m", "bot.cli", "demo", "--json", "--folder", str(folder)]
+    # what a shell started in the background ignores the key that interrupts, and so would its children
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     demo = subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         assert until((folder / JOURNAL).exists, 30)
@@ -162,6 +164,7 @@ def test_children_never_outlive_the_demo(tmp_path: Path, number: signal.Signals)
     finally:
         demo.kill()
         demo.wait()
+        signal.signal(signal.SIGINT, before)
 
 
 def a_score(equity: str) -> Score:
