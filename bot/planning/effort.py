@@ -16,7 +16,9 @@ ATTEMPTS = 6
 _FIRST_TIGHTENING = 0.002
 _TIGHTENING_GROWTH = 2.2
 _LITTLE = 0.05
+"""A goal missed by a larger share of itself is beyond every try but the last."""
 _MORE = 1.1
+"""How many times what was missed the goal is tightened by."""
 _MOST_MORE = 0.5
 """Share of what an even trim would leave that further attempts may take, at the most."""
 

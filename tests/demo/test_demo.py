@@ -58,18 +58,20 @@ def test_the_guarded_account_lives_and_the_twin_does_not(
     assert "2:55" in printed.err
 
 
-def of_hedges(hedging: Hedging, folder: Path) -> DemoOptions:
-    """A hedged demo at its own speed."""
-    return DemoOptions(seed=7, folder=folder / "demo", speed=WAYS[hedging].speed, quiet=True, hedge=hedging)
+def lived(hedging: Hedging, folder: Path) -> Score:
+    """A hedged demo at its own speed, through which the guarded account lives and its twin does not."""
+    asked = DemoOptions(seed=7, folder=folder / "demo", speed=WAYS[hedging].speed, quiet=True, hedge=hedging)
+    found = run(asked, Console())
+    assert found.passed
+    assert not found.guarded.liquidated
+    assert found.unguarded.liquidated
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(tmp_path: Path) -> None:
-    found = run(of_hedges(Hedging.PERPETUAL, tmp_path), Console())
-    assert found.passed
-    assert not found.guarded.liquidated
-    assert found.unguarded.liquidated
+    found = lived(Hedging.PERPETUAL, tmp_path)
     kinds = {one.deed.kind for one in found.told}
     assert {"hedge", "unwind"} <= kinds
     bought = sum(one.deed.size * (1 if one.deed.opens else -1) for one in found.told if one.deed.hedges)
@@ -81,10 +83,7 @@ def test_a_hedged_account_lives_and_its_hedges_are_gone_when_the_market_is_back(
 @pytest.mark.timeout(500)
 def test_puts_are_bought_in_the_fall_and_gone_when_the_market_is_back(tmp_path: Path) -> None:
     """A quicker one: tests/e2e/test_puts.py."""
-    found = run(of_hedges(Hedging.PUT, tmp_path), Console())
-    assert found.passed
-    assert not found.guarded.liquidated
-    assert found.unguarded.liquidated
+    found = lived(Hedging.PUT, tmp_path)
     puts = [one.deed for one in found.told if one.deed.is_option]
     assert {one.kind for one in puts} == {"hedge", "unwind"}
     assert [one.kind for one in puts if one.limit is None or not one.inside] == []
