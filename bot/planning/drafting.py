@@ -11,7 +11,7 @@ from bot.planning.book import Book, Leg, Priced, open_book
 from bot.planning.book import take as take_contracts
 from bot.planning.costs import KEPT, is_kept
 from bot.planning.demands import refuse, tightened
-from bot.planning.effort import Effort
+from bot.planning.effort import Effort, can_be_expected
 from bot.planning.folding import folded
 from bot.planning.mending import mending
 from bot.planning.quotes import Quotes, manner_of
@@ -145,7 +145,7 @@ def draw(
     outcomes = [
         _even(demand, book, effort, prices)
         if effort.even
-        else _answer(demand, book, effort.tightness, prices, _Begun(taken, one.final, one.met, left_out))
+        else _answer(demand, book, effort, prices, _Begun(taken, one.final, one.met, left_out))
         for demand, effort, one, taken in zip(demands, efforts, given, begun, strict=True)
     ]
     took = [place for place, one in enumerate(outcomes) if one.taken != begun[place]]
@@ -193,17 +193,17 @@ def _begin(proposed: Proposed, book: Book) -> dict[str, Decimal]:
 def _answer(
     demand: Demand,
     book: Book,
-    tightness: float,
+    effort: Effort,
     prices: Prices,
     begun: _Begun,
 ) -> Outcome:
     if Action.TRIM not in demand.permits:
-        return _close(demand, book, tightness, prices)
-    outcome = _sized(demand, book, tightness, prices, begun, whole=False)
+        return _close(demand, book, effort, prices)
+    outcome = _sized(demand, book, effort, prices, begun, whole=False)
     may_close = Action.CLOSE in demand.permits or Action.CLOSE_ALL in demand.permits
     if outcome.taken or outcome.met or not may_close:
         return outcome
-    closed = _close(demand, book, tightness, prices)
+    closed = _close(demand, book, effort, prices)
     return replace(closed, refusals=outcome.refusals + outcome.shortfall + closed.refusals)
 
 
@@ -239,7 +239,7 @@ def legs_of(demand: Demand, book: Book) -> list[Leg]:
 def _sized(
     demand: Demand,
     book: Book,
-    tightness: float,
+    effort: Effort,
     prices: Prices,
     begun: _Begun,
     *,
@@ -250,7 +250,7 @@ def _sized(
     if begun.met:
         priced, refusals = prices.of(demand, legs, whole=whole)
         return Outcome(demand, begun.taken, priced, met=True, sealed=True, refusals=refusals)
-    found = prices.faces(demand, tightness, book)
+    found = prices.faces(demand, effort.tightness, book)
     if isinstance(found, CannotHelp):
         refusal = refuse(demand, demand.target.text, found.code, found.reason)
         return Outcome(demand, shortfall=(refusal,))
@@ -266,10 +266,11 @@ def _sized(
         faces=found,
         whole=whole,
         final=begun.final,
+        expected=effort.expected,
         refusals=refusals,
     )
     outcome = _once_more(start, book)
-    if outcome.met or outcome.taken or demand.metric != "account.margin_ratio":
+    if outcome.met or outcome.taken or effort.expected or not can_be_expected(demand):
         return outcome
     second = _once_more(replace(start, expected=True, final=False), book)
     return second if second.taken else outcome
@@ -278,9 +279,9 @@ def _sized(
 def _once_more(outcome: Outcome, book: Book) -> Outcome:
     """Take what an outcome's limit still needs.
 
-    A margin ratio is sized at expected prices where at the worst permitted ones nothing helps: a sale lowers
-    the ratio only while the maintenance rate exceeds ratio times cost, and near liquidation a wide slippage
-    cap breaks that for every large coin, although a real fill helps.
+    A limit of survival is sized at expected prices where at the worst permitted ones nothing helps. A sale
+    lowers a margin ratio, say, only while the maintenance rate exceeds ratio times cost: near liquidation a
+    wide slippage cap breaks that for every large coin, although a real fill helps.
     """
     if outcome.sealed or not outcome.faces:
         return outcome
@@ -337,11 +338,11 @@ def _is_full(leg: Leg, terms: Priced) -> bool:
     return leg.taken >= terms.room and terms.room < leg.position.contracts
 
 
-def _close(demand: Demand, book: Book, tightness: float, prices: Prices) -> Outcome:
+def _close(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome:
     """Close whole positions: all, the target, or for an account's limit as many as it needs."""
     everything = Action.CLOSE_ALL in demand.permits
     if not everything and demand.target.position is None:
-        return _sized(demand, book, tightness, prices, _Begun(), whole=True)
+        return _sized(demand, book, effort, prices, _Begun(), whole=True)
     legs = list(book.legs) if everything else legs_of(demand, book)
     priced, refusals = prices.of(demand, legs, whole=True)
     terms = book.request.order_terms

@@ -1,8 +1,11 @@
-"""How a demand is tried: sized at least cost first, and where that passes no check, in proportion.
+"""How a demand is tried: at least cost first, where that passes no check in proportion, then as expected.
 
 The cheapest trims may take off the very position that offsets the others, so that another limit gets worse,
 or the worst scenario becomes another one. Trims in proportion leave the shape of the book as it is: whatever
 depends on its size gets better with it.
+
+Near liquidation a wide slippage cap makes every trim useless on paper: at the worst permitted price it costs
+more than it frees, although a real fill helps. A limit of survival is then sized at expected prices.
 """
 
 from decimal import Decimal
@@ -11,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import Action, Demand, Sense
+from bot.planning.nature import SURVIVAL
 
 ATTEMPTS = 6
 _FIRST_TIGHTENING = 0.002
@@ -29,6 +33,8 @@ class Effort(Struct, frozen=True):
     tries: int = 0
     even: bool = False
     """Whether every position of the account is trimmed by the same share."""
+    expected: bool = False
+    """Whether it is sized at expected prices from the start."""
     partial: bool = False
     """Whether coming nearer is enough: the next cycle goes on from there."""
     least: float = 0.0
@@ -70,3 +76,8 @@ class Effort(Struct, frozen=True):
 def can_be_even(demand: Demand) -> bool:
     """Whether a demand may be answered by trims in proportion: it is on the account, and permits trims."""
     return demand.target.position is None and Action.TRIM in demand.permits
+
+
+def can_be_expected(demand: Demand) -> bool:
+    """Whether a demand may be answered at expected prices: it is about survival, and permits trims."""
+    return demand.metric in SURVIVAL and Action.TRIM in demand.permits

@@ -21,7 +21,7 @@ from bot.planning.check import (
 )
 from bot.planning.demands import refuse
 from bot.planning.drafting import Drawing, Outcome, Prices, draw
-from bot.planning.effort import Effort, can_be_even
+from bot.planning.effort import Effort, can_be_even, can_be_expected
 from bot.planning.merging import drafts_of
 from bot.planning.nature import SURVIVAL
 from bot.planning.recomputation import State
@@ -58,6 +58,8 @@ class Fault(Struct, frozen=True):
     """Whether a tighter goal may mend it."""
     nearer: bool = False
     """Whether the limit comes nearer to its goal all the same."""
+    dear: bool = False
+    """Whether its own trims do not bring it nearer at the worst permitted prices."""
     missed: float = 0.0
     """By which share of itself the goal is missed; 0 where that is not known."""
 
@@ -121,7 +123,11 @@ def _further(demand: Demand, effort: Effort, fault: Fault) -> Effort | None:
             return again
         if fault.nearer:
             return structs.replace(effort, partial=True)
-    return None if effort.even or not can_be_even(demand) else Effort(even=True)
+    if effort.expected:
+        return None
+    if not effort.even and can_be_even(demand):
+        return Effort(even=True)
+    return Effort(expected=True) if fault.dear and can_be_expected(demand) else None
 
 
 def attempt_of(
@@ -177,11 +183,14 @@ def _own_fault(attempt: Attempt, index: int, outcome: Outcome, *, partial: bool)
     complete = outcome.met and not (capped.short if own is None else capped.short & {own})
     if complete and not proof.met and not partial:
         nearer = bool(outcome.taken) and is_nearer(proof)
-        return Fault(index, _missed(proof), retry=True, nearer=nearer, missed=_share_missed(proof))
+        return Fault(
+            index, _missed(proof), retry=True, nearer=nearer, dear=not nearer, missed=_share_missed(proof)
+        )
     if outcome.taken and not is_nearer(proof):
         if is_block_nearer(watch, attempt.meter, attempt.examination, outcome.taken.keys()):
             return None
-        return Fault(index, f"the plan would not bring it nearer: {_missed(proof)}", retry=False)
+        reason = f"the plan would not bring it nearer: {_missed(proof)}"
+        return Fault(index, reason, retry=False, dear=True)
     return None
 
 

@@ -128,8 +128,8 @@ def test_a_goal_that_the_recomputation_denies_is_tightened_then_come_nearer() ->
 
 
 def test_a_trim_that_would_not_come_nearer_is_refused() -> None:
-    """Sizing sees a maintenance rate above the cost, the recomputation one far below it."""
-    shot = snapshot([HELD[0]], 100)
+    """Sizing sees a maintenance rate above the cost, the recomputation one far below it. No price helps."""
+    shot = snapshot([HELD[0]], 20)
     ratio = demand("account.margin_ratio", 0.4, trim=TrimTerms(max_share=0.1))
     asked = request(shot, [ratio])
     made = plan(replace(asked, snapshot=replace(shot, tiers={BTC: tiers("0.0001")})))

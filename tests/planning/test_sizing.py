@@ -16,6 +16,7 @@ from bot.model import (
     TrimTerms,
     Unknown,
 )
+from bot.planning.check import is_nearer
 from bot.planning.planner import plan
 from bot.planning.request import PlanRequest
 from bot.risk.context import MetricContext
@@ -195,6 +196,23 @@ def test_near_liquidation_a_ratio_is_sized_at_expected_prices() -> None:
     assert trimmed(made) == pytest.approx((RATE * 1e5 - 0.8 * 600) / (RATE - 0.8 * expected), rel=1e-3)
 
 
+def test_near_liquidation_a_distance_is_sized_at_expected_prices() -> None:
+    """Selling all at the worst permitted price would cost more than the account is worth."""
+    made = plan(one(demand("position.liquidation_distance", 0.3, target=target(BTC)), 400))
+    assert trimmed(made) == pytest.approx(99_000, rel=0.01)
+    assert made.proofs[0].met
+
+
+@pytest.mark.parametrize("equity", [1_900, 1_500, 1_000])
+def test_a_trim_that_leads_away_only_at_the_worst_price_is_sized_at_the_expected_one(equity: int) -> None:
+    """At a share cap the limit comes no nearer where slippage takes a larger share than is left of equity."""
+    wide = TrimTerms(max_slippage=0.02, max_share=0.25)
+    made = plan(one(demand("account.joint_distance", 0.12, trim=wide), equity))
+    assert trimmed(made) == 25_000
+    assert [refusal.code for refusal in made.refusals] == ["cap_share"]
+    assert is_nearer(made.proofs[0])
+
+
 def test_an_isolated_position_is_not_sized_at_expected_prices() -> None:
     apart = {"margin_mode": MarginMode.ISOLATED, "isolated_margin": Decimal(600)}
     wide = demand("account.margin_ratio", 0.8, trim=TrimTerms(max_slippage=0.02))
@@ -221,7 +239,7 @@ def test_a_budget_that_is_gone_takes_what_helps_and_says_so() -> None:
 
 
 def test_a_position_that_is_too_dear_to_trim_at_all() -> None:
-    asked = one(demand("position.liquidation_distance", 0.3, target=target(BTC)), 400)
+    asked = one(demand("position.liquidation_distance", 0.3, target=target(BTC)), 50)
     assert "even without" in reason(plan(asked))
 
 
