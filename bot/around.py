@@ -1,6 +1,6 @@
 """What rules know beside the account: markets, signals and options, as they stand now."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -12,10 +12,14 @@ from bot.signals import SignalKeeper
 
 
 class Look(Protocol):
-    """Says what a set of rules may know at a moment. It never waits."""
+    """Says what a set of rules may know at a moment."""
+
+    async def begin(self, rules: RuleSet, now: datetime, held: Collection[str]) -> None:
+        """Wait a little for what a first decision must not be without; `held` as below."""
+        ...
 
     def __call__(self, rules: RuleSet, now: datetime, held: Iterable[str] = ()) -> Surroundings:
-        """Return what stands; `held` are the base currencies of the account's positions."""
+        """Return what stands, without waiting; `held` are the base currencies of the account's positions."""
         ...
 
 
@@ -28,6 +32,10 @@ class Around:
         self.markets = markets
         self.signals = signals
         self.chains = chains or ChainKeeper(markets.venue)
+
+    async def begin(self, rules: RuleSet, now: datetime, held: Collection[str]) -> None:
+        """Wait a little for options that were never read."""
+        await self.chains.first(rules, held, now)
 
     async def refresh(self, rules: RuleSet, now: datetime, held: Iterable[str] = ()) -> None:
         """Read what these rules ask for where it is due, as the daemon's errands do."""
@@ -46,6 +54,15 @@ class Around:
         )
 
 
-def nothing_around(rules: RuleSet, now: datetime, held: Iterable[str] = ()) -> Surroundings:
-    """Look at nothing: whatever a rule asks for is unknown."""
-    return Surroundings()
+class Nothing:
+    """Looks at nothing: whatever a rule asks for is unknown."""
+
+    async def begin(self, rules: RuleSet, now: datetime, held: Collection[str]) -> None:
+        """Wait for nothing."""
+
+    def __call__(self, rules: RuleSet, now: datetime, held: Iterable[str] = ()) -> Surroundings:
+        """Return that nothing is known."""
+        return Surroundings()
+
+
+NOTHING = Nothing()

@@ -8,7 +8,7 @@ from random import Random
 from msgspec import Struct
 
 import bot
-from bot.around import Around, nothing_around
+from bot.around import NOTHING, Around
 from bot.chains import EVERY as CHAINS_EVERY
 from bot.chains import ChainKeeper
 from bot.clock import Clock
@@ -260,7 +260,7 @@ def build_guard(
         rules=rules,
         stats=stats_of(gateway, clock),
         terms=terms_of(settings, account),
-        around=surveys.around(account, gateway, rules) if surveys else nothing_around,
+        around=surveys.around(account, gateway, rules) if surveys else NOTHING,
     )
 
 

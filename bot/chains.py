@@ -1,12 +1,13 @@
 """Keeps the options that rules may buy: reads the chains of one venue beside the cycles, a base at a time.
 
-A decision takes what stands and never waits. Only contracts that some rule could take are kept, since every
+A decision takes what stands. Only the first one that could use a chain waits for it, not long: without it, it
+would sell what could have been protected. Only contracts that some rule could take are kept, since every
 decision is recorded with what it knew. A chain that cannot be read again grows old, and nothing is bought by
 it then.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -23,6 +24,8 @@ FORGOTTEN_AFTER = timedelta(minutes=10)
 TRIES = 2
 """Through so many accounts a reading is tried."""
 TRY_SECONDS = 4.0
+FIRST_SECONDS = 2.0
+"""So long a decision waits for chains that were never read."""
 ROUNDING = 1e-6
 NEAREST = 0.25
 """Strikes further from the underlying than this are not kept where the price has passed them: what is deep
@@ -57,6 +60,23 @@ class ChainKeeper:
         self._asked |= dict.fromkeys(wanted, now)
         return {base: thinned(self._chains[base], terms) for base in wanted if base in self._chains}
 
+    async def first(self, rules: RuleSet, bases: Collection[str], now: datetime) -> None:
+        """Wait, `FIRST_SECONDS` at most, for chains that were neither read nor found unreadable."""
+        self.chains(rules, bases, now)
+        if not self._unread(bases):
+            return
+        try:
+            async with asyncio.timeout(FIRST_SECONDS), self._turn:
+                await asyncio.gather(*(self._read(base, now) for base in self._unread(bases)))
+        except TimeoutError:
+            for base in self._unread(bases):
+                self._missed(base, f"no answer within {FIRST_SECONDS:g} s")
+
+    def _unread(self, bases: Collection[str]) -> list[str]:
+        """Return the bases that are asked for, of which nothing is known yet."""
+        known = self._chains.keys() | self._trouble.keys()
+        return sorted(base for base in set(bases) - known if base in self._asked)
+
     async def refresh(self, now: datetime) -> None:
         """Read what is due. Failures are told and wait for the next time, never raised."""
         async with self._turn:
@@ -81,6 +101,9 @@ class ChainKeeper:
             else:
                 self._trouble.pop(base, None)
                 return
+        self._missed(base, trouble)
+
+    def _missed(self, base: str, trouble: str) -> None:
         if self._trouble.get(base) != trouble:
             log.warning("options could not be read", base=base, venue=self.venue, error=trouble)
         self._trouble[base] = trouble

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 from msgspec import Struct, structs
 
-from bot.around import Look, nothing_around
+from bot.around import NOTHING, Look
 from bot.asking import Asking
 from bot.churn import ChurnWatch, recorded_churn
 from bot.clock import Clock
@@ -79,7 +79,7 @@ class Guard:
         rules: RuleSet,
         stats: StatsKeeper,
         terms: GuardTerms,
-        around: Look = nothing_around,
+        around: Look = NOTHING,
     ) -> None:
         self.account = gateway.account
         self.gateway = gateway
@@ -284,6 +284,8 @@ class Guard:
         return found
 
     async def _input(self, snapshot: Snapshot) -> DecisionInput:
+        bases = bases_of(snapshot)
+        await self._around.begin(self._rules, self._clock.now(), bases)
         now = self._clock.now()
         hedges, keys = await self.executor.hedging.lots(), position_keys(snapshot)
         facts = await self._worker.call(
@@ -295,7 +297,7 @@ class Guard:
         blocked = await self.executor.blocked_symbols()
         refusals = self.executor.refusals
         stats, terms = self.stats.stats, self._terms
-        more = (blocked, refusals, self._around(self._rules, now, bases_of(snapshot)))
+        more = (blocked, refusals, self._around(self._rules, now, bases))
         given = decision_input(snapshot, stats, facts, flows, terms, now, *more)
         approval = await self._asking.approval(now)
         depths = self._depths.of(snapshot, terms.caps.max_slippage)

@@ -1,11 +1,13 @@
 """Options that rules may buy, kept beside the cycles."""
 
+import asyncio
 from datetime import datetime
 
 import pytest
 from msgspec.structs import replace
 
-from bot.around import nothing_around
+import bot.chains
+from bot.around import NOTHING
 from bot.chains import EVERY, FORGOTTEN_AFTER, TRIES, ChainKeeper
 from bot.exchange.errors import GatewayError
 from bot.facts import bases_of
@@ -47,6 +49,20 @@ class Reader:
         return self.found
 
 
+class Silent(Reader):
+    """An account that answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def chain(self, base: str) -> Chain:
+        self.begun.set()
+        found = await super().chain(base)
+        await self.answers.wait()
+        return found
+
+
 def keeper(*readers: Reader) -> ChainKeeper:
     made = ChainKeeper("bybit")
     for one in readers:
@@ -86,6 +102,47 @@ async def test_who_looks_more_often_has_chains_read_more_often() -> None:
     for step in range(6):
         await made.refresh(NOW + step * EVERY / 10)
     assert len(reader.asked) == 3
+
+
+async def test_a_first_decision_waits_for_what_was_never_read() -> None:
+    reader = Reader()
+    made = keeper(reader)
+    await made.first(rules("{with: [perp]}"), ["BTC"], NOW)
+    assert reader.asked == []
+    await made.first(rules(), ["BTC"], NOW)
+    assert set(made.chains(rules(), ["BTC"], NOW)) == {"BTC"}
+    await made.first(rules(), ["BTC", "ETH"], NOW + 2 * EVERY)
+    assert reader.asked == ["BTC", "ETH"]
+
+
+async def test_nobody_waits_twice_for_what_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Reader(error="no answer")
+    made = keeper(failing)
+    await made.first(rules(), ["BTC"], NOW)
+    await made.first(rules(), ["BTC"], NOW)
+    assert failing.asked == ["BTC"]
+    monkeypatch.setattr(bot.chains, "FIRST_SECONDS", 0.01)
+    silent = Silent()
+    made = keeper(silent)
+    await made.first(rules(), ["BTC"], NOW)
+    await made.first(rules(), ["BTC"], NOW)
+    assert silent.asked == ["BTC"]
+    assert made.chains(rules(), ["BTC"], NOW) == {}
+
+
+async def test_a_reading_under_way_is_waited_for_not_repeated() -> None:
+    slow = Silent()
+    made = keeper(slow)
+    made.chains(rules(), ["BTC"], NOW)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(made.refresh(NOW))
+        await slow.begun.wait()
+        first = tasks.create_task(made.first(rules(), ["BTC"], NOW))
+        await asyncio.sleep(0)
+        assert not first.done()
+        slow.answers.set()
+    assert slow.asked == ["BTC"]
+    assert set(made.chains(rules(), ["BTC"], NOW)) == {"BTC"}
 
 
 async def test_rules_that_buy_none_read_none() -> None:
@@ -155,4 +212,9 @@ def test_what_is_asked_of_an_account() -> None:
     assert hedging_symbols(rules("{with: [perp, put]}"), "BTC/USDT:USDT") == {"BTC/USDT:USDT"}
     held = snapshot([position("ETH/USDT:USDT", Side.LONG, "1", "2500")], 1_000)
     assert bases_of(held) == {"ETH"}
-    assert nothing_around(rules(), NOW, ["BTC"]) == Surroundings()
+    assert NOTHING(rules(), NOW, ["BTC"]) == Surroundings()
+
+
+async def test_who_knows_nothing_waits_for_nothing() -> None:
+    await NOTHING.begin(rules(), NOW, ["BTC"])
+    assert NOTHING(rules(), NOW, ["BTC"]) == Surroundings()

@@ -10,7 +10,7 @@ from bot.execution import halted
 from bot.journal.records import Kind
 from bot.model import OrderRequest, StepKind
 from bot.sandbox.engine.types import Side
-from tests.faults.stage import ACCOUNT, stage
+from tests.faults.stage import ACCOUNT, Stage, stage
 from tests.hedges.puts import BTC, LONG, OPTIONS, PUTS, Puts
 from tests.hedges.scene import asked, lots, steps, trade
 
@@ -62,6 +62,19 @@ async def test_who_would_rather_keep_the_long_buys_puts_although_he_may_sell(tmp
         assert isinstance(it, Puts)
         await protected(it)
         assert it.size(BTC) == Decimal(SIZE)
+        assert asked(it, StepKind.TRIM) == []
+
+
+async def test_a_guard_that_starts_in_the_fall_buys_puts_at_its_first_look(tmp_path: Path) -> None:
+    """It would have to sell, did it not wait until it knows which options there are."""
+    async with stage(tmp_path, EITHER, options=OPTIONS, made_by=Puts) as it:
+        assert isinstance(it, Puts)
+        it.open(BTC, Side.BUY, SIZE)
+        it.price(BTC, "92000")
+        await Stage.cycle(it)
+        await it.cycles(3, after=5.0)
+        assert it.size(BTC) == Decimal(SIZE)
+        assert it.puts()
         assert asked(it, StepKind.TRIM) == []
 
 
