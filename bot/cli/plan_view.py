@@ -41,8 +41,9 @@ def proof_text(proof: LimitProof) -> str:
     before, after = value_text(proof.metric, proof.before), value_text(proof.metric, proof.after)
     sign = ">" if proof.sense == Sense.MAX.value else "<"
     met = "met" if proof.met else "not met yet"
+    at = " at expected prices" if proof.expected else ""
     return (
-        f"{proof.metric} {before} -> {after} "
+        f"{proof.metric} {before} -> {after}{at} "
         f"(fires {sign} {bound(unit, proof.limit)}, goal {bound(unit, proof.goal)}: {met})"
     )
 

@@ -76,6 +76,8 @@ class LimitProof(Struct, frozen=True):
     after: Number
     met: bool
     """Whether `after` is at or inside the goal."""
+    expected: bool = False
+    """Whether `after` is at expected prices: at the worst permitted ones no trim would help."""
 
 
 class Binding(Struct, frozen=True):

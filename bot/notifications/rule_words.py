@@ -192,7 +192,8 @@ def _step(step: Step) -> str:
 def _proof(source: Source, proof: LimitProof) -> str:
     before, after = (source.gauge.value(proof.metric, one) for one in (proof.before, proof.after))
     met = "" if proof.met else ", not yet at its goal"
-    return f"{proof.metric}: {before} -> {after}{met}."
+    at = " at expected prices" if proof.expected else ""
+    return f"{proof.metric}: {before} -> {after}{at}{met}."
 
 
 def _refusal(source: Source, refusal: Refusal, severities: dict[str, Severity]) -> Notice:

@@ -27,6 +27,8 @@ TOLERANCE = 1e-9
 ROUNDING = 1e-12
 """Relative to a value: a gain of no more is none."""
 
+_RATIO, _JOINT = "account.margin_ratio", "account.joint_distance"
+
 COST_ONLY = frozenset({"account.drawdown", "account.daily_loss", "account.equity"})
 
 
@@ -129,7 +131,8 @@ def prove(
         return _proof(watch, examination, examination, met=False)
     before = meter.read(watch, examination.before)
     after = meter.read(watch, examination.expected if expected else examination.worst)
-    return _proof(watch, before, after, met=is_met(watch, meter, examination, expected=expected))
+    met = is_met(watch, meter, examination, expected=expected)
+    return _proof(watch, before, after, met=met, expected=expected)
 
 
 def is_met(watch: Watch, meter: Meter, examination: Examination | Unknown, *, expected: bool = False) -> bool:
@@ -144,7 +147,7 @@ def is_met(watch: Watch, meter: Meter, examination: Examination | Unknown, *, ex
     return own is not None and state.entry(own) is None and examination.before.entry(own) is not None
 
 
-def _proof(watch: Watch, before: Number, after: Number, *, met: bool) -> LimitProof:
+def _proof(watch: Watch, before: Number, after: Number, *, met: bool, expected: bool = False) -> LimitProof:
     return LimitProof(
         rule=watch.rule,
         metric=watch.metric,
@@ -155,6 +158,7 @@ def _proof(watch: Watch, before: Number, after: Number, *, met: bool) -> LimitPr
         goal=watch.goal,
         after=after,
         met=met,
+        expected=expected,
     )
 
 
@@ -168,17 +172,22 @@ def is_nearer(proof: LimitProof) -> bool:
     return gain > ROUNDING * max(1.0, abs(proof.before))
 
 
-def is_block_nearer(watch: Watch, meter: Meter, examination: Examination, keys: Set[str]) -> bool:
+def is_block_nearer(
+    watch: Watch, meter: Meter, examination: Examination, keys: Set[str], *, expected: bool = False
+) -> bool:
     """Whether the margin blocks that a plan touches come nearer, where the account's worst block cannot.
 
     Margin ratio and joint distance are those of the worst block (the cross account, or one isolated
-    position). A block that no trim helps must not keep the others from being helped.
+    position). A block that no trim helps must not keep the others from being helped. Of a block without any
+    distance left the margin ratio tells how far beyond liquidation it is.
     """
-    if watch.metric not in ("account.margin_ratio", "account.joint_distance"):
+    if watch.metric not in (_RATIO, _JOINT):
         return False
-    before = meter.read(watch, _blocks(examination.before, keys))
-    after = meter.read(watch, _blocks(examination.worst, keys))
-    return is_nearer(_proof(watch, before, after, met=False))
+    before = _blocks(examination.before, keys)
+    after = _blocks(examination.expected if expected else examination.worst, keys)
+    if watch.metric == _JOINT and meter.read(watch, before) == 0.0:
+        watch = replace(watch, metric=_RATIO, sense=Sense.MAX, goal=1.0)
+    return is_nearer(_proof(watch, meter.read(watch, before), meter.read(watch, after), met=False))
 
 
 def _blocks(state: State, keys: Set[str]) -> State:

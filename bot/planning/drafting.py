@@ -17,7 +17,7 @@ from bot.planning.mending import mending
 from bot.planning.quotes import Quotes, manner_of
 from bot.planning.request import PlanRequest, watch_of
 from bot.planning.sizing import CannotHelp, Face, Faces, faces
-from bot.planning.spread import Candidate, Spread, spread
+from bot.planning.spread import Candidate, Spread, helps, spread
 from bot.planning.strangers import STRANGER
 
 _ROUNDS = 3
@@ -272,34 +272,47 @@ def _sized(
     outcome = _once_more(start, book)
     if outcome.met or outcome.taken or effort.expected or not can_be_expected(demand):
         return outcome
-    second = _once_more(replace(start, expected=True, final=False), book)
+    free = replace(start, final=False)
+    if start.final and helps(found, book, _candidates(free, book), strict=_is_strict(demand)):
+        return outcome  # no price stands in the way
+    second = _once_more(replace(free, expected=True), book)
     return second if second.taken else outcome
 
 
-def _once_more(outcome: Outcome, book: Book) -> Outcome:
-    """Take what an outcome's limit still needs.
+def _is_strict(demand: Demand) -> bool:
+    return demand.target.position is not None
 
-    A limit of survival is sized at expected prices where at the worst permitted ones nothing helps. A sale
-    lowers a margin ratio, say, only while the maintenance rate exceeds ratio times cost: near liquidation a
-    wide slippage cap breaks that for every large coin, although a real fill helps.
-    """
+
+def _once_more(outcome: Outcome, book: Book) -> Outcome:
+    """Take what an outcome's limit still needs."""
     if outcome.sealed or not outcome.faces:
         return outcome
-    candidates: list[Candidate] = []
-    for key, terms in () if outcome.final else outcome.priced.items():
-        leg = book.by_key[key]
-        if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
-            continue
-        dear = KEPT if is_kept(leg.position.symbol, outcome.demand.trim.keep) else 0.0
-        cost = terms.expected if outcome.expected else terms.cost
-        candidates.append(Candidate(leg, terms, cost, dear))
-    strict = outcome.demand.target.position is not None
+    candidates = [] if outcome.final else _candidates(outcome, book)
+    strict = _is_strict(outcome.demand)
     result = spread(outcome.faces, book, candidates, whole=outcome.whole, strict=strict)
     taken = dict(outcome.taken)
     for key, more in result.taken.items():
         taken[key] = taken.get(key, Decimal(0)) + more
     short = _shortfall(outcome, book, result, taken)
     return replace(outcome, taken=taken, met=result.met, resting=result.resting, shortfall=short)
+
+
+def _candidates(outcome: Outcome, book: Book) -> list[Candidate]:
+    """Return what a demand may trim, at the prices that it is sized with.
+
+    Survival and leverage are sized at expected prices where at the worst permitted ones nothing helps. A sale
+    lowers a margin ratio, say, only while the maintenance rate exceeds ratio times cost: near liquidation a
+    wide slippage cap breaks that for every large coin, although a real fill helps.
+    """
+    candidates: list[Candidate] = []
+    for key, terms in outcome.priced.items():
+        leg = book.by_key[key]
+        if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
+            continue
+        dear = KEPT if is_kept(leg.position.symbol, outcome.demand.trim.keep) else 0.0
+        cost = terms.expected if outcome.expected else terms.cost
+        candidates.append(Candidate(leg, terms, cost, dear))
+    return candidates
 
 
 def _shortfall(

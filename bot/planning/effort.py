@@ -5,7 +5,7 @@ or the worst scenario becomes another one. Trims in proportion leave the shape o
 depends on its size gets better with it.
 
 Near liquidation a wide slippage cap makes every trim useless on paper: at the worst permitted price it costs
-more than it frees, although a real fill helps. A limit of survival is then sized at expected prices.
+more than it frees, although a real fill helps. Survival and leverage are then sized at expected prices.
 """
 
 from decimal import Decimal
@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.model import Action, Demand, Sense
-from bot.planning.nature import SURVIVAL
+from bot.planning.nature import EASED_BY_SALES
 
 ATTEMPTS = 6
 _FIRST_TIGHTENING = 0.002
@@ -33,6 +33,8 @@ class Effort(Struct, frozen=True):
     tries: int = 0
     even: bool = False
     """Whether every position of the account is trimmed by the same share."""
+    dear: bool = False
+    """Whether what was tried before helps at expected prices, and not at the worst permitted ones."""
     expected: bool = False
     """Whether it is sized at expected prices from the start."""
     partial: bool = False
@@ -79,5 +81,5 @@ def can_be_even(demand: Demand) -> bool:
 
 
 def can_be_expected(demand: Demand) -> bool:
-    """Whether a demand may be answered at expected prices: it is about survival, and permits trims."""
-    return demand.metric in SURVIVAL and Action.TRIM in demand.permits
+    """Whether a demand may be answered at expected prices: a real sale helps, and trims are permitted."""
+    return demand.metric in EASED_BY_SALES and Action.TRIM in demand.permits

@@ -13,6 +13,12 @@ SURVIVAL = frozenset(
 )
 """Metrics of how far liquidation is."""
 
+EASED_BY_SALES = SURVIVAL | {"account.leverage", "position.leverage", "position.equity_share"}
+"""Metrics that sales at fair prices bring nearer, near liquidation too: what stands against them is slippage.
+
+Stress, cushion and net leverage are none of them: there a sale may help by no more than its cost.
+"""
+
 EXPOSURE = frozenset(
     {
         "account.leverage",

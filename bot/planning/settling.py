@@ -59,7 +59,7 @@ class Fault(Struct, frozen=True):
     nearer: bool = False
     """Whether the limit comes nearer to its goal all the same."""
     dear: bool = False
-    """Whether its own trims do not bring it nearer at the worst permitted prices."""
+    """Whether its own trims bring it nearer at expected prices, and not at the worst permitted ones."""
     missed: float = 0.0
     """By which share of itself the goal is missed; 0 where that is not known."""
 
@@ -126,8 +126,8 @@ def _further(demand: Demand, effort: Effort, fault: Fault) -> Effort | None:
     if effort.expected:
         return None
     if not effort.even and can_be_even(demand):
-        return Effort(even=True)
-    return Effort(expected=True) if fault.dear and can_be_expected(demand) else None
+        return Effort(even=True, dear=fault.dear)
+    return Effort(expected=True) if fault.dear or effort.dear else None
 
 
 def attempt_of(
@@ -183,15 +183,29 @@ def _own_fault(attempt: Attempt, index: int, outcome: Outcome, *, partial: bool)
     complete = outcome.met and not (capped.short if own is None else capped.short & {own})
     if complete and not proof.met and not partial:
         nearer = bool(outcome.taken) and is_nearer(proof)
-        return Fault(
-            index, _missed(proof), retry=True, nearer=nearer, dear=not nearer, missed=_share_missed(proof)
-        )
-    if outcome.taken and not is_nearer(proof):
-        if is_block_nearer(watch, attempt.meter, attempt.examination, outcome.taken.keys()):
-            return None
+        dear = not nearer and _is_dear(attempt, outcome, attempt.examination)
+        missed = _share_missed(proof)
+        return Fault(index, _missed(proof), retry=True, nearer=nearer, dear=dear, missed=missed)
+    if outcome.taken and not _is_nearer(attempt, outcome, attempt.examination, expected=outcome.expected):
         reason = f"the plan would not bring it nearer: {_missed(proof)}"
-        return Fault(index, reason, retry=False, dear=True)
+        return Fault(index, reason, retry=False, dear=_is_dear(attempt, outcome, attempt.examination))
     return None
+
+
+def _is_nearer(attempt: Attempt, outcome: Outcome, seen: Examination, *, expected: bool) -> bool:
+    watch, meter = watch_of(outcome.demand), attempt.meter
+    proof = prove(watch, meter, seen, expected=expected)
+    return is_nearer(proof) or is_block_nearer(watch, meter, seen, outcome.taken.keys(), expected=expected)
+
+
+def _is_dear(attempt: Attempt, outcome: Outcome, seen: Examination) -> bool:
+    """Whether what is taken off would bring a limit nearer at expected prices, where they may be used."""
+    if outcome.expected or not can_be_expected(outcome.demand):
+        return False
+    request, drafts = attempt.request, attempt.capped.drafts
+    going = {**hedge_removals(drafts, request), **removals_of(drafts, expected=True)}
+    likely = examine(request, seen.before, going, expected=True)
+    return _is_nearer(attempt, outcome, likely, expected=True)
 
 
 def _share_missed(proof: LimitProof) -> float:

@@ -194,6 +194,20 @@ def _useless(face: Face, leg: Leg, usd: float | None, gap: float, *, strict: boo
     return None
 
 
+def helps(found: tuple[Face, ...], book: Book, candidates: list[Candidate], *, strict: bool) -> bool:
+    """Whether trimming one of the candidates would bring a face nearer that is not met. Nothing is taken."""
+    for face in found:
+        gap = missing(face, book)
+        if _is_met(face, gap):
+            continue
+        tolerance = _TOLERANCE * max(1.0, abs(face.budget))
+        for one in _cheapest_first(face, candidates, gap):
+            usd = amount(lines(face, one, gap), tolerance)
+            if _useless(face, one.leg, usd, gap, strict=strict) is None:
+                return True
+    return False
+
+
 def spread(
     found: tuple[Face, ...], book: Book, candidates: list[Candidate], *, whole: bool, strict: bool
 ) -> Spread:

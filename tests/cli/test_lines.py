@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from bot.cli.journal_lines import line, request_text
 from bot.cli.output import level, measured, number, percent, price
-from bot.cli.plan_view import order_text, refusal_text, value_text
+from bot.cli.plan_view import order_text, proof_text, refusal_text, value_text
 from bot.cli.status import hedge_text
 from bot.cli.story import tell_body
 from bot.journal import controls as c
@@ -22,6 +22,7 @@ from bot.model import (
     Finding,
     HedgeLink,
     LeverageRequest,
+    LimitProof,
     MarginRequest,
     Order,
     OrderKind,
@@ -185,6 +186,13 @@ def test_cancels_and_refusals_have_words() -> None:
     cancel = CancelRequest("reefx", "BTC/USDT:USDT", "42", False)
     assert order_text(cancel) == "cancel order 42 on BTC/USDT:USDT"
     assert refusal_text(Refusal("", "stop", "stale_data", "too old")) == "refused: protection, stop: too old"
+
+
+def test_a_proof_says_where_it_is_at_expected_prices() -> None:
+    proof = LimitProof("cap", "account.leverage", "main", "max", 6.2, 5.0, 4.0, 3.95, met=True)
+    assert proof_text(proof) == "account.leverage 6.20 -> 3.95 (fires > 5, goal 4: met)"
+    likely = proof_text(replace(proof, met=False, expected=True))
+    assert likely == "account.leverage 6.20 -> 3.95 at expected prices (fires > 5, goal 4: not met yet)"
 
 
 @pytest.mark.parametrize(

@@ -128,11 +128,12 @@ def test_what_comes_no_nearer_at_least_cost_is_tried_in_proportion_and_then_no_m
 def test_what_is_dear_only_at_the_worst_price_is_tried_as_expected_last() -> None:
     dear = Fault(0, "not nearer", retry=False, dear=True)
     room = demand("account.joint_distance", 0.1)
-    assert _further(room, Effort(), dear) == Effort(even=True)
+    assert _further(room, Effort(), dear) == Effort(even=True, dear=True)
     assert _further(room, Effort(even=True), dear) == Effort(expected=True)
-    assert _further(room, Effort(even=True), replace(dear, dear=False)) is None
+    other = replace(dear, dear=False)
+    assert _further(room, Effort(even=True, dear=True), other) == Effort(expected=True)
+    assert _further(room, Effort(even=True), other) is None
     assert _further(room, Effort(expected=True), dear) is None
-    assert _further(CAP, Effort(even=True), dear) is None, "what is no matter of survival pays no such price"
     one = demand("position.liquidation_distance", 0.1, target=target(BTC))
     assert _further(one, Effort(), dear) == Effort(expected=True)
 

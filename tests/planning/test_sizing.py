@@ -213,6 +213,21 @@ def test_a_trim_that_leads_away_only_at_the_worst_price_is_sized_at_the_expected
     assert is_nearer(made.proofs[0])
 
 
+def test_beyond_liquidation_a_trim_that_lowers_the_ratio_comes_nearer() -> None:
+    """No distance is left, before the trim or after it: the margin ratio tells that it helps."""
+    made = plan(one(demand("account.joint_distance", 0.1, trim=TrimTerms(max_share=0.25)), 410))
+    assert trimmed(made) == 25_000
+    (proof,) = made.proofs
+    assert (proof.before, proof.after, proof.met) == (0.0, 0.0, False)
+
+
+@pytest.mark.parametrize(("equity", "expected"), [(50_000, False), (1_000, True)])
+def test_a_proof_says_at_which_prices_it_is(equity: int, expected: bool) -> None:
+    wide = TrimTerms(max_slippage=0.02, max_share=0.25)
+    made = plan(one(demand("account.joint_distance", 0.9, trim=wide), equity))
+    assert [proof.expected for proof in made.proofs] == [expected]
+
+
 def test_an_isolated_position_is_not_sized_at_expected_prices() -> None:
     apart = {"margin_mode": MarginMode.ISOLATED, "isolated_margin": Decimal(600)}
     wide = demand("account.margin_ratio", 0.8, trim=TrimTerms(max_slippage=0.02))

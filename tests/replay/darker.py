@@ -53,6 +53,9 @@ def smaller_when_worse(journal: Journal, recorded: Decision) -> str:
     if harmful(worse_plan) > harmful(plan) and passed(worse_made) > passed(made):
         return ""
     as_seen, darker = trims(plan), trims(worse_plan)
+    if as_seen and as_expected(worse_plan) and not as_expected(plan):
+        # at expected prices less is enough than at the worst permitted ones, but never nothing
+        return "" if darker else f"a mark {WORSE:%} worse trims nothing"
     # each rule has slippage of its own, and what a trim may cost is part of its size
     share = Decimal(1) if trimmers(plan) == trimmers(worse_plan) else LEEWAY
     if len(given.snapshot.positions) > 1:
@@ -93,6 +96,11 @@ def met(made: Plan) -> set[tuple[str, str]]:
 def harmful(made: Plan) -> set[tuple[str, str]]:
     """Return what is not done because another limit would be made worse, by rule and target."""
     return {(one.rule, one.item) for one in made.refusals if one.code == "check_failed"}
+
+
+def as_expected(made: Plan) -> bool:
+    """Whether a plan was sized at expected prices, because at the worst permitted ones nothing helps."""
+    return any(one.expected for one in made.proofs)
 
 
 def passed(made: DecisionMade) -> set[tuple[str, str]]:
