@@ -28,6 +28,7 @@ from bot.planning.spread import Candidate as Trim
 from bot.planning.spread import missing, relief_of
 
 _INDEX = attrgetter("index")
+_DEARNESS = attrgetter("dearer", "item")
 _MOST_ALTERNATIVES = 5
 _BINDS = 1e-9
 _EDGE = 1e-9
@@ -200,10 +201,13 @@ def shares_of(
 
 def _short(found: Solution, written: Sequence[Written]) -> frozenset[int]:
     """Name the demands to which something is missing."""
+    values = found.values
     return frozenset(
-        one.index
-        for one in written
-        if not one.reachable or sum(found.values[column] for column in one.short) > _SHORT
+        [
+            one.index
+            for one in written
+            if not one.reachable or sum([values[column] for column in one.short]) > _SHORT
+        ]
     )
 
 
@@ -224,7 +228,7 @@ def demanded(ask: Asked, rows: Rows, beside: Sequence[Beside] = ()) -> list[Writ
         reachable = face.reachable and ask.whole
         if face.alone and gap <= 0.0 and reachable and rows.stays_inside(face, ask.paid):
             continue
-        effects = [(one.key, one.effect(demand, number, face)) for one in beside]
+        effects = [(one.key, one.effect(demand, number, face)) for one in beside] if beside else ()
         row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid, effects)
         found.append(Written(row, binding, short, ask.index, reachable))
     return found
@@ -302,8 +306,9 @@ def reasoning_of(
     `usd` is what is moved, by key.
     """
     prices: dict[tuple[str, str, str], float] = {}
+    duals = found.row_duals
     for one in written:
-        price = -found.row_duals[one.row]
+        price = -duals[one.row]
         if price > _BINDS:
             what = one.binding
             named = (what.rule, what.metric, what.target)
@@ -325,14 +330,10 @@ def reasoning_of(
 def nearest(others: Iterable[Alternative]) -> tuple[Alternative, ...]:
     """Return the few that would have been the least dearer, each once, and of each sort at least one."""
     found: dict[str, Alternative] = {}
-    for other in sorted(others, key=_dearness):
+    for other in sorted(others, key=_DEARNESS):
         found.setdefault(other.item, other)
     first: dict[str, Alternative] = {}
     for item, other in found.items():
         first.setdefault(item.partition(" ")[0] if " " in item else "", other)
     rest = [other for other in found.values() if other not in first.values()]
-    return tuple(sorted([*first.values(), *rest][:_MOST_ALTERNATIVES], key=_dearness))
-
-
-def _dearness(other: Alternative) -> tuple[float, str]:
-    return other.dearer, other.item
+    return tuple(sorted([*first.values(), *rest][:_MOST_ALTERNATIVES], key=_DEARNESS))
