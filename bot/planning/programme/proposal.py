@@ -306,7 +306,7 @@ def reasoning_of(
     `usd` is what is moved, by key.
     """
     prices: dict[tuple[str, str, str], float] = {}
-    duals = found.row_duals
+    duals, reduced = found.row_duals, found.column_duals
     for one in written:
         price = -duals[one.row]
         if price > _BINDS:
@@ -322,18 +322,22 @@ def reasoning_of(
         if moved:
             cost += candidate.expected(moved)
         if moved <= _BINDS * candidate.room:
-            dearer = rows.dearer(key, found.column_duals)
+            dearer = rows.dearer(key, reduced)
             left.append(Alternative(candidate.name, candidate.chords[0][1], dearer))
     return Reasoning("programme", "", "", cost, binding, nearest(left))
 
 
 def nearest(others: Iterable[Alternative]) -> tuple[Alternative, ...]:
     """Return the few that would have been the least dearer, each once, and of each sort at least one."""
-    found: dict[str, Alternative] = {}
-    for other in sorted(others, key=_DEARNESS):
-        found.setdefault(other.item, other)
     first: dict[str, Alternative] = {}
-    for item, other in found.items():
-        first.setdefault(item.partition(" ")[0] if " " in item else "", other)
-    rest = [other for other in found.values() if other not in first.values()]
+    rest: list[Alternative] = []
+    known: set[str] = set()
+    for other in sorted(others, key=_DEARNESS):
+        item = other.item
+        if item in known:
+            continue
+        known.add(item)
+        sort = item.partition(" ")[0] if " " in item else ""
+        if first.setdefault(sort, other) is not other:
+            rest.append(other)
     return tuple(sorted([*first.values(), *rest][:_MOST_ALTERNATIVES], key=_DEARNESS))

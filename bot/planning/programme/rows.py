@@ -62,7 +62,9 @@ class Rows:
         self._left = {leg.key: leg.left / unit for leg in legs}
         self._begun = {leg.key: leg.cost for leg in legs if leg.cost}
         self._excesses = {
-            leg.key: _excess(leg) for leg in legs if leg.holding and leg.holding.maintenance_excess
+            leg.key: leg.holding.maintenance_excess / leg.holding.notional
+            for leg in legs
+            if leg.holding is not None and leg.holding.maintenance_excess
         }
         """What a venue asks above the maintenance margin of a USD, where it asks anything."""
         self._by_key = {one.leg.key: one for one in candidates}
@@ -81,12 +83,14 @@ class Rows:
         unit = self.unit
         costs: list[float] = []
         widths: list[float] = []
+        columns, owners = self._columns, self._owners
         for rank, (key, one) in enumerate(every):
-            tie, first, chords = 1.0 + TIE * rank, len(costs), one.chords
-            costs += [slope * tie for _, slope in chords]
-            widths += [width / unit for width, _ in chords]
-            self._columns[key] = tuple(range(first, len(costs)))
-            self._owners += [key] * len(chords)
+            tie, first = 1.0 + TIE * rank, len(costs)
+            for width, slope in one.chords:
+                costs.append(slope * tie)
+                widths.append(width / unit)
+                owners.append(key)
+            columns[key] = tuple(range(first, len(costs)))
         self.matrix.add(costs, widths)
         self._every = list(range(len(costs)))
 
@@ -236,12 +240,9 @@ class Rows:
         at = (keys, id(paid) if paid else 0)
         known = self._costs.get(at)
         if known is None:
-            known = self._costs[at] = self._column_for(Expression(0.0, self._rates(keys, paid), {}))
+            moved = {key: paid.get(key, most) for key, most in self._dearest.items() if key in keys}
+            known = self._costs[at] = self._column_for(Expression(0.0, moved, {}))
         return known
-
-    def _rates(self, payers: Set[str], paid: dict[str, float]) -> dict[str, float]:
-        """What a USD of each candidate costs under one demand's terms."""
-        return {key: paid.get(key, most) for key, most in self._dearest.items() if key in payers}
 
     def _column_for(self, inside: Expression) -> int:
         """Let a column stand for the variable part of an expression: it is at least as large."""
@@ -298,18 +299,11 @@ class Rows:
         if through:
             found.others[self._paid(payers, paid)] = weight
             return
-        if face.alone:
-            dearest = self._dearest
-            rates = {key: paid.get(key, dearest[key]) for key in payers if key in dearest}
-        else:
-            rates = self._rates(payers, paid)
-        for key, rate in rates.items():
-            moved[key] = moved.get(key, 0.0) + weight * rate
-
-
-def _excess(leg: Leg) -> float:
-    assert leg.holding is not None
-    return leg.holding.maintenance_excess / leg.holding.notional
+        dearest = self._dearest
+        rates = dearest if not face.alone else {key: dearest[key] for key in payers if key in dearest}
+        for key, most in rates.items():
+            if key in payers:
+                moved[key] = moved.get(key, 0.0) + weight * paid.get(key, most)
 
 
 def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, float]]:
@@ -318,26 +312,29 @@ def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, 
     holding, left = leg.holding, leg.left
     assert holding is not None
     width = candidate.sign * candidate.room
-    first, last = _places(holding, left, left + width, factor)
-    if first <= last:
-        found = holding.asked(left, factor, first, last + 1)
-    else:
-        found = holding.asked(left, factor, last, first + 1)[::-1]
+    found = _lines(holding, left, left + width, factor)
     slope, margin = found[-1] if found else _NOTHING
     if not found or margin + slope * width < -_EDGE * margin:
         found.append(_NOTHING)
     return found
 
 
-def _places(holding: Holding, left: float, then: float, factor: float) -> tuple[int, int]:
-    """Places of the brackets that hold at two notionals, their price moved by a factor."""
+def _lines(holding: Holding, left: float, then: float, factor: float) -> list[tuple[float, float]]:
+    """Return the lines of the brackets that hold between two notionals, that of `left` first."""
     brackets = holding.brackets
-    if holding.inverse:
-        value = holding.value * factor * holding.notional
-        now, after = value / left if left > 0.0 else inf, value / then if then > 0.0 else inf
-    else:
-        now, after = left * factor, then * factor
-    if len(brackets) > 1 and now < brackets[1].floor > after:
-        return 0, 0
+    if not holding.inverse and len(brackets) > 1 and max(left, then) * factor < brackets[1].floor:
+        lowest = brackets[0]
+        return [(lowest.rate * factor, lowest.rate * (left * factor) - lowest.deduction)]
     floors = [one.floor for one in brackets]
-    return bisect_right(floors, now, 1) - 1, bisect_right(floors, after, 1) - 1
+    first, last = _place(holding, floors, left, factor), _place(holding, floors, then, factor)
+    if first <= last:
+        return holding.asked(left, factor, first, last + 1)
+    return holding.asked(left, factor, last, first + 1)[::-1]
+
+
+def _place(holding: Holding, floors: Sequence[float], notional: float, factor: float) -> int:
+    """Place of the bracket that holds at a notional, its price moved by a factor."""
+    value = notional * factor
+    if holding.inverse:
+        value = holding.value * factor * holding.notional / notional if notional > 0.0 else inf
+    return max(bisect_right(floors, value) - 1, 0)
