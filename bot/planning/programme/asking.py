@@ -186,7 +186,7 @@ def _need(past: Sequence[tuple[Face, float]], candidate: Candidate, usd: float) 
     """USD of a position that a demand would need, at most what is taken."""
     most = 0.0
     for face, gap in past:
-        relief = relief_of(face, candidate, gap)
+        relief = relief_of(face, candidate)
         if relief > 0.0:
             most = max(most, gap / relief)
         if most >= usd:

@@ -89,13 +89,12 @@ def harming(limit: Kept, drawing: Drawing) -> set[str]:
     made = faces(limit.watch, drawing.book)
     if isinstance(made, CannotHelp):
         return set()
-    gaps = [(face, missing(face, drawing.book)) for face in made]
-    past = [(face, gap) for face, gap in gaps if gap > -_EDGE * max(1.0, abs(face.budget))]
+    past = [one for one in made if missing(one, drawing.book) > -_EDGE * max(1.0, abs(one.budget))]
     found: set[str] = set()
     for outcome in drawing.outcomes:
         for key in outcome.taken:
             trim = Trim(drawing.book.by_key[key], outcome.priced[key], outcome.priced[key].cost)
-            if any(relief_of(face, trim, gap) < 0.0 for face, gap in past):
+            if any(relief_of(face, trim) < 0.0 for face in past):
                 found.add(key)
     return found
 
