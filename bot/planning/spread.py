@@ -120,17 +120,23 @@ def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
     return None if broken else most
 
 
-def relief_of(face: Face, candidate: Candidate, gap: float) -> float:
-    """How much of the gap one USD closes now: the slope of the line that holds."""
-    found = lines(face, candidate, gap)
-    return found[0][0] if len(found) == 1 else max(found, key=itemgetter(1))[0]
+def relief_of(face: Face, candidate: Candidate) -> float:
+    """How much of what is missing one USD closes now: the slope of the line that holds."""
+    leg, key = candidate.leg, candidate.leg.key
+    assert leg.holding is not None
+    paid = face.cost_weight * candidate.cost if key in face.payers else 0.0
+    slope = face.weights.get(key, 0.0) - paid
+    factor = face.factors.get(key)
+    if factor is None or not leg.holding.brackets:
+        return slope
+    return slope + max(leg.holding.asked(leg.left, factor), key=itemgetter(1))[0]
 
 
-def _cheapest_first(face: Face, candidates: list[Candidate], gap: float) -> list[Candidate]:
+def _cheapest_first(face: Face, candidates: list[Candidate]) -> list[Candidate]:
     """Those that relieve, by expected cost for one USD of relief, then by key."""
     ranked: list[tuple[float, str, Candidate]] = []
     for candidate in candidates:
-        relief = relief_of(face, candidate, gap)
+        relief = relief_of(face, candidate)
         if relief > 0.0:
             ranked.append(
                 ((candidate.priced.expected + candidate.dear) / relief, candidate.leg.key, candidate)
@@ -156,7 +162,7 @@ def _fill(
     if gap <= tolerance:
         return None
     trouble: CannotHelp | None = None
-    for candidate in _cheapest_first(face, candidates, gap):
+    for candidate in _cheapest_first(face, candidates):
         if gap <= tolerance:
             break
         leg = candidate.leg

@@ -126,10 +126,15 @@ def test_a_line_that_falls_below_nothing_is_not_followed() -> None:
     assert highest(leg, every, 1.0) == [(0.0, 0.0)]
 
 
-def test_what_is_not_moved_keeps_its_margin() -> None:
+@pytest.mark.parametrize("excess", [0.0, 700.0])
+def test_what_is_not_moved_keeps_its_margin(excess: float) -> None:
+    """What the venue asks above it stands in the sum that limits share, and is taken off their weights."""
     ratio = demand("account.margin_ratio", 0.01)
     three = [*PAIR, position("SOL/USDT:USDT", Side.LONG, "300", "100")]
     book = open_book(request(snapshot(three, 30_000), [ratio]))
+    for leg in book.legs:
+        assert leg.holding is not None
+        leg.holding = replace(leg.holding, maintenance_excess=excess)
     face = faces(watch_of(ratio), book)[0]  # type: ignore[index]
     rows = Rows(list(book.legs), [], 1.0)
     found, shared = rows.expression(face, 0.0, {}), rows.expression(face, 0.0, {})

@@ -1,6 +1,6 @@
 """What the demands ask of the programme: their faces, and who may trim what for them."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from math import isfinite
 
@@ -140,6 +140,7 @@ def shared_out(
     answered = {one.index for one in asked} - short
     final = short if any(amounts.values()) else frozenset()
     given = [Proposed({}, {}, index in final, index in answered) for index in range(count)]
+    past = {one.index: _past(one) for one in asked}
     for key, usd in amounts.items():
         if usd <= 0.0:
             continue
@@ -155,18 +156,25 @@ def shared_out(
         rooms = [(one, one.priced[key].room) for one in asked if key in one.priced]
         enough = min(contracts, max([room for _, room in rooms]))
         able = [one for one, room in rooms if room >= enough]
-        best = able[0] if len(able) == 1 else _neediest(able, key, usd, book)
+        best = able[0] if len(able) == 1 else _neediest(able, key, usd, book, past)
         given[best.index].amounts[key] = contracts
         given[best.index].priced[key] = best.priced[key]
     return given
 
 
-def _neediest(able: Sequence[Asked], key: str, usd: float, book: Book) -> Asked:
+def _past(one: Asked) -> list[tuple[Face, float]]:
+    """Faces of a demand that are past their budget, and by how much."""
+    return [(face, gap) for face, gap in zip(one.faces, one.gaps, strict=True) if gap > 0.0]
+
+
+def _neediest(
+    able: Sequence[Asked], key: str, usd: float, book: Book, past: Mapping[int, Sequence[tuple[Face, float]]]
+) -> Asked:
     """The demand that would need most USD of a position if nobody else gave anything, at most what is taken:
     the first of those that need the same."""
     best, most = able[0], -1.0
     for one in able:
-        need = _need(one, key, usd, book)
+        need = _need(past[one.index], Candidate(book.by_key[key], one.priced[key], one.priced[key].cost), usd)
         if need > most:
             best, most = one, need
         if need >= usd:
@@ -174,12 +182,13 @@ def _neediest(able: Sequence[Asked], key: str, usd: float, book: Book) -> Asked:
     return best
 
 
-def _need(one: Asked, key: str, usd: float, book: Book) -> float:
+def _need(past: Sequence[tuple[Face, float]], candidate: Candidate, usd: float) -> float:
     """USD of a position that a demand would need, at most what is taken."""
-    candidate = Candidate(book.by_key[key], one.priced[key], one.priced[key].cost)
     most = 0.0
-    for face, gap in zip(one.faces, one.gaps, strict=True):
-        relief = relief_of(face, candidate, gap) if gap > 0.0 else 0.0
+    for face, gap in past:
+        relief = relief_of(face, candidate)
         if relief > 0.0:
             most = max(most, gap / relief)
-    return min(most, usd)
+        if most >= usd:
+            return usd
+    return most

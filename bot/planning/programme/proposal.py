@@ -28,6 +28,7 @@ from bot.planning.spread import Candidate as Trim
 from bot.planning.spread import missing, relief_of
 
 _INDEX = attrgetter("index")
+_DEARNESS = attrgetter("dearer", "item")
 _MOST_ALTERNATIVES = 5
 _BINDS = 1e-9
 _EDGE = 1e-9
@@ -88,13 +89,12 @@ def harming(limit: Kept, drawing: Drawing) -> set[str]:
     made = faces(limit.watch, drawing.book)
     if isinstance(made, CannotHelp):
         return set()
-    gaps = [(face, missing(face, drawing.book)) for face in made]
-    past = [(face, gap) for face, gap in gaps if gap > -_EDGE * max(1.0, abs(face.budget))]
+    past = [one for one in made if missing(one, drawing.book) > -_EDGE * max(1.0, abs(one.budget))]
     found: set[str] = set()
     for outcome in drawing.outcomes:
         for key in outcome.taken:
             trim = Trim(drawing.book.by_key[key], outcome.priced[key], outcome.priced[key].cost)
-            if any(relief_of(face, trim, gap) < 0.0 for face, gap in past):
+            if any(relief_of(face, trim) < 0.0 for face in past):
                 found.add(key)
     return found
 
@@ -200,10 +200,13 @@ def shares_of(
 
 def _short(found: Solution, written: Sequence[Written]) -> frozenset[int]:
     """Name the demands to which something is missing."""
+    values = found.values
     return frozenset(
-        one.index
-        for one in written
-        if not one.reachable or sum(found.values[column] for column in one.short) > _SHORT
+        [
+            one.index
+            for one in written
+            if not one.reachable or sum([values[column] for column in one.short]) > _SHORT
+        ]
     )
 
 
@@ -224,7 +227,7 @@ def demanded(ask: Asked, rows: Rows, beside: Sequence[Beside] = ()) -> list[Writ
         reachable = face.reachable and ask.whole
         if face.alone and gap <= 0.0 and reachable and rows.stays_inside(face, ask.paid):
             continue
-        effects = [(one.key, one.effect(demand, number, face)) for one in beside]
+        effects = [(one.key, one.effect(demand, number, face)) for one in beside] if beside else ()
         row, short = rows.demand(face, gap, weight_of(demand, face), ask.paid, effects)
         found.append(Written(row, binding, short, ask.index, reachable))
     return found
@@ -302,8 +305,9 @@ def reasoning_of(
     `usd` is what is moved, by key.
     """
     prices: dict[tuple[str, str, str], float] = {}
+    duals, reduced = found.row_duals, found.column_duals
     for one in written:
-        price = -found.row_duals[one.row]
+        price = -duals[one.row]
         if price > _BINDS:
             what = one.binding
             named = (what.rule, what.metric, what.target)
@@ -317,22 +321,22 @@ def reasoning_of(
         if moved:
             cost += candidate.expected(moved)
         if moved <= _BINDS * candidate.room:
-            dearer = rows.dearer(key, found.column_duals)
+            dearer = rows.dearer(key, reduced)
             left.append(Alternative(candidate.name, candidate.chords[0][1], dearer))
     return Reasoning("programme", "", "", cost, binding, nearest(left))
 
 
 def nearest(others: Iterable[Alternative]) -> tuple[Alternative, ...]:
     """Return the few that would have been the least dearer, each once, and of each sort at least one."""
-    found: dict[str, Alternative] = {}
-    for other in sorted(others, key=_dearness):
-        found.setdefault(other.item, other)
     first: dict[str, Alternative] = {}
-    for item, other in found.items():
-        first.setdefault(item.partition(" ")[0] if " " in item else "", other)
-    rest = [other for other in found.values() if other not in first.values()]
-    return tuple(sorted([*first.values(), *rest][:_MOST_ALTERNATIVES], key=_dearness))
-
-
-def _dearness(other: Alternative) -> tuple[float, str]:
-    return other.dearer, other.item
+    rest: list[Alternative] = []
+    known: set[str] = set()
+    for other in sorted(others, key=_DEARNESS):
+        item = other.item
+        if item in known:
+            continue
+        known.add(item)
+        sort = item.partition(" ")[0] if " " in item else ""
+        if first.setdefault(sort, other) is not other:
+            rest.append(other)
+    return tuple(sorted([*first.values(), *rest][:_MOST_ALTERNATIVES], key=_DEARNESS))

@@ -27,12 +27,14 @@ def all_beyond(unmet: Sequence[Demand], demands: Sequence[Demand], book: Book, p
     for demand in demands:
         legs = [leg for leg in legs_of(demand, book) if leg.holding is not None]
         for key, terms in prices.of(demand, legs, whole=False)[0].items():
-            rooms[key] = max(rooms.get(key, terms.room), terms.room)
+            if key not in rooms or terms.room > rooms[key]:
+                rooms[key] = terms.room
     lowest = {leg.key: leg.left for leg in book.legs}
     for key, room in rooms.items():
         leg = book.by_key[key]
         assert leg.holding is not None
-        lowest[key] = leg.holding.notional * float(1 - room / leg.position.contracts)
+        held = leg.position.contracts
+        lowest[key] = 0.0 if room == held else leg.holding.notional * float(1 - room / held)
     return all(_is_beyond(demand, book, lowest, prices) for demand in unmet)
 
 
@@ -66,10 +68,10 @@ def _part(face: Face, leg: Leg, lowest: float) -> float:
     weight, factor = face.weights.get(leg.key, 0.0), face.factors.get(leg.key)
     if leg.holding is None:
         return 0.0
-    lines = [(0.0, 0.0)]
-    if factor is not None:
-        lines += leg.holding.asked(leg.left, factor)
-    return max(
-        margin + min(weight * leg.left, weight * lowest - slope * (leg.left - lowest))
-        for slope, margin in lines
-    )
+    left = leg.left
+    now, then, moved = weight * left, weight * lowest, left - lowest
+    least = min(now, then)
+    if factor is None:
+        return least
+    asked = leg.holding.asked(left, factor)
+    return max([least, *[margin + min(now, then - slope * moved) for slope, margin in asked]])

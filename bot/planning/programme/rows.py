@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
 from copy import copy
 from math import inf
+from operator import mul
 
 from msgspec import Struct
 
@@ -60,6 +61,12 @@ class Rows:
         self._legs = {leg.key: leg for leg in legs}
         self._left = {leg.key: leg.left / unit for leg in legs}
         self._begun = {leg.key: leg.cost for leg in legs if leg.cost}
+        self._excesses = {
+            leg.key: leg.holding.maintenance_excess / leg.holding.notional
+            for leg in legs
+            if leg.holding is not None and leg.holding.maintenance_excess
+        }
+        """What a venue asks above the maintenance margin of a USD, where it asks anything."""
         self._by_key = {one.leg.key: one for one in candidates}
         self._signs = {key: one.sign for key, one in self._by_key.items()}
         self._dearest = {key: one.paid for key, one in self._by_key.items()}
@@ -76,13 +83,14 @@ class Rows:
         unit = self.unit
         costs: list[float] = []
         widths: list[float] = []
+        columns, owners = self._columns, self._owners
         for rank, (key, one) in enumerate(every):
             tie, first = 1.0 + TIE * rank, len(costs)
             for width, slope in one.chords:
                 costs.append(slope * tie)
                 widths.append(width / unit)
-            self._columns[key] = tuple(range(first, len(costs)))
-            self._owners += [key] * len(one.chords)
+                owners.append(key)
+            columns[key] = tuple(range(first, len(costs)))
         self.matrix.add(costs, widths)
         self._every = list(range(len(costs)))
 
@@ -183,8 +191,8 @@ class Rows:
         """Return the left side of a face, in units."""
         factors, left, signs = face.factors, self._left, self._signs
         shared = list(factors.values()).count(1.0) >= _SHARED and self._is_known(frozenset(factors))
-        weights = self._above(face) if shared else face.weights
-        constant = sum([weight * left[key] for key, weight in weights.items()])
+        weights = self._above(face) if shared and self._excesses else face.weights
+        constant = sum(map(mul, weights.values(), map(left.__getitem__, weights)))
         moved = {key: weight * signs[key] for key, weight in weights.items() if key in signs}
         found = Expression(face.excess / self.unit + constant, moved, {})
         if shared:
@@ -208,9 +216,9 @@ class Rows:
 
     def _above(self, face: Face) -> dict[str, float]:
         """Weights of a face without what T holds of them."""
-        factors = face.factors
+        factors, excesses = face.factors, self._excesses
         return {
-            key: weight - self._excess(key) if key in factors else weight
+            key: weight - excesses.get(key, 0.0) if key in factors else weight
             for key, weight in face.weights.items()
         }
 
@@ -219,7 +227,7 @@ class Rows:
         known = self._totals.get(keys)
         if known is None:
             left, signs = self._left, self._signs
-            above = {key: self._excess(key) for key in sorted(keys)}
+            above = {key: self._excesses.get(key, 0.0) for key in sorted(keys)}
             constant = sum([excess * left[key] for key, excess in above.items()])
             moved = {key: excess * signs[key] for key, excess in above.items() if key in signs}
             inside = Expression(constant, moved, {})
@@ -249,10 +257,7 @@ class Rows:
         margins, moved, others = self._margins, found.moved, found.others
         constant = 0.0
         for at in factors:
-            known = margins.get(at)
-            if known is None:
-                known = margins[at] = self._write_margin(*at)
-            margin, slope, column = known
+            margin, slope, column = margins.get(at) or self._write_margin(at)
             constant += margin
             if slope:
                 key = at[0]
@@ -261,59 +266,70 @@ class Rows:
                 others[column] = times
         found.constant += times * constant
 
-    def _write_margin(self, key: str, factor: float) -> tuple[float, float, int]:
+    def _write_margin(self, at: tuple[str, float]) -> tuple[float, float, int]:
         """Return maintenance margin at the start, what a USD that is moved adds, and the column of what
         further brackets ask."""
+        key, factor = at
         leg, candidate = self._legs[key], self._by_key.get(key)
         if candidate is None:
-            return maintenance(leg, leg.left, factor) / self.unit, 0.0, _NONE
-        sign, unit = candidate.sign, self.unit
-        (at, begun), *others = highest(leg, candidate, factor)
-        if not others:
-            return begun / unit, at * sign, _NONE
-        column, moved = self.matrix.column(), self._columns[key]
-        indices = [*moved, column]
-        for slope, margin in others:
-            values = [(slope - at) * sign] * len(moved)
-            self.matrix.row(indices, [*values, -1.0], -inf, (begun - margin) / unit)
-        return begun / unit, at * sign, column
+            known = maintenance(leg, leg.left, factor) / self.unit, 0.0, _NONE
+        else:
+            (slope, begun), *others = highest(leg, candidate, factor)
+            column = self._further(key, slope, begun, others) if others else _NONE
+            known = begun / self.unit, slope * candidate.sign, column
+        self._margins[at] = known
+        return known
+
+    def _further(self, key: str, slope: float, begun: float, others: Sequence[tuple[float, float]]) -> int:
+        """Write what brackets ask above the one that holds at the start; return the column of it."""
+        matrix, sign, unit = self.matrix, self._signs[key], self.unit
+        moved, column = self._columns[key], matrix.column()
+        indices, many = [*moved, column], len(moved)
+        for at, margin in others:
+            matrix.row(indices, [(at - slope) * sign] * many + [-1.0], -inf, (begun - margin) / unit)
+        return column
 
     def _add_cost(
         self, found: Expression, face: Face, weight: float, paid: dict[str, float], *, through: bool
     ) -> None:
-        payers, dearest, moved = face.payers, self._dearest, found.moved
+        payers, moved = face.payers, found.moved
         if self._begun:
             begun = sum(cost for key, cost in self._begun.items() if key in payers)
             found.constant += weight * begun / self.unit
         if through:
             found.others[self._paid(payers, paid)] = weight
             return
-        for key in payers if face.alone else dearest:
-            if key in payers and key in dearest:
-                moved[key] = moved.get(key, 0.0) + weight * paid.get(key, dearest[key])
-
-    def _excess(self, key: str) -> float:
-        holding = self._legs[key].holding
-        assert holding is not None
-        return holding.maintenance_excess / holding.notional
+        dearest = self._dearest
+        rates = dearest if not face.alone else {key: dearest[key] for key in payers if key in dearest}
+        for key, most in rates.items():
+            if key in payers:
+                moved[key] = moved.get(key, 0.0) + weight * paid.get(key, most)
 
 
 def highest(leg: Leg, candidate: Candidate, factor: float) -> list[tuple[float, float]]:
     """Return the bracket lines that are largest somewhere on the way: slope, and margin at the start. The
     first is the one that holds there."""
-    holding = leg.holding
+    holding, left = leg.holding, leg.left
     assert holding is not None
     width = candidate.sign * candidate.room
-    floors = [one.floor for one in holding.brackets]
-    first, last = _place(holding, floors, leg.left, factor), _place(holding, floors, leg.left + width, factor)
-    if first <= last:
-        found = holding.asked(leg.left, factor, first, last + 1)
-    else:
-        found = holding.asked(leg.left, factor, last, first + 1)[::-1]
+    found = _lines(holding, left, left + width, factor)
     slope, margin = found[-1] if found else _NOTHING
     if not found or margin + slope * width < -_EDGE * margin:
         found.append(_NOTHING)
     return found
+
+
+def _lines(holding: Holding, left: float, then: float, factor: float) -> list[tuple[float, float]]:
+    """Return the lines of the brackets that hold between two notionals, that of `left` first."""
+    brackets = holding.brackets
+    if not holding.inverse and len(brackets) > 1 and max(left, then) * factor < brackets[1].floor:
+        lowest = brackets[0]
+        return [(lowest.rate * factor, lowest.rate * (left * factor) - lowest.deduction)]
+    floors = [one.floor for one in brackets]
+    first, last = _place(holding, floors, left, factor), _place(holding, floors, then, factor)
+    if first <= last:
+        return holding.asked(left, factor, first, last + 1)
+    return holding.asked(left, factor, last, first + 1)[::-1]
 
 
 def _place(holding: Holding, floors: Sequence[float], notional: float, factor: float) -> int:
