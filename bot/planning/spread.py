@@ -207,7 +207,7 @@ def helps(found: tuple[Face, ...], book: Book, candidates: list[Candidate], *, s
         if _is_met(face, gap):
             continue
         tolerance = _TOLERANCE * max(1.0, abs(face.budget))
-        for one in _cheapest_first(face, candidates, gap):
+        for one in _cheapest_first(face, candidates):
             usd = amount(lines(face, one, gap), tolerance)
             if _useless(face, one.leg, usd, gap, strict=strict) is None:
                 return True
