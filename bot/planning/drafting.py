@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -285,21 +286,28 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
     """
     if outcome.sealed or not outcome.faces:
         return outcome
-    candidates: list[Candidate] = []
-    for key, terms in () if outcome.final else outcome.priced.items():
-        leg = book.by_key[key]
-        if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
-            continue
-        dear = KEPT if is_kept(leg.position.symbol, outcome.demand.trim.keep) else 0.0
-        cost = terms.expected if outcome.expected else terms.cost
-        candidates.append(Candidate(leg, terms, cost, dear))
     strict = outcome.demand.target.position is not None
-    result = spread(outcome.faces, book, candidates, whole=outcome.whole, strict=strict)
+    asked = partial(_candidates, outcome, book)
+    result = spread(outcome.faces, book, asked, whole=outcome.whole, strict=strict)
     taken = dict(outcome.taken)
     for key, more in result.taken.items():
         taken[key] = taken.get(key, Decimal(0)) + more
     short = _shortfall(outcome, book, result, taken)
     return replace(outcome, taken=taken, met=result.met, resting=result.resting, shortfall=short)
+
+
+def _candidates(outcome: Outcome, book: Book) -> list[Candidate]:
+    """The positions that may be trimmed for an outcome's limit."""
+    found: list[Candidate] = []
+    keep = outcome.demand.trim.keep
+    for key, terms in () if outcome.final else outcome.priced.items():
+        leg = book.by_key[key]
+        if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
+            continue
+        dear = KEPT if keep and is_kept(leg.position.symbol, keep) else 0.0
+        cost = terms.expected if outcome.expected else terms.cost
+        found.append(Candidate(leg, terms, cost, dear))
+    return found
 
 
 def _shortfall(

@@ -74,6 +74,8 @@ class Lift(Struct, frozen=True):
 
     request: PlanRequest
     """The same, as if the margin had been added."""
+    book: Book
+    """The account so, nothing taken."""
     after: State | Unknown
     """The account so, recomputed."""
     additions: tuple[Addition, ...]
@@ -122,8 +124,8 @@ class _Lifter:
         self._before = known.before
         self._after = known.before
         """As `request` stands, with the margin that is added."""
-        self._book: Book | None = None
-        """The same; None until it is asked for."""
+        self._book = known.book
+        """The same, nothing taken."""
         self._purse = purse
         self._allowance = allowance
         self._meter = known.meter
@@ -135,6 +137,7 @@ class _Lifter:
     def lift(self) -> Lift:
         return Lift(
             self._request,
+            self._book,
             self._after,
             tuple(self._additions),
             tuple(self._refusals),
@@ -148,8 +151,6 @@ class _Lifter:
             why = f"the account cannot be recomputed: {self._before.reason}"
             self._refuse(demand, demand.target.text, "check_failed", why)
             return
-        if self._book is None:
-            self._book = open_book(self._request)
         needed = _needed(demand, self._book)
         if isinstance(needed, CannotHelp):
             if not is_trading(demand):
@@ -172,7 +173,8 @@ class _Lifter:
                 self._purse.take(demand.rule, -one.amount)
             self._refuse(demand, demand.target.text, *fault)
             return
-        self._request, self._after, self._book = with_margin(self._request, added), state, None
+        self._request, self._after = with_margin(self._request, added), state
+        self._book = open_book(self._request)
         self._additions += made
 
     def _share(self, demand: Demand, key: str, need: Need, bound: Bound) -> tuple[Need, float] | None:
@@ -231,10 +233,9 @@ class _Lifter:
         self, demand: Demand, made: Sequence[Addition], examination: Examination
     ) -> tuple[str, str] | None:
         """Say why margin that was sized may not be added, a code and a reason; None where it may."""
-        for watch in self._request.watches:
-            worse = worsened(watch, self._meter, examination)
-            if worse is not None:
-                return "check_failed", f"another limit would be made worse: {worse}"
+        worse = worsened(self._request.watches, self._meter, examination)
+        if worse is not None:
+            return "check_failed", f"another limit would be made worse: {worse}"
         proof, keys = prove(watch_of(demand), self._meter, examination), {one.position.key for one in made}
         if is_trading(demand) and Action.TRIM not in demand.permits and not proof.met:
             return "closed_instead", "margin alone is not enough, and the position is closed instead"

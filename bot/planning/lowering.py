@@ -169,11 +169,8 @@ def _worse(request: PlanRequest, before: State | Unknown, moved: dict[str, float
         assert isinstance(unknown, Unknown)
         return _No("check_failed", f"the account cannot be recomputed: {unknown.reason}")
     meter, examination = Meter(request), Examination(before, after, after)
-    for watch in request.watches:
-        worse = worsened(watch, meter, examination)
-        if worse is not None:
-            return _No("check_failed", f"another limit would be made worse: {worse}")
-    return None
+    worse = worsened(request.watches, meter, examination)
+    return None if worse is None else _No("check_failed", f"another limit would be made worse: {worse}")
 
 
 def lowering_step(lowering: Lowering, numbering: Numbering) -> Step:

@@ -15,6 +15,7 @@ from bot.planning.check import (
     examine,
     harms,
     is_block_nearer,
+    is_met,
     is_nearer,
     prove,
     violations,
@@ -47,6 +48,16 @@ class Attempt(Struct, frozen=True, dict=True):
             return ()
         expected = self.drawing.expected
         return tuple(harms(self.request.watches, self.meter, self.examination, expected=expected))
+
+    @cached_property
+    def met(self) -> frozenset[tuple[str, Target]]:
+        """The demands whose goal it reaches, by rule and target."""
+        meter, examination = self.meter, self.examination
+        return frozenset(
+            (one.demand.rule, one.demand.target)
+            for one in self.drawing.outcomes
+            if is_met(watch_of(one.demand), meter, examination, expected=one.expected)
+        )
 
 
 class Fault(Struct, frozen=True):
@@ -172,16 +183,18 @@ def _own_fault(attempt: Attempt, index: int, outcome: Outcome, *, partial: bool)
     capped = attempt.capped
     if outcome.closes or (not outcome.taken and not outcome.met):
         return None
-    if outcome.taken and not any(draft.key in outcome.taken for draft in capped.drafts):
+    if outcome.taken and attempt.removals.keys().isdisjoint(outcome.taken):
         return None
     watch = watch_of(outcome.demand)
+    if is_met(watch, attempt.meter, attempt.examination, expected=outcome.expected):
+        return None
     proof = prove(watch, attempt.meter, attempt.examination, expected=outcome.expected)
     if isinstance(attempt.examination, Unknown):
         reason = f"the account cannot be recomputed: {attempt.examination.reason}"
         return Fault(index, reason, retry=False) if outcome.taken else None
     own = outcome.demand.target.position
     complete = outcome.met and not (capped.short if own is None else capped.short & {own})
-    if complete and not proof.met and not partial:
+    if complete and not partial:
         nearer = bool(outcome.taken) and is_nearer(proof)
         return Fault(
             index, _missed(proof), retry=True, nearer=nearer, dear=not nearer, missed=_share_missed(proof)

@@ -4,6 +4,7 @@ This is the one place that decides who gives how much. It changes the book; what
 limit is met. A solver over all limits at once can stand here instead, behind the same call.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from math import inf, isfinite
 from operator import itemgetter
@@ -71,17 +72,20 @@ def _own(face: Face, leg: Leg) -> float:
 
 def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
-    legs = book.by_key
-    payers = [legs[key] for key in face.payers] if face.alone else legs.values()
-    if face.alone and all(leg.left == 0.0 for leg in payers):
-        return 0.0
+    legs, payers = book.by_key, face.payers
+    if face.alone:
+        (own,) = payers
+        if legs[own].left == 0.0:
+            return 0.0
+        paid = legs[own].cost
+    else:
+        paid = sum([leg.cost for leg in legs.values() if leg.cost and leg.key in payers])
     total = face.excess - face.budget
     total += sum([weight * legs[key].left for key, weight in face.weights.items()])
     for key, factor in face.factors.items():
         leg = legs[key]
         total += maintenance(leg, leg.left, factor)
-    begun = [leg for leg in payers if leg.cost]
-    return total + face.cost_weight * sum([leg.cost for leg in begun if leg.key in face.payers])
+    return total + face.cost_weight * paid
 
 
 def _is_met(face: Face, gap: float) -> bool:
@@ -195,21 +199,30 @@ def _useless(face: Face, leg: Leg, usd: float | None, gap: float, *, strict: boo
 
 
 def spread(
-    found: tuple[Face, ...], book: Book, candidates: list[Candidate], *, whole: bool, strict: bool
+    found: tuple[Face, ...],
+    book: Book,
+    candidates_of: Callable[[], list[Candidate]],
+    *,
+    whole: bool,
+    strict: bool,
 ) -> Spread:
-    """Take from the book what the faces need.
+    """Take from the book what the faces need; nobody asks for candidates where that is nothing.
 
     `whole` takes only whole positions (close). `strict` takes nothing that would not be enough (the limit of
     one position); otherwise as much as helps is taken and the shortfall told.
     """
+    gaps = [missing(face, book) for face in found]
+    if all(map(_is_met, found, gaps)):
+        met = all(face.reachable for face in found)
+        return Spread({}, met, 0.0 if met else max([0.0, *gaps]), resting=True)
+    candidates = candidates_of()
     taken: dict[str, Decimal] = {}
     trouble: CannotHelp | None = None
     resting = False
     for _ in range(_ROUNDS):
-        before, gaps = dict(taken), []
-        for face in found:
-            gap = missing(face, book)
-            gaps.append(gap)
+        before = dict(taken)
+        for place, face in enumerate(found):
+            gap = gaps[place] = missing(face, book) if taken else gaps[place]
             trouble = _fill(face, book, candidates, taken, gap=gap, whole=whole, strict=strict) or trouble
         if taken == before:
             resting = True
