@@ -35,7 +35,7 @@ from bot.planning.aftermath import funded
 from bot.planning.book import Book, open_book
 from bot.planning.caps import Allowance
 from bot.planning.check import Examination, is_block_nearer, is_nearer, prove, worsened
-from bot.planning.demands import in_order, is_trading, refuse, tightened
+from bot.planning.demands import is_trading, refuse, that_permit, tightened
 from bot.planning.known import Known
 from bot.planning.numbering import Numbering
 from bot.planning.purse import CENT, Bound, Purse, cents_below
@@ -102,9 +102,8 @@ def lift(
     `chosen` is what of each position's margin belongs to the cheapest plan, in USD; None is all that may be.
     """
     lifter = _Lifter(request, known, purse, allowance, chosen)
-    for demand in in_order(request.demands):
-        if Action.ADD_MARGIN in demand.permits:
-            lifter.answer(demand)
+    for demand in that_permit(Action.ADD_MARGIN, request.demands):
+        lifter.answer(demand)
     return lifter.lift()
 
 

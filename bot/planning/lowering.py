@@ -24,7 +24,7 @@ from bot.model import (
 )
 from bot.planning.caps import Allowance
 from bot.planning.check import Examination, Meter, worsened
-from bot.planning.demands import in_order, refuse
+from bot.planning.demands import refuse, that_permit
 from bot.planning.lifting import waiting, with_margin
 from bot.planning.numbering import Numbering
 from bot.planning.purse import Purse
@@ -57,9 +57,7 @@ def lowerings(
     """
     found: dict[str, Lowering] = {}
     refusals: list[Refusal] = []
-    for demand in in_order(request.demands):
-        if Action.LOWER_LEVERAGE not in demand.permits:
-            continue
+    for demand in that_permit(Action.LOWER_LEVERAGE, request.demands):
         for symbol in _symbols(demand, request):
             if symbol in found:
                 continue
