@@ -227,9 +227,11 @@ def _joint_distance(watch: Watch, book: Book, context: MetricContext) -> Faces:
     members, coins, sides = book.cross, book.request.portfolio.coins, book.sides
     for move in (-watch.goal, watch.goal):
         if members:
-            changes = {one.key: _change(one, move, sides[one.base]) for one in members}
-            losses = {one.key: -one.sign * changes[one.key] for one in members}
-            factors = {key: 1.0 + change for key, change in changes.items()}
+            losses: dict[str, float] = {}
+            factors: dict[str, float] = {}
+            for one in members:
+                change = _change(one, move, sides[one.base])
+                losses[one.key], factors[one.key] = -one.sign * change, 1.0 + change
             lost = -sum([coin.margin * _change(coin, move, sides[coin.base]) for coin in coins])
             cross = _cross_face(book, losses, factors, 1.0, lost)
             if isinstance(cross, CannotHelp):

@@ -73,19 +73,29 @@ def _own(face: Face, leg: Leg) -> float:
 def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
     legs, payers = book.by_key, face.payers
-    if face.alone:
-        (own,) = payers
-        if legs[own].left == 0.0:
-            return 0.0
-        paid = legs[own].cost
-    else:
-        paid = sum([leg.cost for leg in legs.values() if leg.cost and leg.key in payers])
     total = face.excess - face.budget
+    if face.alone:
+        (key,) = payers
+        return _missing_alone(face, legs[key], total)
     total += sum([weight * legs[key].left for key, weight in face.weights.items()])
     for key, factor in face.factors.items():
         leg = legs[key]
         total += maintenance(leg, leg.left, factor)
-    return total + face.cost_weight * paid
+    return total + face.cost_weight * sum(
+        [leg.cost for leg in legs.values() if leg.cost and leg.key in payers]
+    )
+
+
+def _missing_alone(face: Face, leg: Leg, total: float) -> float:
+    """The same of an isolated position's own face, which names nothing else."""
+    key, left = leg.key, leg.left
+    if left == 0.0:
+        return 0.0
+    total += face.weights.get(key, 0.0) * left
+    factor = face.factors.get(key)
+    if factor is not None:
+        total += maintenance(leg, left, factor)
+    return total + face.cost_weight * leg.cost
 
 
 def _is_met(face: Face, gap: float) -> bool:
