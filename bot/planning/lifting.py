@@ -296,7 +296,8 @@ def _needed(demand: Demand, book: Book) -> dict[str, Need] | CannotHelp:
         return CannotHelp("no isolated position is short of margin for it", "margin_cannot_help")
     if spare <= 0.0:
         return CannotHelp("cross positions are short of margin themselves", "margin_cannot_help")
-    further = _short(faces(tightened(watch, AHEAD), book), book)
+    own = Book(book.request, {key: book.by_key[key] for key in needed})
+    further = _short(faces(tightened(watch, AHEAD), own), own)
     ahead = {} if isinstance(further, CannotHelp) else further[0]
     wanted = {key: max(usd, ahead.get(key, usd)) for key, usd in needed.items()}
     part = min(1.0, spare / sum(wanted.values()))

@@ -150,11 +150,10 @@ def _unique(refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
 
 def _unreadable(request: PlanRequest, demands: Sequence[Demand]) -> list[Refusal]:
     """Positions whose size is no number can be neither sized nor closed."""
-    odd = [
-        position
-        for position in request.snapshot.positions
-        if not position.is_open and position.contracts != 0
-    ]
+    positions = request.snapshot.positions
+    if len(request.snapshot.open_positions) == len(positions):
+        return []
+    odd = [position for position in positions if not position.is_open and position.contracts != 0]
     return [
         refuse(
             demand, position.key, "unknown_figure", f"the size of {position.key} came as {position.contracts}"

@@ -143,6 +143,8 @@ def relief_of(face: Face, candidate: Candidate, gap: float) -> float:
 def _cheapest_first(face: Face, candidates: list[Candidate], gap: float) -> list[Candidate]:
     """Those that relieve, by expected cost for one USD of relief, then by key."""
     ranked: list[tuple[float, str, Candidate]] = []
+    if face.alone:
+        candidates = [one for one in candidates if one.leg.key in face.payers]
     for candidate in candidates:
         relief = relief_of(face, candidate, gap)
         if relief > 0.0:
