@@ -234,7 +234,10 @@ def _even(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome
 def legs_of(demand: Demand, book: Book) -> list[Leg]:
     """The legs that a demand's target covers."""
     own = demand.target.position
-    return [leg for leg in book.legs if own is None or leg.key == own]
+    if own is None:
+        return list(book.legs)
+    leg = book.leg(own)
+    return [] if leg is None else [leg]
 
 
 def _sized(

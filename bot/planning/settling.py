@@ -102,7 +102,9 @@ def settle_with(
     prices: Prices,
     meter: Meter,
 ) -> tuple[Attempt, list[Refusal]] | None:
-    """Settle; None as soon as a demand is dropped that is `needed`, by rule and target."""
+    """Settle; None as soon as a demand is dropped that is `needed`, by rule and target, or no others are
+    left beside those.
+    """
     active = list(demands)
     efforts = [Effort() for _ in active]
     refusals: list[Refusal] = []
@@ -122,6 +124,8 @@ def settle_with(
             return None
         active.pop(fault.index)
         efforts.pop(fault.index)
+        if needed and len(active) == len(needed):
+            return None
         refusals = [one for one in refusals if (one.rule, one.code) != (demand.rule, "goal_missed")]
         refusals.append(refuse(demand, demand.target.text, "check_failed", fault.reason))
 

@@ -107,15 +107,20 @@ def lines(face: Face, candidate: Candidate, gap: float) -> list[tuple[float, flo
 
     `gap` is `missing` of the face. Trimming x USD meets the face where slope * x >= missing for every line.
     """
-    leg, key = candidate.leg, candidate.leg.key
+    leg = candidate.leg
     assert leg.holding is not None
-    paid = face.cost_weight * candidate.cost if key in face.payers else 0.0
-    slope = face.weights.get(key, 0.0) - paid
-    factor = face.factors.get(key)
+    slope, factor = _slope(face, candidate), face.factors.get(leg.key)
     if factor is None or not leg.holding.brackets:
         return [(slope, gap)]
     rest = gap - maintenance(leg, leg.left, factor)
     return [(slope + rate, rest + margin) for rate, margin in leg.holding.asked(leg.left, factor)]
+
+
+def _slope(face: Face, candidate: Candidate) -> float:
+    """How much of a face one USD closes, maintenance margin left out."""
+    key = candidate.leg.key
+    weight = face.weights.get(key, 0.0)
+    return weight - face.cost_weight * candidate.cost if key in face.payers else weight
 
 
 def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
@@ -136,6 +141,8 @@ def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
 
 def relief_of(face: Face, candidate: Candidate, gap: float) -> float:
     """How much of the gap one USD closes now: the slope of the line that holds."""
+    if candidate.leg.key not in face.factors:
+        return _slope(face, candidate)
     found = lines(face, candidate, gap)
     return found[0][0] if len(found) == 1 else max(found, key=itemgetter(1))[0]
 
