@@ -76,7 +76,7 @@ class Target(Struct, frozen=True, order=True):
     @property
     def text(self) -> str:
         """The target in words, for example main BTC/USDT:USDT long."""
-        return " ".join(part for part in (self.account, self.symbol, self.side) if part)
+        return " ".join(filter(None, (self.account, self.symbol, self.side)))
 
 
 class Scenario(Struct, frozen=True):

@@ -62,6 +62,8 @@ def state_after(
     before: State, request: PlanRequest, removals: Mapping[str, Removal], *, expected: bool = False
 ) -> State:
     """Carry out removals at their worst permitted (or expected) prices; positions that are gone leave."""
+    if not removals:
+        return before
     cross_cost = total = 0.0
     entries: list[Entry] = []
     snapshot, releases = request.snapshot, request.terms.releases_isolated_margin

@@ -15,6 +15,8 @@ def cancels(
     request: PlanRequest, wanted: Sequence[Cancel], trimmed: set[str], allowance: Allowance
 ) -> tuple[Batch, list[Refusal]]:
     """Choose what is cancelled in this cycle, and say what waits."""
+    if not wanted:
+        return Batch((), (), ()), []
     refusals: list[Refusal] = []
     free: list[Cancel] = []
     for cancel in wanted:

@@ -13,7 +13,7 @@ from bot.planning.caps import Allowance
 from bot.planning.known import Known
 from bot.planning.moving import Moving, begin
 from bot.planning.programme.choice import Chosen, choose
-from bot.planning.programme.loop import Settled, met_by, settle_cheapest
+from bot.planning.programme.loop import Settled, settle_cheapest
 from bot.planning.request import PlanRequest
 
 
@@ -31,7 +31,7 @@ class Carried(Struct, frozen=True):
     @property
     def met(self) -> int:
         """How many limits are at their goals after it."""
-        return len(self.moving.lifted.answered) + len(met_by(self.settled.attempt))
+        return len(self.moving.lifted.answered) + len(self.settled.attempt.met)
 
 
 def carry(
@@ -50,7 +50,7 @@ def carry(
     first = _carried(moving, demands, known, left, chosen)
     if chosen is None or not chosen.margin or not first.demands:
         return first
-    if len(met_by(first.settled.attempt)) == len(first.demands):
+    if len(first.settled.attempt.met) == len(first.demands):
         return first
     whole, left = _begun(request, known, allowance, None)
     if whole.lifted.additions == moving.lifted.additions:
@@ -72,7 +72,7 @@ def _carried(
 ) -> Carried:
     rest = moving.rest(demands)
     first = None if chosen is None else chosen.proposal(rest)
-    standing = replace(known, before=moving.lifted.after)
+    standing = replace(known, before=moving.lifted.after, book=moving.lifted.book)
     settled = settle_cheapest(moving.request, rest, standing, allowance, first)
     reasoning = settled.reasoning if chosen is None else chosen.told(settled.reasoning)
     return Carried(moving, rest, settled, allowance, reasoning)

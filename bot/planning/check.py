@@ -129,10 +129,9 @@ def prove(
     """Measure one limit before and after."""
     if isinstance(examination, Unknown):
         return _proof(watch, examination, examination, met=False)
-    before = meter.read(watch, examination.before)
-    after = meter.read(watch, examination.expected if expected else examination.worst)
-    met = is_met(watch, meter, examination, expected=expected)
-    return _proof(watch, before, after, met=met, expected=expected)
+    state = examination.expected if expected else examination.worst
+    before, after = meter.read(watch, examination.before), meter.read(watch, state)
+    return _proof(watch, before, after, met=_is_there(watch, after, state, examination), expected=expected)
 
 
 def is_met(watch: Watch, meter: Meter, examination: Examination | Unknown, *, expected: bool = False) -> bool:
@@ -140,7 +139,10 @@ def is_met(watch: Watch, meter: Meter, examination: Examination | Unknown, *, ex
     if isinstance(examination, Unknown):
         return False
     state = examination.expected if expected else examination.worst
-    after = meter.read(watch, state)
+    return _is_there(watch, meter.read(watch, state), state, examination)
+
+
+def _is_there(watch: Watch, after: Number, state: State, examination: Examination) -> bool:
     if not isinstance(after, Unknown):
         return is_inside(after, watch.goal, watch.sense)
     own = watch.target.position
@@ -196,9 +198,10 @@ def _blocks(state: State, keys: Set[str]) -> State:
     return state if len(kept) == len(state.entries) else replace(state, entries=kept)
 
 
-def worsened(watch: Watch, meter: Meter, examination: Examination, *, expected: bool = False) -> str | None:
-    """Say how a limit is made worse by the plan, None where it is not."""
-    return next((harm.text for harm in harms((watch,), meter, examination, expected=expected)), None)
+def worsened(watches: Sequence[Watch], meter: Meter, examination: Examination) -> str | None:
+    """Say how the first limit that a plan makes worse is, None where none is."""
+    harm = next(harms(watches, meter, examination), None)
+    return None if harm is None else harm.text
 
 
 def harms(

@@ -15,7 +15,7 @@ _RANKS = {
     "position.leverage": 2,
 }
 _SEVERITIES = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
-_TRADES = (Action.TRIM, Action.CLOSE, Action.CLOSE_ALL)
+_TRIM, _CLOSE, _CLOSE_ALL = Action.TRIM, Action.CLOSE, Action.CLOSE_ALL
 
 
 def acting(demands: Sequence[Demand]) -> tuple[Demand, ...]:
@@ -25,12 +25,18 @@ def acting(demands: Sequence[Demand]) -> tuple[Demand, ...]:
 
 def is_trading(demand: Demand) -> bool:
     """Whether a demand permits trades."""
-    return any(action in demand.permits for action in _TRADES)
+    permits = demand.permits
+    return _TRIM in permits or _CLOSE in permits or _CLOSE_ALL in permits
 
 
 def in_order(demands: Sequence[Demand]) -> tuple[Demand, ...]:
     """Put demands into the order in which they are answered."""
-    return tuple(sorted(demands, key=_order))
+    return tuple(sorted(demands, key=_order)) if len(demands) > 1 else tuple(demands)
+
+
+def that_permit(action: Action, demands: Sequence[Demand]) -> tuple[Demand, ...]:
+    """Return the demands that permit something, in the order in which they are answered."""
+    return in_order([demand for demand in demands if action in demand.permits])
 
 
 def _order(demand: Demand) -> tuple[int, int, str, str]:
@@ -40,7 +46,7 @@ def _order(demand: Demand) -> tuple[int, int, str, str]:
 
 def is_lifeline(demand: Demand) -> bool:
     """Whether a demand stands between the account and liquidation, or orders a close."""
-    return demand.metric in SURVIVAL or Action.TRIM not in demand.permits
+    return demand.metric in SURVIVAL or _TRIM not in demand.permits
 
 
 def tightened(watch: Watch, share: float) -> Watch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -233,7 +234,10 @@ def _even(demand: Demand, book: Book, effort: Effort, prices: Prices) -> Outcome
 def legs_of(demand: Demand, book: Book) -> list[Leg]:
     """The legs that a demand's target covers."""
     own = demand.target.position
-    return [leg for leg in book.legs if own is None or leg.key == own]
+    if own is None:
+        return list(book.legs)
+    leg = book.leg(own)
+    return [] if leg is None else [leg]
 
 
 def _sized(
@@ -287,9 +291,9 @@ def _once_more(outcome: Outcome, book: Book) -> Outcome:
     """Take what an outcome's limit still needs."""
     if outcome.sealed or not outcome.faces:
         return outcome
-    candidates = [] if outcome.final else _candidates(outcome, book)
     strict = _is_strict(outcome.demand)
-    result = spread(outcome.faces, book, candidates, whole=outcome.whole, strict=strict)
+    asked = partial(_candidates, outcome, book)
+    result = spread(outcome.faces, book, asked, whole=outcome.whole, strict=strict)
     taken = dict(outcome.taken)
     for key, more in result.taken.items():
         taken[key] = taken.get(key, Decimal(0)) + more
@@ -304,15 +308,16 @@ def _candidates(outcome: Outcome, book: Book) -> list[Candidate]:
     lowers a margin ratio, say, only while the maintenance rate exceeds ratio times cost: near liquidation a
     wide slippage cap breaks that for every large coin, although a real fill helps.
     """
-    candidates: list[Candidate] = []
-    for key, terms in outcome.priced.items():
+    found: list[Candidate] = []
+    keep = outcome.demand.trim.keep
+    for key, terms in () if outcome.final else outcome.priced.items():
         leg = book.by_key[key]
         if outcome.expected and leg.holding is not None and leg.holding.isolated_equity is not None:
             continue
-        dear = KEPT if is_kept(leg.position.symbol, outcome.demand.trim.keep) else 0.0
+        dear = KEPT if keep and is_kept(leg.position.symbol, keep) else 0.0
         cost = terms.expected if outcome.expected else terms.cost
-        candidates.append(Candidate(leg, terms, cost, dear))
-    return candidates
+        found.append(Candidate(leg, terms, cost, dear))
+    return found
 
 
 def _shortfall(

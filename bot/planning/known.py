@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from bot.model import Unknown
+from bot.planning.book import Book, open_book
 from bot.planning.check import Meter
 from bot.planning.quotes import Quotes
 from bot.planning.recomputation import State, state_before
@@ -15,8 +16,10 @@ class Known(Struct, frozen=True):
     before: State | Unknown
     meter: Meter
     quotes: Quotes
+    book: Book
+    """The account before anything is taken. Nobody may take from it."""
 
 
 def known_of(request: PlanRequest) -> Known:
     """Begin with what all plans of a request need."""
-    return Known(state_before(request), Meter(request), Quotes(request))
+    return Known(state_before(request), Meter(request), Quotes(request), open_book(request))

@@ -35,7 +35,7 @@ from bot.planning.aftermath import funded
 from bot.planning.book import Book, open_book
 from bot.planning.caps import Allowance
 from bot.planning.check import Examination, is_block_nearer, is_nearer, prove, worsened
-from bot.planning.demands import in_order, is_trading, refuse, tightened
+from bot.planning.demands import is_trading, refuse, that_permit, tightened
 from bot.planning.known import Known
 from bot.planning.numbering import Numbering
 from bot.planning.purse import CENT, Bound, Purse, cents_below
@@ -74,6 +74,8 @@ class Lift(Struct, frozen=True):
 
     request: PlanRequest
     """The same, as if the margin had been added."""
+    book: Book
+    """The account so, nothing taken."""
     after: State | Unknown
     """The account so, recomputed."""
     additions: tuple[Addition, ...]
@@ -100,9 +102,8 @@ def lift(
     `chosen` is what of each position's margin belongs to the cheapest plan, in USD; None is all that may be.
     """
     lifter = _Lifter(request, known, purse, allowance, chosen)
-    for demand in in_order(request.demands):
-        if Action.ADD_MARGIN in demand.permits:
-            lifter.answer(demand)
+    for demand in that_permit(Action.ADD_MARGIN, request.demands):
+        lifter.answer(demand)
     return lifter.lift()
 
 
@@ -122,8 +123,8 @@ class _Lifter:
         self._before = known.before
         self._after = known.before
         """As `request` stands, with the margin that is added."""
-        self._book: Book | None = None
-        """The same; None until it is asked for."""
+        self._book = known.book
+        """The same, nothing taken."""
         self._purse = purse
         self._allowance = allowance
         self._meter = known.meter
@@ -135,6 +136,7 @@ class _Lifter:
     def lift(self) -> Lift:
         return Lift(
             self._request,
+            self._book,
             self._after,
             tuple(self._additions),
             tuple(self._refusals),
@@ -148,8 +150,6 @@ class _Lifter:
             why = f"the account cannot be recomputed: {self._before.reason}"
             self._refuse(demand, demand.target.text, "check_failed", why)
             return
-        if self._book is None:
-            self._book = open_book(self._request)
         needed = _needed(demand, self._book)
         if isinstance(needed, CannotHelp):
             if not is_trading(demand):
@@ -172,7 +172,8 @@ class _Lifter:
                 self._purse.take(demand.rule, -one.amount)
             self._refuse(demand, demand.target.text, *fault)
             return
-        self._request, self._after, self._book = with_margin(self._request, added), state, None
+        self._request, self._after = with_margin(self._request, added), state
+        self._book = open_book(self._request)
         self._additions += made
 
     def _share(self, demand: Demand, key: str, need: Need, bound: Bound) -> tuple[Need, float] | None:
@@ -231,10 +232,9 @@ class _Lifter:
         self, demand: Demand, made: Sequence[Addition], examination: Examination
     ) -> tuple[str, str] | None:
         """Say why margin that was sized may not be added, a code and a reason; None where it may."""
-        for watch in self._request.watches:
-            worse = worsened(watch, self._meter, examination)
-            if worse is not None:
-                return "check_failed", f"another limit would be made worse: {worse}"
+        worse = worsened(self._request.watches, self._meter, examination)
+        if worse is not None:
+            return "check_failed", f"another limit would be made worse: {worse}"
         proof, keys = prove(watch_of(demand), self._meter, examination), {one.position.key for one in made}
         if is_trading(demand) and Action.TRIM not in demand.permits and not proof.met:
             return "closed_instead", "margin alone is not enough, and the position is closed instead"
@@ -296,7 +296,8 @@ def _needed(demand: Demand, book: Book) -> dict[str, Need] | CannotHelp:
         return CannotHelp("no isolated position is short of margin for it", "margin_cannot_help")
     if spare <= 0.0:
         return CannotHelp("cross positions are short of margin themselves", "margin_cannot_help")
-    further = _short(faces(tightened(watch, AHEAD), book), book)
+    own = Book(book.request, {key: book.by_key[key] for key in needed})
+    further = _short(faces(tightened(watch, AHEAD), own), own)
     ahead = {} if isinstance(further, CannotHelp) else further[0]
     wanted = {key: max(usd, ahead.get(key, usd)) for key, usd in needed.items()}
     part = min(1.0, spare / sum(wanted.values()))

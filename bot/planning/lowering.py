@@ -24,7 +24,7 @@ from bot.model import (
 )
 from bot.planning.caps import Allowance
 from bot.planning.check import Examination, Meter, worsened
-from bot.planning.demands import in_order, refuse
+from bot.planning.demands import refuse, that_permit
 from bot.planning.lifting import waiting, with_margin
 from bot.planning.numbering import Numbering
 from bot.planning.purse import Purse
@@ -57,9 +57,7 @@ def lowerings(
     """
     found: dict[str, Lowering] = {}
     refusals: list[Refusal] = []
-    for demand in in_order(request.demands):
-        if Action.LOWER_LEVERAGE not in demand.permits:
-            continue
+    for demand in that_permit(Action.LOWER_LEVERAGE, request.demands):
         for symbol in _symbols(demand, request):
             if symbol in found:
                 continue
@@ -169,11 +167,8 @@ def _worse(request: PlanRequest, before: State | Unknown, moved: dict[str, float
         assert isinstance(unknown, Unknown)
         return _No("check_failed", f"the account cannot be recomputed: {unknown.reason}")
     meter, examination = Meter(request), Examination(before, after, after)
-    for watch in request.watches:
-        worse = worsened(watch, meter, examination)
-        if worse is not None:
-            return _No("check_failed", f"another limit would be made worse: {worse}")
-    return None
+    worse = worsened(request.watches, meter, examination)
+    return None if worse is None else _No("check_failed", f"another limit would be made worse: {worse}")
 
 
 def lowering_step(lowering: Lowering, numbering: Numbering) -> Step:

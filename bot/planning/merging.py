@@ -23,7 +23,11 @@ def drafts_of(drawing: Drawing) -> tuple[tuple[Draft, ...], frozenset[str]]:
                 asked[key] = (contracts, index)
     found: list[Draft] = []
     short: set[str] = set()
-    words = [(one.demand.target.text, one.demand.standing) for one in drawing.outcomes]
+    words = {
+        index: (one.demand.target.text, one.demand.standing)
+        for index, one in enumerate(drawing.outcomes)
+        if one.taken
+    }
     for index, key in sorted([(index, key) for key, (_, index) in asked.items()]):
         leg = drawing.book.by_key[key]
         draft = _draft(leg, drawing.outcomes[index], *words[index])

@@ -17,7 +17,7 @@ from bot.model import (
     Unknown,
 )
 from bot.planning.aftermath import charged
-from bot.planning.book import Book, Priced, open_book
+from bot.planning.book import Book, Priced
 from bot.planning.caps import Allowance, Draft
 from bot.planning.check import COST_ONLY, Examination, Meter, is_inside, is_worse
 from bot.planning.demands import tightened
@@ -119,10 +119,10 @@ class Desk(Struct, frozen=True, dict=True):
         after = partial(charged, before, paid, paid)
         return bool(harm(self.examine(before, ("payment",), after), self, MOVED))
 
-    @cached_property
+    @property
     def book(self) -> Book:
         """The account as it is. Nobody may take from it."""
-        return open_book(self.request)
+        return self.known.book
 
     @cached_property
     def plain(self) -> PlanRequest:

@@ -37,7 +37,8 @@ from bot.risk.catalogue import of_account
 
 
 def plan(request: PlanRequest, known: Known | None = None, chosen: Chosen | None = None) -> Plan:
-    """Decide what should be done now. `chosen` is what belongs to the cheapest plan, where that is known.
+    """Decide what should be done now. `chosen` is what belongs to the cheapest plan, where that is known;
+    `known` is worked out of fresh data only.
 
     A few cancels of risk-increasing orders on the markets that are trimmed come first, then at most one
     reduce-only order a position, then further cancels. Every demand that is acted on has a proof; what is
@@ -46,7 +47,7 @@ def plan(request: PlanRequest, known: Known | None = None, chosen: Chosen | None
     could not finish.
     """
     demands = acting(request.demands)
-    stale = stale_reason(request)
+    stale = stale_reason(request) if known is None else None
     if stale is not None:
         wanting = [demand for demand in request.demands if wants_step(demand)]
         refusals = tuple(refuse(demand, demand.target.text, "stale_data", stale) for demand in wanting)
@@ -149,11 +150,10 @@ def _unique(refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
 
 def _unreadable(request: PlanRequest, demands: Sequence[Demand]) -> list[Refusal]:
     """Positions whose size is no number can be neither sized nor closed."""
-    odd = [
-        position
-        for position in request.snapshot.positions
-        if not position.is_open and position.contracts != 0
-    ]
+    positions = request.snapshot.positions
+    if len(request.snapshot.open_positions) == len(positions):
+        return []
+    odd = [position for position in positions if not position.is_open and position.contracts != 0]
     return [
         refuse(
             demand, position.key, "unknown_figure", f"the size of {position.key} came as {position.contracts}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from math import inf
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -44,6 +45,8 @@ class Paper(Struct, frozen=True):
     beta: float
     residual: float
 
+
+ZERO = Decimal(0)
 
 Slice = tuple[float, float, float, float]
 """Floor, cap and maintenance rate of a tier, the fee to close inside the rate; and what all slices below ask,
@@ -135,9 +138,24 @@ class State(Struct, frozen=True, dict=True):
         return tuple(entry for entry in self.entries if entry.equity is not None)
 
 
-@lru_cache(maxsize=4096)
+_KNOWN: dict[tuple[int, Decimal], tuple[tuple[Tier, ...], tuple[Slice, ...]]] = {}
+"""Slices by the identity of tiers and the fee: a venue's tiers stay the same objects, and are long to hash.
+The tiers are kept, so that no others come to have their identity."""
+_MOST_KNOWN = 4096
+
+
 def slices_of(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[Slice, ...]:
     """Turn tiers into slices: only the part of the value inside a slice pays its rate."""
+    known = _KNOWN.get((id(tiers), fee))
+    if known is None:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        known = _KNOWN[id(tiers), fee] = (tiers, _sliced(tiers, fee))
+    return known[1]
+
+
+@lru_cache(maxsize=4096)
+def _sliced(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[Slice, ...]:
     ordered = sorted(tiers, key=lambda tier: tier.floor)
     floors = [float(tier.floor) for tier in ordered]
     rates = [float(tier.maintenance_rate + fee) for tier in ordered]
@@ -181,21 +199,21 @@ def entry_of(position: Position, holding: Holding, request: PlanRequest) -> Entr
     tiers = request.snapshot.tiers.get(position.symbol, ())
     if market is None or not tiers:
         return Unknown(f"market or tiers of {position.symbol} are missing in the snapshot")
-    fee = market.taker_fee if request.terms.close_fee_in_maintenance else Decimal(0)
+    fee = market.taker_fee if request.terms.close_fee_in_maintenance else ZERO
     return Entry(
-        key=position.key,
-        symbol=position.symbol,
-        base=market.base,
-        sign=1 if position.side is Side.LONG else -1,
-        price=holding.price,
-        value=_value(position, holding.price),
-        equity=holding.isolated_equity,
-        slices=slices_of(tiers, fee),
-        surcharge=holding.maintenance_excess,
-        early=holding.liquidation_excess,
-        beta=holding.beta,
-        residual=holding.residual,
-        inverse=position.inverse,
+        position.key,
+        position.symbol,
+        market.base,
+        1 if position.side is Side.LONG else -1,
+        holding.price,
+        _value(position, holding.price),
+        holding.isolated_equity,
+        slices_of(tiers, fee),
+        holding.maintenance_excess,
+        holding.liquidation_excess,
+        holding.beta,
+        holding.residual,
+        position.inverse,
     )
 
 
@@ -207,12 +225,12 @@ def _value(position: Position, price: float) -> float:
 def state_before(request: PlanRequest) -> State | Unknown:
     """Read the account as it is. Unknown where an open position could not be read."""
     portfolio = request.portfolio
-    holdings = {holding.key: holding for holding in portfolio.holdings}
     entries: list[Entry] = []
-    for position in sorted(request.snapshot.positions, key=lambda position: position.key):
-        if position.contracts.is_finite() and position.contracts <= 0:
+    for position in sorted(request.snapshot.positions, key=attrgetter("key")):
+        contracts = position.contracts
+        if contracts.is_finite() and contracts <= ZERO:
             continue
-        holding = holdings.get(position.key)
+        holding = portfolio.holding(position.key)
         if holding is None:
             why = portfolio.missing.get(position.key, "it could not be read as numbers")
             return Unknown(f"{position.key}: {why}")

@@ -115,15 +115,8 @@ class PlanRequest(Struct, frozen=True, dict=True):
 
 def watch_of(demand: Demand) -> Watch:
     """Return the limit behind a demand."""
-    return Watch(
-        rule=demand.rule,
-        metric=demand.metric,
-        sense=demand.sense,
-        limit=demand.limit,
-        goal=demand.goal,
-        target=demand.target,
-        scenarios=demand.scenarios,
-    )
+    one = demand
+    return Watch(one.rule, one.metric, one.sense, one.limit, one.goal, one.target, one.scenarios)
 
 
 def stale_reason(request: PlanRequest) -> str | None:

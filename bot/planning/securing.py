@@ -30,7 +30,7 @@ from bot.model import (
 from bot.planning.aftermath import charged
 from bot.planning.caps import Allowance
 from bot.planning.check import Meter, is_inside, is_worse
-from bot.planning.demands import in_order, refuse
+from bot.planning.demands import refuse, that_permit
 from bot.planning.lifting import waiting
 from bot.planning.measures import RECOMPUTED
 from bot.planning.nature import SURVIVAL
@@ -74,9 +74,9 @@ def secure(
     `busy` says that the plan trades or adds margin: then nothing else is moved.
     """
     refusals: list[Refusal] = []
-    for demand in in_order(request.demands):
+    for demand in that_permit(Action.SECURE, request.demands):
         terms = demand.moves.secure
-        if Action.SECURE not in demand.permits or terms is None:
+        if terms is None:
             continue
         why = _held(request, before, busy=busy)
         if why is not None:

@@ -15,6 +15,7 @@ from bot.planning.check import (
     examine,
     harms,
     is_block_nearer,
+    is_met,
     is_nearer,
     prove,
     violations,
@@ -47,6 +48,16 @@ class Attempt(Struct, frozen=True, dict=True):
             return ()
         expected = self.drawing.expected
         return tuple(harms(self.request.watches, self.meter, self.examination, expected=expected))
+
+    @cached_property
+    def met(self) -> frozenset[tuple[str, Target]]:
+        """The demands whose goal it reaches, by rule and target."""
+        meter, examination = self.meter, self.examination
+        return frozenset(
+            (one.demand.rule, one.demand.target)
+            for one in self.drawing.outcomes
+            if is_met(watch_of(one.demand), meter, examination, expected=one.expected)
+        )
 
 
 class Fault(Struct, frozen=True):
@@ -91,7 +102,9 @@ def settle_with(
     prices: Prices,
     meter: Meter,
 ) -> tuple[Attempt, list[Refusal]] | None:
-    """Settle; None as soon as a demand is dropped that is `needed`, by rule and target."""
+    """Settle; None as soon as a demand is dropped that is `needed`, by rule and target, or no others are
+    left beside those.
+    """
     active = list(demands)
     efforts = [Effort() for _ in active]
     refusals: list[Refusal] = []
@@ -111,6 +124,8 @@ def settle_with(
             return None
         active.pop(fault.index)
         efforts.pop(fault.index)
+        if needed and len(active) == len(needed):
+            return None
         refusals = [one for one in refusals if (one.rule, one.code) != (demand.rule, "goal_missed")]
         refusals.append(refuse(demand, demand.target.text, "check_failed", fault.reason))
 
@@ -172,16 +187,18 @@ def _own_fault(attempt: Attempt, index: int, outcome: Outcome, *, partial: bool)
     capped = attempt.capped
     if outcome.closes or (not outcome.taken and not outcome.met):
         return None
-    if outcome.taken and not any(draft.key in outcome.taken for draft in capped.drafts):
+    if outcome.taken and attempt.removals.keys().isdisjoint(outcome.taken):
         return None
     watch = watch_of(outcome.demand)
+    if is_met(watch, attempt.meter, attempt.examination, expected=outcome.expected):
+        return None
     proof = prove(watch, attempt.meter, attempt.examination, expected=outcome.expected)
     if isinstance(attempt.examination, Unknown):
         reason = f"the account cannot be recomputed: {attempt.examination.reason}"
         return Fault(index, reason, retry=False) if outcome.taken else None
     own = outcome.demand.target.position
     complete = outcome.met and not (capped.short if own is None else capped.short & {own})
-    if complete and not proof.met and not partial:
+    if complete and not partial:
         nearer = bool(outcome.taken) and is_nearer(proof)
         dear = not nearer and _is_dear(attempt, outcome, attempt.examination)
         missed = _share_missed(proof)

@@ -29,8 +29,9 @@ what e was before the trim's cost, which is the safe side. Where the venue relea
 pro rata, e shrinks with the position (w_i falls by e/N): trimming then helps only through lower brackets.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
+from operator import add
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -85,23 +86,24 @@ def _equity_face(
 
 
 def _cross_face(
-    book: Book, weights: dict[str, float], factors: dict[str, float], ratio: float, lost: float = 0.0
+    book: Book, losses: Sequence[float], factors: Sequence[float], ratio: float, lost: float = 0.0
 ) -> Faces:
     """MM at shocked prices against `ratio` times what stays of the cross margin balance.
 
-    `lost` is what coins lose of it there, in USD.
+    `losses` of one USD and `factors` are by cross holding; `lost` is what coins lose there, in USD.
     """
     portfolio = book.request.portfolio
     balance = portfolio.margin_balance
     if isinstance(balance, Unknown):
         return CannotHelp(f"margin balance is unknown: {balance.reason}", "unknown_figure")
-    filled = {
-        holding.key: weights.get(holding.key, 0.0) + holding.maintenance_excess / holding.notional
-        for holding in book.cross
-    }
-    shocked = {key: factors.get(key, 1.0) for key in filled}
+    keys = [holding.key for holding in book.cross]
+    asked = [holding.maintenance_excess / holding.notional for holding in book.cross]
+    weights, shocked = (
+        dict(zip(keys, map(add, losses, asked), strict=True)),
+        dict(zip(keys, factors, strict=True)),
+    )
     excess = portfolio.maintenance_excess + lost
-    return (Face(filled, shocked, excess, ratio * balance, ratio, frozenset(filled)),)
+    return (Face(weights, shocked, excess, ratio * balance, ratio, frozenset(keys)),)
 
 
 def _isolated_face(holding: Holding, loss: float, factor: float, ratio: float, extra: float = 0.0) -> Face:
@@ -112,10 +114,8 @@ def _isolated_face(holding: Holding, loss: float, factor: float, ratio: float, e
     if holding.releases_margin:
         weight -= ratio * equity / holding.notional
         budget = 0.0
-    key, own = holding.key, frozenset((holding.key,))
-    return Face(
-        {key: weight}, {key: factor}, 0.0, budget, ratio, own, alone=True, released=holding.releases_margin
-    )
+    key, released = holding.key, holding.releases_margin
+    return Face({key: weight}, {key: factor}, 0.0, budget, ratio, frozenset((key,)), True, released)
 
 
 def _leverage(watch: Watch, book: Book, context: MetricContext) -> Faces:
@@ -204,32 +204,34 @@ def _distance_of(watch: Watch, book: Book, distance: float) -> Faces:
     unpriced = book.request.portfolio.unpriced_coins
     if holding.base in unpriced:
         return CannotHelp(unpriced[holding.base], "unknown_figure")
-    legs = [
-        leg
-        for leg in book.cross
-        if leg.base == holding.base and (leg.symbol == holding.symbol or leg.sign == holding.sign)
-    ]
-    weights = {leg.key: leg.sign * holding.sign * distance for leg in legs}
-    weights[holding.key] += holding.liquidation_excess / holding.notional
+    losses: list[float] = []
+    factors: list[float] = []
+    for leg in book.cross:
+        along = leg.base == holding.base and (leg.symbol == holding.symbol or leg.sign == holding.sign)
+        loss = leg.sign * holding.sign * distance if along else 0.0
+        losses.append(loss + leg.liquidation_excess / leg.notional if leg is holding else loss)
+        factors.append(factor if along else 1.0)
     coins = sum(coin.margin for coin in book.request.portfolio.coins if coin.base == holding.base)
-    lost = holding.sign * distance * coins
-    return _cross_face(book, weights, {leg.key: factor for leg in legs}, 1.0, lost)
+    return _cross_face(book, losses, factors, 1.0, holding.sign * distance * coins)
 
 
 def _margin_ratio(watch: Watch, book: Book, context: MetricContext) -> Faces:
     own = tuple(_isolated_face(holding, 0.0, 1.0, watch.goal) for holding in book.isolated)
-    cross = _cross_face(book, {}, {}, watch.goal) if book.cross else ()
+    count = len(book.cross)
+    cross = _cross_face(book, [0.0] * count, [1.0] * count, watch.goal) if count else ()
     return cross if isinstance(cross, CannotHelp) else cross + own
 
 
 def _joint_distance(watch: Watch, book: Book, context: MetricContext) -> Faces:
     faces: list[Face] = []
     members, coins, sides = book.cross, book.request.portfolio.coins, book.sides
+    ways = [(one.sign, one.beta, sides[one.base] * one.residual) for one in members]
     for move in (-watch.goal, watch.goal):
         if members:
-            changes = {one.key: _change(one, move, sides[one.base]) for one in members}
-            losses = {one.key: -one.sign * changes[one.key] for one in members}
-            factors = {key: 1.0 + change for key, change in changes.items()}
+            size = abs(move)
+            changes = [max(-1.0, beta * move - residual * size) for _, beta, residual in ways]
+            losses = [-way[0] * change for way, change in zip(ways, changes, strict=True)]
+            factors = [1.0 + change for change in changes]
             lost = -sum([coin.margin * _change(coin, move, sides[coin.base]) for coin in coins])
             cross = _cross_face(book, losses, factors, 1.0, lost)
             if isinstance(cross, CannotHelp):

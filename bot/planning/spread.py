@@ -4,6 +4,7 @@ This is the one place that decides who gives how much. It changes the book; what
 limit is met. A solver over all limits at once can stand here instead, behind the same call.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from math import inf, isfinite
 from operator import itemgetter
@@ -71,17 +72,30 @@ def _own(face: Face, leg: Leg) -> float:
 
 def missing(face: Face, book: Book) -> float:
     """How far a face is from its budget in USD; 0 or less is met."""
-    legs = book.by_key
-    payers = [legs[key] for key in face.payers] if face.alone else legs.values()
-    if face.alone and all(leg.left == 0.0 for leg in payers):
-        return 0.0
+    legs, payers = book.by_key, face.payers
     total = face.excess - face.budget
+    if face.alone:
+        (key,) = payers
+        return _missing_alone(face, legs[key], total)
     total += sum([weight * legs[key].left for key, weight in face.weights.items()])
     for key, factor in face.factors.items():
         leg = legs[key]
         total += maintenance(leg, leg.left, factor)
-    begun = [leg for leg in payers if leg.cost]
-    return total + face.cost_weight * sum([leg.cost for leg in begun if leg.key in face.payers])
+    return total + face.cost_weight * sum(
+        [leg.cost for leg in legs.values() if leg.cost and leg.key in payers]
+    )
+
+
+def _missing_alone(face: Face, leg: Leg, total: float) -> float:
+    """The same of an isolated position's own face, which names nothing else."""
+    key, left = leg.key, leg.left
+    if left == 0.0:
+        return 0.0
+    total += face.weights.get(key, 0.0) * left
+    factor = face.factors.get(key)
+    if factor is not None:
+        total += maintenance(leg, left, factor)
+    return total + face.cost_weight * leg.cost
 
 
 def _is_met(face: Face, gap: float) -> bool:
@@ -93,15 +107,20 @@ def lines(face: Face, candidate: Candidate, gap: float) -> list[tuple[float, flo
 
     `gap` is `missing` of the face. Trimming x USD meets the face where slope * x >= missing for every line.
     """
-    leg, key = candidate.leg, candidate.leg.key
+    leg = candidate.leg
     assert leg.holding is not None
-    paid = face.cost_weight * candidate.cost if key in face.payers else 0.0
-    slope = face.weights.get(key, 0.0) - paid
-    factor = face.factors.get(key)
+    slope, factor = _slope(face, candidate), face.factors.get(leg.key)
     if factor is None or not leg.holding.brackets:
         return [(slope, gap)]
     rest = gap - maintenance(leg, leg.left, factor)
     return [(slope + rate, rest + margin) for rate, margin in leg.holding.asked(leg.left, factor)]
+
+
+def _slope(face: Face, candidate: Candidate) -> float:
+    """How much of a face one USD closes, maintenance margin left out."""
+    key = candidate.leg.key
+    weight = face.weights.get(key, 0.0)
+    return weight - face.cost_weight * candidate.cost if key in face.payers else weight
 
 
 def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
@@ -122,11 +141,9 @@ def amount(found: list[tuple[float, float]], tolerance: float) -> float | None:
 
 def relief_of(face: Face, candidate: Candidate) -> float:
     """How much of what is missing one USD closes now: the slope of the line that holds."""
-    leg, key = candidate.leg, candidate.leg.key
+    leg = candidate.leg
     assert leg.holding is not None
-    paid = face.cost_weight * candidate.cost if key in face.payers else 0.0
-    slope = face.weights.get(key, 0.0) - paid
-    factor = face.factors.get(key)
+    slope, factor = _slope(face, candidate), face.factors.get(leg.key)
     if factor is None or not leg.holding.brackets:
         return slope
     return slope + max(leg.holding.asked(leg.left, factor), key=itemgetter(1))[0]
@@ -135,6 +152,8 @@ def relief_of(face: Face, candidate: Candidate) -> float:
 def _cheapest_first(face: Face, candidates: list[Candidate]) -> list[Candidate]:
     """Those that relieve, by expected cost for one USD of relief, then by key."""
     ranked: list[tuple[float, str, Candidate]] = []
+    if face.alone:
+        candidates = [one for one in candidates if one.leg.key in face.payers]
     for candidate in candidates:
         relief = relief_of(face, candidate)
         if relief > 0.0:
@@ -215,21 +234,30 @@ def helps(found: tuple[Face, ...], book: Book, candidates: list[Candidate], *, s
 
 
 def spread(
-    found: tuple[Face, ...], book: Book, candidates: list[Candidate], *, whole: bool, strict: bool
+    found: tuple[Face, ...],
+    book: Book,
+    candidates_of: Callable[[], list[Candidate]],
+    *,
+    whole: bool,
+    strict: bool,
 ) -> Spread:
-    """Take from the book what the faces need.
+    """Take from the book what the faces need; nobody asks for candidates where that is nothing.
 
     `whole` takes only whole positions (close). `strict` takes nothing that would not be enough (the limit of
     one position); otherwise as much as helps is taken and the shortfall told.
     """
+    gaps = [missing(face, book) for face in found]
+    if all(map(_is_met, found, gaps)):
+        met = all(face.reachable for face in found)
+        return Spread({}, met, 0.0 if met else max([0.0, *gaps]), resting=True)
+    candidates = candidates_of()
     taken: dict[str, Decimal] = {}
     trouble: CannotHelp | None = None
     resting = False
     for _ in range(_ROUNDS):
-        before, gaps = dict(taken), []
-        for face in found:
-            gap = missing(face, book)
-            gaps.append(gap)
+        before = dict(taken)
+        for place, face in enumerate(found):
+            gap = gaps[place] = missing(face, book) if taken else gaps[place]
             trouble = _fill(face, book, candidates, taken, gap=gap, whole=whole, strict=strict) or trouble
         if taken == before:
             resting = True

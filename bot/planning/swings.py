@@ -57,7 +57,7 @@ class _Block(Struct, frozen=True):
         `margin_for`, slice by slice.
         """
         moving = [
-            (rate, -1.0 if rate * past <= -1.0 or lane[0] < 0.0 else -inf, lane)
+            (rate, -1.0 if rate * past <= -1.0 or lane[0] < 0.0 else -inf, *lane)
             for rate, lane in zip(rates, self.lanes, strict=False)
         ]
         coins = [
@@ -67,7 +67,7 @@ class _Block(Struct, frozen=True):
 
         def left(move: float) -> tuple[float, float]:
             room, slope = self.room, 0.0
-            for rate, least, (pull, whole, surcharge, slices, inverse) in moving:
+            for rate, least, pull, whole, surcharge, slices, inverse in moving:
                 change, steep = rate * move, rate
                 if change < least:
                     change, steep = least, 0.0

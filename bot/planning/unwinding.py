@@ -112,7 +112,7 @@ def _is_idle(off: Off, request: PlanRequest, before: State, meter: Meter) -> boo
         after = meter.read(watch, examination.worst)
         if isinstance(after, Unknown) or not is_inside(after, watch.goal, watch.sense):
             return False
-    return all(worsened(watch, meter, examination) is None for watch in request.watches)
+    return worsened(request.watches, meter, examination) is None
 
 
 def drafted(off: Off, request: PlanRequest) -> Draft | Refusal:

@@ -22,7 +22,6 @@ from bot.planning.caps import Allowance
 from bot.planning.check import Meter, examine, is_block_nearer, is_met, is_nearer, violations
 from bot.planning.drafting import Prices
 from bot.planning.planner import plan
-from bot.planning.programme.loop import met_by
 from bot.planning.request import Watch, watch_of
 from bot.planning.settling import settle
 from tests.planning.build import (
@@ -144,7 +143,7 @@ def test_what_cannot_be_recomputed_is_not_met_and_harms_nothing() -> None:
     allowance = Allowance(asked.caps, asked.usage)
     attempt, _ = settle(asked, asked.demands, dark, allowance, Prices(asked), Meter(asked))
     assert attempt.harms == ()
-    assert met_by(attempt) == set()
+    assert attempt.met == frozenset()
 
 
 def test_expected_prices_are_those_of_the_worst_case_where_nobody_asks() -> None:

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.model import Action, Caps, Plan, Sense, Side, Target
+from bot.planning import settling
 from bot.planning.caps import Allowance
 from bot.planning.check import Meter
 from bot.planning.drafting import Prices, draw
@@ -14,7 +15,7 @@ from bot.planning.effort import ATTEMPTS, Effort, can_be_even
 from bot.planning.planner import plan
 from bot.planning.recomputation import state_before
 from bot.planning.request import PlanRequest, Watch
-from bot.planning.settling import Fault, _further, settle
+from bot.planning.settling import Attempt, Fault, _further, settle, settle_with
 from tests.planning.build import (
     ACCOUNT,
     CRASH,
@@ -142,3 +143,21 @@ def test_only_trims_of_an_account_can_be_even() -> None:
     assert can_be_even(CAP)
     assert not can_be_even(replace(CAP, target=target(BTC)))
     assert not can_be_even(replace(CAP, permits=(Action.CLOSE_ALL,)))
+
+
+def test_the_search_for_more_ends_where_no_more_can_be_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def never(given: PlanRequest, attempt: Attempt, efforts: Any) -> Fault:
+        seen.append(len(efforts))
+        return Fault(0, "never", retry=False)
+
+    monkeypatch.setattr(settling, "fault_of", never)
+    one = demand("position.equity_share", 0.8, rule="share", target=target(BTC))
+    given = pair()
+    rest = (given, [one, CAP], state_before(given), Allowance(given.caps, given.usage))
+    parts = (*rest, Prices(given), Meter(given))
+    assert settle_with({(one.rule, one.target)}, *parts) is None, "what must be met is dropped"
+    assert seen == [2]
+    assert settle_with({(CAP.rule, CAP.target)}, *parts) is None, "all others are dropped"
+    assert seen == [2, 2]

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bot.model import Beta, MarginMode, MarketStats, Position, Scenario, Sense, Side, Target, Unknown
+from bot.planning import recomputation
 from bot.planning.check import is_inside
 from bot.planning.measures import BEYOND, is_kept, recomputed
-from bot.planning.recomputation import State, state_before
+from bot.planning.recomputation import State, slices_of, state_before
 from bot.planning.request import PlanRequest, Watch
 from bot.risk.metrics import measure
 from tests.examples import examples
@@ -269,3 +270,13 @@ def test_the_residual_hurts_the_side_that_coins_and_position_come_to(
     assert found == pytest.approx(loss / (float(coins) * 100_000))
     theirs = measure("account.stress_loss", asked.portfolio, replace(asked.context, scenarios=scenarios))
     assert found == pytest.approx(theirs)
+
+
+def test_slices_are_the_same_however_many_tiers_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputation, "_KNOWN", {})
+    monkeypatch.setattr(recomputation, "_MOST_KNOWN", 2)
+    small, large = coin_tiers("1"), coin_tiers("2")
+    first = [slices_of(tiers, fee) for tiers in (small, large) for fee in (Decimal(0), Decimal("0.001"))]
+    again = [slices_of(tiers, fee) for tiers in (small, large) for fee in (Decimal(0), Decimal("0.001"))]
+    assert first == again
+    assert len(set(first)) == 4

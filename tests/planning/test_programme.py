@@ -32,14 +32,13 @@ from bot.planning.drafting import Prices, draw
 from bot.planning.effort import Effort
 from bot.planning.hedged import plan_with_hedges
 from bot.planning.hedging import openings as openings_of
-from bot.planning.known import Known, known_of
+from bot.planning.known import known_of
 from bot.planning.offers import Desk, Opening
 from bot.planning.planner import plan
 from bot.planning.programme import loop, proposal
 from bot.planning.programme.choice import choose
 from bot.planning.programme.proposal import unit_of
 from bot.planning.programme.solver import Failed
-from bot.planning.quotes import Quotes
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.planning.settling import Fault, fault_of, settle
 from tests.planning.build import (
@@ -310,7 +309,7 @@ def test_a_goal_that_rounding_misses_is_tightened_a_few_times(monkeypatch: pytes
 
 def test_an_account_that_cannot_be_recomputed_is_left_to_the_closed_forms() -> None:
     given = asked(CAP, SHARE)
-    known = Known(Unknown("a gap"), Meter(given), Quotes(given))
+    known = replace(known_of(given), before=Unknown("a gap"))
     settled = loop.settle_cheapest(given, [CAP], known, Allowance(given.caps, given.usage))
     assert settled.reasoning is None
     attempt, refusals = settle(

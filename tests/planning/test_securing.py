@@ -100,6 +100,10 @@ def test_what_is_free_above_the_floor_goes() -> None:
     assert moved(made_of(account(), bank(Keep(share=0.25)))) == 35_000
 
 
+def test_without_terms_nothing_is_moved() -> None:
+    assert made_of(account(), replace(bank(), moves=MoveTerms())).steps == ()
+
+
 def test_what_a_tick_frees_is_not_moved() -> None:
     """Half a percent of 100,000 USD."""
     assert moved(made_of(account(free="20500"))) == 500

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from bot.model import Demand, Reasoning, Refusal, Target, Unknown
+from bot.model import Demand, Reasoning, Refusal, Unknown
 from bot.planning.caps import Allowance
-from bot.planning.check import Meter, is_met
+from bot.planning.check import Meter
 from bot.planning.drafting import Prices, draw
 from bot.planning.effort import ATTEMPTS, Effort
 from bot.planning.known import Known
@@ -27,7 +27,7 @@ from bot.planning.programme.proposal import (
 from bot.planning.programme.reach import all_beyond
 from bot.planning.programme.solver import Failed
 from bot.planning.recomputation import State
-from bot.planning.request import PlanRequest, watch_of
+from bot.planning.request import PlanRequest
 from bot.planning.settling import Attempt, attempt_of, fault_of, settle, settle_with
 
 _TIGHTENINGS = 2
@@ -52,11 +52,11 @@ def settle_cheapest(
 
     `first` is what the programme proposes, where it has been asked already.
     """
-    before, meter, prices = known.before, known.meter, Prices(request, known.quotes)
+    before, meter, prices = known.before, known.meter, Prices(request, known.quotes, known.book)
     found: Settled | Failed | None = None
     if demands and not isinstance(before, Unknown):
         found = _Search(request, demands, before, allowance, prices, meter).run(first)
-    met = met_by(found.attempt) if isinstance(found, Settled) else set()
+    met = found.attempt.met if isinstance(found, Settled) else frozenset()
     if isinstance(found, Settled) and len(met) == len(demands):
         return found
     if isinstance(found, Settled):
@@ -66,7 +66,7 @@ def settle_cheapest(
     given = (request, demands, before, allowance, prices, meter)
     if isinstance(found, Settled):
         more = settle_with(met, *given)
-        if more is None or not met < met_by(more[0]):
+        if more is None or not met < more[0].met:
             return found
         attempt, refusals = more
         found = Failed("meets_less", "the programme meets fewer limits than one after another")
@@ -74,16 +74,6 @@ def settle_cheapest(
         attempt, refusals = settle(*given)
     reasoning = None if found is None else Reasoning("closed_form", found.code, found.reason)
     return Settled(attempt, refusals, reasoning)
-
-
-def met_by(attempt: Attempt) -> set[tuple[str, Target]]:
-    """Name the demands whose goal an attempt reaches."""
-    meter, examination = attempt.meter, attempt.examination
-    return {
-        (one.demand.rule, one.demand.target)
-        for one in attempt.drawing.outcomes
-        if is_met(watch_of(one.demand), meter, examination, expected=one.expected)
-    }
 
 
 class _Search:
