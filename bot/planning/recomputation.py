@@ -141,7 +141,7 @@ class State(Struct, frozen=True, dict=True):
 _KNOWN: dict[tuple[int, Decimal], tuple[tuple[Tier, ...], tuple[Slice, ...]]] = {}
 """Slices by the identity of tiers and the fee: a venue's tiers stay the same objects, and are long to hash.
 The tiers are kept, so that no others come to have their identity."""
-_MOST_KNOWN = 4096
+_MOST_KNOWN = 1024
 
 
 def slices_of(tiers: tuple[Tier, ...], fee: Decimal) -> tuple[Slice, ...]:
