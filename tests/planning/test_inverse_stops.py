@@ -17,6 +17,7 @@ from bot.model import (
     StopRequest,
 )
 from bot.planning.protection import protective_stops
+from tests.examples import examples
 from tests.planning.build import (
     NOW,
     context,
@@ -64,7 +65,7 @@ def alive(one: Position, coins: float, price: float, *, closed: bool) -> bool:
     contracts=st.integers(20_000, 400_000),
     entry=st.floats(0.95, 1.05),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_the_account_lives_to_the_stop_and_through_it(
     side: Side, coins: float, contracts: int, entry: float
 ) -> None:

@@ -29,6 +29,7 @@ from bot.model import (
 )
 from bot.planning.planner import plan
 from bot.planning.request import PlanRequest, watch_of
+from tests.examples import examples
 from tests.planning.build import (
     ACCOUNT,
     context,
@@ -280,7 +281,7 @@ SALES = {"account.leverage": 0.8, "account.margin_ratio": 0.8, "account.joint_di
     slippage=st.sampled_from([0.002, 0.005, 0.02]),
     share=st.sampled_from([0.25, 1.0]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_worse_mark_never_gives_a_smaller_trim(
     seed: int, metric: str, fall: float, leverage: float, slippage: float, share: float
 ) -> None:

@@ -16,12 +16,13 @@ from bot.planning.planner import plan
 from bot.planning.recomputation import State, state_before
 from bot.planning.request import PlanRequest, Watch, watch_of
 from bot.risk.assemble import build_portfolio
+from tests.examples import examples
 from tests.planning.build import dec, demand, measured
 from tests.planning.portfolios import KINDS, SEED, Kind, Tally, portfolio, removals, run, table
 
 FEW, MANY = 12, 400
 SEEDS = st.integers(0, 2**31)
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

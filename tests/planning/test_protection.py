@@ -25,6 +25,7 @@ from bot.model import (
 from bot.planning.protection import episode_of, protective_stops
 from bot.planning.recomputation import Entry, State, margin_for, state_before
 from bot.planning.request import PlanRequest
+from tests.examples import examples
 from tests.planning.build import (
     NOW,
     context,
@@ -72,7 +73,7 @@ def worst_room(
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_stops_hit_in_any_order_leave_the_account_alive(seed: int) -> None:
     shot, stats = random_account(seed, leverage=(1.0, 8.0))
     asked = request(shot, about=context(stats=stats))
@@ -102,7 +103,7 @@ def test_any_stops_hit_in_any_order_leave_the_account_alive(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_stops_that_rest_in_their_place_are_left_alone(seed: int) -> None:
     shot, stats = random_account(seed, leverage=(1.0, 8.0))
     about = context(stats=stats)

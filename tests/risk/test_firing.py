@@ -16,6 +16,7 @@ from bot.risk.firing import (
 from bot.risk.metrics import METRICS, MetricContext, MetricError, Scope, UnitView, measure
 from bot.risk.portfolio import Portfolio
 from bot.risk.shock import market_moves, shocked
+from tests.examples import examples
 from tests.risk.build import context, holding, known, margins, portfolio, portfolios, stats
 
 FALL = Scenario("a fifth", {"BTC": -0.2})
@@ -164,7 +165,7 @@ def _settled(account: Portfolio) -> Portfolio:
     return shocked(account, {})
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(portfolios(most=3), st.sampled_from(sorted(METRICS)), st.floats(0.02, 3.0))
 def test_just_past_at_the_point_and_not_before_it(account: Portfolio, name: str, factor: float) -> None:
     account = _settled(account)

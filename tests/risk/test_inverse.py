@@ -39,6 +39,7 @@ from bot.sandbox.engine.terms import VenueTerms as EngineTerms
 from bot.sandbox.engine.types import Side as EngineSide
 from bot.sandbox.host import Sandbox
 from bot.sandbox.transport import InProcessTransport
+from tests.examples import examples
 from tests.risk.build import AT, NOTHING, TERMS, context, known, market, position, snapshot, tiers_of
 from tests.sandbox.support import KEY, SECRET, START_MS, open_account
 
@@ -177,14 +178,14 @@ def liquidation(account: Portfolio, key: str = f"{INVERSE}#long") -> float:
     return known(one.liquidation_price)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(accounts())
 def test_the_liquidation_price_is_that_of_the_definition(made: Account) -> None:
     price = liquidation(made.portfolio(), f"{INVERSE}#{made.side.value}")
     assert price == pytest.approx(reference(made), rel=1e-7, abs=1e-6 * made.mark)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.floats(0.01, 100.0), st.floats(0.1, 30.0), st.floats(0.8, 1.2), st.floats(0.9, 1.1))
 def test_it_is_the_closed_form_in_the_first_tier(
     coins: float, leverage: float, entry: float, mark: float
@@ -198,7 +199,7 @@ def test_it_is_the_closed_form_in_the_first_tier(
     assert liquidation(made.portfolio()) == pytest.approx(expected, rel=1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(accounts(), st.floats(-0.9, 2.0), st.floats(-0.9, 2.0))
 @example(SETTLED_AWAY, 0.0, 1.0)
 @example(replace(SETTLED_AWAY, entry=12_500.0, money=8_000.0), 0.0, 1.0)
@@ -216,7 +217,7 @@ def test_a_shock_leaves_what_the_contract_says(made: Account, first: float, seco
     assert stressed == pytest.approx(loss, abs=1e-9 * scale)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(accounts())
 def test_the_joint_distance_is_the_first_move_without_room(made: Account) -> None:
     distance = known(joint_distance(made.portfolio()))

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from bot.model import Side, Unknown
 from bot.risk.joint import JOINT_BOUND, joint_distance
 from bot.risk.portfolio import Bracket, Holding, Portfolio
+from tests.examples import examples
 from tests.risk.build import holding, known, portfolio, portfolios
 
 
@@ -28,7 +29,7 @@ def _blocks(account: Portfolio) -> list[tuple[list[Holding], float]]:
     return blocks
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(portfolios())
 def test_joint_distance_is_the_first_loss_on_a_grid(account: Portfolio) -> None:
     distance = known(joint_distance(account))
