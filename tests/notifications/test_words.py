@@ -188,6 +188,14 @@ def test_the_first_plan_of_an_episode_is_told_and_no_other(tmp_path: Path) -> No
     assert one.severity is Severity.CRITICAL
 
 
+def test_a_plan_at_expected_prices_says_so(tmp_path: Path) -> None:
+    body = decided(step(StepKind.TRIM, SELL))
+    assert body.plan is not None
+    likely = structs.replace(PROOF, met=False, expected=True)
+    (one,) = told(tmp_path, structs.replace(body, plan=structs.replace(body.plan, proofs=(likely,))))
+    assert "account.leverage: 6.20 -> 3.95 at expected prices, not yet at its goal.\n" in one.body
+
+
 def test_a_long_plan_of_a_disarmed_guard(tmp_path: Path) -> None:
     (one,) = told(tmp_path, decided(*[step(StepKind.CANCEL, CANCEL)] * 9, armed=False, halt="drawdown"))
     assert "and 1 more steps" in one.body
