@@ -37,8 +37,7 @@ from bot.risk.catalogue import of_account
 
 
 def plan(request: PlanRequest, known: Known | None = None, chosen: Chosen | None = None) -> Plan:
-    """Decide what should be done now. `chosen` is what belongs to the cheapest plan, where that is known;
-    `known` is worked out of fresh data only.
+    """Decide what should be done now. `chosen` is what belongs to the cheapest plan, where that is known.
 
     A few cancels of risk-increasing orders on the markets that are trimmed come first, then at most one
     reduce-only order a position, then further cancels. Every demand that is acted on has a proof; what is
@@ -47,7 +46,7 @@ def plan(request: PlanRequest, known: Known | None = None, chosen: Chosen | None
     could not finish.
     """
     demands = acting(request.demands)
-    stale = stale_reason(request) if known is None else None
+    stale = stale_reason(request)
     if stale is not None:
         wanting = [demand for demand in request.demands if wants_step(demand)]
         refusals = tuple(refuse(demand, demand.target.text, "stale_data", stale) for demand in wanting)
