@@ -1,6 +1,6 @@
 """What rules know beside the account: markets, signals and options, as they stand now."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from bot.signals import SignalKeeper
 class Look(Protocol):
     """Says what a set of rules may know at a moment."""
 
-    async def begin(self, rules: RuleSet, now: datetime, held: Collection[str]) -> None:
+    async def begin(self, rules: RuleSet, now: datetime, held: Iterable[str]) -> None:
         """Wait a little for what a first decision must not be without; `held` as below."""
         ...
 
@@ -33,7 +33,7 @@ class Around:
         self.signals = signals
         self.chains = chains or ChainKeeper(markets.venue)
 
-    async def begin(self, rules: RuleSet, now: datetime, held: Collection[str]) -> None:
+    async def begin(self, rules: RuleSet, now: datetime, held: Iterable[str]) -> None:
         """Wait a little for options that were never read."""
         await self.chains.first(rules, held, now)
 
@@ -57,7 +57,7 @@ class Around:
 class Nothing:
     """Looks at nothing: whatever a rule asks for is unknown."""
 
-    async def begin(self, rules: RuleSet, now: datetime, held: Collection[str]) -> None:
+    async def begin(self, rules: RuleSet, now: datetime, held: Iterable[str]) -> None:
         """Wait for nothing."""
 
     def __call__(self, rules: RuleSet, now: datetime, held: Iterable[str] = ()) -> Surroundings:

@@ -7,7 +7,7 @@ it then.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -56,26 +56,32 @@ class ChainKeeper:
         terms = option_terms(rules)
         if not terms:
             return {}
-        wanted = sorted(set(bases))
-        self._asked |= dict.fromkeys(wanted, now)
+        wanted = self._ask(bases, now)
         return {base: thinned(self._chains[base], terms) for base in wanted if base in self._chains}
 
-    async def first(self, rules: RuleSet, bases: Collection[str], now: datetime) -> None:
+    async def first(self, rules: RuleSet, bases: Iterable[str], now: datetime) -> None:
         """Wait, `FIRST_SECONDS` at most, for chains that were neither read nor found unreadable."""
-        self.chains(rules, bases, now)
-        if not self._unread(bases):
+        if not option_terms(rules):
+            return
+        wanted = self._ask(bases, now)
+        if not self._unread(wanted):
             return
         try:
             async with asyncio.timeout(FIRST_SECONDS), self._turn:
-                await asyncio.gather(*(self._read(base, now) for base in self._unread(bases)))
+                await asyncio.gather(*(self._read(base, now) for base in self._unread(wanted)))
         except TimeoutError:
-            for base in self._unread(bases):
+            for base in self._unread(wanted):
                 self._missed(base, f"no answer within {FIRST_SECONDS:g} s")
 
-    def _unread(self, bases: Collection[str]) -> list[str]:
-        """Return the bases that are asked for, of which nothing is known yet."""
-        known = self._chains.keys() | self._trouble.keys()
-        return sorted(base for base in set(bases) - known if base in self._asked)
+    def _ask(self, bases: Iterable[str], now: datetime) -> list[str]:
+        """Have these bases read from now on; return each once."""
+        wanted = sorted(set(bases))
+        self._asked |= dict.fromkeys(wanted, now)
+        return wanted
+
+    def _unread(self, bases: Sequence[str]) -> list[str]:
+        """Return those of which nothing is known yet."""
+        return [base for base in bases if base not in self._chains and base not in self._trouble]
 
     async def refresh(self, now: datetime) -> None:
         """Read what is due. Failures are told and wait for the next time, never raised."""

@@ -212,7 +212,6 @@ def test_what_is_asked_of_an_account() -> None:
     assert hedging_symbols(rules("{with: [perp, put]}"), "BTC/USDT:USDT") == {"BTC/USDT:USDT"}
     held = snapshot([position("ETH/USDT:USDT", Side.LONG, "1", "2500")], 1_000)
     assert bases_of(held) == {"ETH"}
-    assert NOTHING(rules(), NOW, ["BTC"]) == Surroundings()
 
 
 async def test_who_knows_nothing_waits_for_nothing() -> None:
