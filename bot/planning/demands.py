@@ -31,7 +31,7 @@ def is_trading(demand: Demand) -> bool:
 
 def in_order(demands: Sequence[Demand]) -> tuple[Demand, ...]:
     """Put demands into the order in which they are answered."""
-    return tuple(sorted(demands, key=_order)) if len(demands) > 1 else tuple(demands)
+    return tuple(sorted(demands, key=_order))
 
 
 def that_permit(action: Action, demands: Sequence[Demand]) -> tuple[Demand, ...]:

@@ -44,7 +44,7 @@ def plan_with_hedges(request: PlanRequest) -> Plan:
     choice = choose_hedges(request, Desk(request, known, allowance))
     rest = request if choice.trimmed == request.demands else replace(request, demands=choice.trimmed)
     made, wanted = _trims(rest, known, choice)
-    taken = _taken(made.steps) if request.hedges else wanted
+    taken = _taken(made.steps)
     offs = {**with_trims(wanted, request), **forced(request)}
     if not taken and not offs:
         offs = restored(request, known.before, known.meter)

@@ -12,8 +12,8 @@ by itself whether the guard meant to open."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 """Two base32 characters for each ten bits."""
-_PARTS = (slice(0, 5), slice(5, 10), slice(10, 15))
-"""Bytes of a digest that are four pairs each."""
+_SHIFTS = range(120, -1, -10)
+"""Where the ten bits of each of thirteen pairs begin in 130 bits."""
 
 
 def client_order_id(
@@ -26,11 +26,8 @@ def client_order_id(
     """
     text = "|".join((account, rule, target, episode, str(number)))
     digest = hashlib.sha256(text.encode()).digest()
-    pairs: list[str] = []
-    for part in _PARTS:
-        bits = int.from_bytes(digest[part], "big")
-        pairs += _PAIRS[bits >> 30], _PAIRS[bits >> 20 & 1023], _PAIRS[bits >> 10 & 1023], _PAIRS[bits & 1023]
-    letters = "".join(pairs) + _PAIRS[digest[15] << 2 | digest[16] >> 6]
+    bits = int.from_bytes(digest[:17], "big") >> 6
+    letters = "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
     return OPENING + letters[1:] if opens else PREFIX + letters
 
 

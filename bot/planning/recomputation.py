@@ -201,19 +201,19 @@ def entry_of(position: Position, holding: Holding, request: PlanRequest) -> Entr
         return Unknown(f"market or tiers of {position.symbol} are missing in the snapshot")
     fee = market.taker_fee if request.terms.close_fee_in_maintenance else ZERO
     return Entry(
-        position.key,
-        position.symbol,
-        market.base,
-        1 if position.side is Side.LONG else -1,
-        holding.price,
-        _value(position, holding.price),
-        holding.isolated_equity,
-        slices_of(tiers, fee),
-        holding.maintenance_excess,
-        holding.liquidation_excess,
-        holding.beta,
-        holding.residual,
-        position.inverse,
+        key=position.key,
+        symbol=position.symbol,
+        base=market.base,
+        sign=1 if position.side is Side.LONG else -1,
+        price=holding.price,
+        value=_value(position, holding.price),
+        equity=holding.isolated_equity,
+        slices=slices_of(tiers, fee),
+        surcharge=holding.maintenance_excess,
+        early=holding.liquidation_excess,
+        beta=holding.beta,
+        residual=holding.residual,
+        inverse=position.inverse,
     )
 
 

@@ -115,8 +115,15 @@ class PlanRequest(Struct, frozen=True, dict=True):
 
 def watch_of(demand: Demand) -> Watch:
     """Return the limit behind a demand."""
-    one = demand
-    return Watch(one.rule, one.metric, one.sense, one.limit, one.goal, one.target, one.scenarios)
+    return Watch(
+        rule=demand.rule,
+        metric=demand.metric,
+        sense=demand.sense,
+        limit=demand.limit,
+        goal=demand.goal,
+        target=demand.target,
+        scenarios=demand.scenarios,
+    )
 
 
 def stale_reason(request: PlanRequest) -> str | None:

@@ -115,7 +115,9 @@ def _isolated_face(holding: Holding, loss: float, factor: float, ratio: float, e
         weight -= ratio * equity / holding.notional
         budget = 0.0
     key, released = holding.key, holding.releases_margin
-    return Face({key: weight}, {key: factor}, 0.0, budget, ratio, frozenset((key,)), True, released)
+    return Face(
+        {key: weight}, {key: factor}, 0.0, budget, ratio, frozenset((key,)), alone=True, released=released
+    )
 
 
 def _leverage(watch: Watch, book: Book, context: MetricContext) -> Faces:
